@@ -1,0 +1,1 @@
+//! Magnum's HTTP API, version 1.

@@ -1,0 +1,1 @@
+//! The management cluster: discovery, apply and prune, watches, kubeconfigs.

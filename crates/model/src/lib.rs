@@ -1,0 +1,28 @@
+//! The nouns of the service and the rules that need nothing but themselves: ids, labels, releases, states.
+//!
+//! No I/O, no wire format, no column names. Everything that comes from outside is parsed into these types at the edge;
+//! inside, a value is right because of its type.
+
+mod caller;
+mod clock;
+mod cluster;
+mod ids;
+mod labels;
+mod nodegroup;
+mod page;
+mod release;
+mod status;
+mod template;
+mod work;
+
+pub use caller::{Caller, Scope};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use cluster::{CertificateRefs, Cluster, ClusterWithGroups};
+pub use ids::{BadId, ClusterId, KeyPairId, NodeGroupId, ProjectId, TemplateId, UserId, looks_like_uuid};
+pub use labels::{BadLabel, LabelDiff, Labels};
+pub use nodegroup::{NodeGroup, Role, Taint, TaintEffect};
+pub use page::{Page, SortDirection};
+pub use release::{BadRelease, KubeRelease, UpgradeRefused};
+pub use status::{BadStatus, HealthStatus, Stage, Status, Verb};
+pub use template::{ClusterTemplate, ServerType};
+pub use work::{Fence, Lease, MachineView, Operation, Progress, Removal, Work};

@@ -1,0 +1,1 @@
+//! The loop that makes clusters what they are wanted to be.

@@ -1,0 +1,1 @@
+//! What each request means: policy, defaults, validation, one transaction.

@@ -1,0 +1,1 @@
+//! Magnum's tables and our own: queries, transactions, leases, migrations.
