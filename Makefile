@@ -1,0 +1,43 @@
+# The front door. `make demo` shows the product, `make test` proves it; both set up what they need, and say what they do.
+# Build output and downloads go to the user's cache directory, never into the repository.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.PHONY: help demo dev test check test-openstack bench doc setup clean-cache
+
+help: ## What there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## A cluster's whole life on this machine, in about a minute once built
+	@tools/setup.sh build
+	@cargo build --quiet --bin jeroboam
+	@tools/demo.sh "$(CARGO_TARGET_DIR)/debug/jeroboam"
+
+dev: ## The service and a pretend cloud, until Ctrl-C
+	@tools/setup.sh build
+	@cargo build --quiet --bin jeroboam
+	@"$(CARGO_TARGET_DIR)/debug/jeroboam" dev
+
+test: ## Every test of the fast tier, with the real databases, Cluster API and openstack client
+	@tools/setup.sh build engines clients kubernetes
+	@tools/test.sh
+
+check: ## Format, lints, licences, layers, documents
+	@tools/setup.sh build checks
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	cargo deny --log-level error check
+	cargo xtask tidy
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+
+test-openstack: ## One cluster on real OpenStack services and the real provider: 5 GiB, builds the provider once
+	@tools/setup.sh build kubernetes openstack
+	@tools/test-openstack.sh
+
+bench: ## Figures of docs/benchmarks.md, beside floors measured in the same run
+	@tools/setup.sh build engines
+	@tools/bench.sh
+
+clean-cache: ## Forget everything that was built or downloaded
+	rm -rf "$(CACHE)"
