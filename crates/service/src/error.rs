@@ -1,0 +1,258 @@
+//! Why a request was refused, in the words that Magnum's clients know.
+//!
+//! Each variant's text is safe to show: what went wrong inside is in `source()`, for the log alone.
+
+use std::error::Error as StdError;
+
+use jeroboam_model::{NodeGroupId, Status, TemplateId};
+
+/// An error from below, whatever its type.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What a refusal is, as far as the HTTP status goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// 400: the request itself is wrong, or the cluster's state forbids it.
+    BadRequest,
+    /// 403: the caller may not do this.
+    Forbidden,
+    /// 404: there is no such thing, or the caller may not know of it.
+    NotFound,
+    /// 409: it contradicts what is there.
+    Conflict,
+    /// 503: something that is needed is away; the same request may work later.
+    Unavailable,
+    /// 500: our fault.
+    Internal,
+}
+
+/// A refused or failed request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A policy rule said no.
+    #[error("Policy doesn't allow {0} to be performed.")]
+    Policy(String),
+    /// A check beyond the policy rules said no.
+    #[error("Not authorized.")]
+    NotAuthorized,
+    /// Only a publisher makes templates public or hides them.
+    #[error("Not authorized to set public or hidden flag for cluster template.")]
+    PublishDenied,
+    /// The project has as many clusters as it may.
+    #[error(
+        "Resource limit exceeded: You have reached the maximum clusters per project, {limit}. \
+         You may delete a cluster to make room for a new one."
+    )]
+    OverQuota {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// The project's Keystone refuses a second application credential made with the first.
+    #[error(
+        "A cluster can not be created with an application credential, because the cluster needs one of its own and \
+         Keystone lets only unrestricted logins make it. Use a password or another login and try again."
+    )]
+    ApplicationCredentialCaller,
+    /// The token is for no project.
+    #[error("A project-scoped token is needed to do this.")]
+    NoProject,
+
+    /// No such cluster in sight.
+    #[error("Cluster {0} could not be found.")]
+    NoCluster(String),
+    /// No such template in sight.
+    #[error("ClusterTemplate {0} could not be found.")]
+    NoTemplate(String),
+    /// No such node group in the cluster.
+    #[error("Nodegroup {0} could not be found.")]
+    NoNodeGroup(String),
+    /// No such key pair in Nova.
+    #[error("Unable to find keypair {0}.")]
+    NoKeypair(String),
+    /// The cluster has no such certificate yet.
+    #[error("Cluster {0} has no {1} certificate yet.")]
+    NoCertificate(String, &'static str),
+    /// The page is to start after an item that is not there.
+    #[error("{what} {marker} could not be found.")]
+    NoMarker {
+        /// The kind of thing that is listed.
+        what: &'static str,
+        /// The marker.
+        marker: String,
+    },
+
+    /// Several clusters answer to the name.
+    #[error("Multiple clusters exist with same name. Please use the cluster uuid instead.")]
+    ManyClusters,
+    /// Several templates answer to the name.
+    #[error("Multiple ClusterTemplates exist with same name. Please use the ClusterTemplate uuid instead.")]
+    ManyTemplates,
+    /// A template with this id is there already.
+    #[error("A ClusterTemplate with UUID {0} already exists.")]
+    TemplateExists(TemplateId),
+    /// The cluster has a group of this name.
+    #[error("A node group with name {name} already exists in the cluster {cluster}.")]
+    NodeGroupExists {
+        /// The group's name.
+        name: String,
+        /// The cluster's name or id.
+        cluster: String,
+    },
+    /// Nodes can't be added before there is an API to join.
+    #[error("Cluster API address is not available yet")]
+    NoApiAddress,
+    /// A field of a node group does not do.
+    #[error("{attribute} for {group} is invalid ({why}).")]
+    BadNodeGroup {
+        /// The field.
+        attribute: &'static str,
+        /// Name of the group.
+        group: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A group other than the default ones follows its cluster's template only.
+    #[error(
+        "Cluster Template is not valid for upgrade: Nodegroup {group} can be upgraded only to match cluster's \
+         template ({template})."
+    )]
+    GroupLeavesTemplate {
+        /// Name of the group.
+        group: String,
+        /// Name of the cluster's template.
+        template: String,
+    },
+    /// Several things of this name are in the cloud.
+    #[error("Multiple {what} exist with same name {name}. Please use the {what} ID instead.")]
+    ManyResources {
+        /// `image`, `fixed network`, …
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Others kept changing the row; nothing was done.
+    #[error("{0} is being changed by other requests at the same time. Nothing was done, please try again.")]
+    Contended(String),
+
+    /// The status does not allow the operation.
+    #[error("{doing} a cluster when status is \"{status}\" is not supported.")]
+    IllegalState {
+        /// `Updating`, `Resizing`, `Upgrading`.
+        doing: &'static str,
+        /// The cluster's status.
+        status: Status,
+    },
+    /// The size is outside the group's bounds.
+    #[error("Resizing {group} outside the allowed range: min_node_count = {min}, max_node_count = {max}")]
+    OutOfRange {
+        /// Name of the group.
+        group: String,
+        /// The lower bound.
+        min: i32,
+        /// The upper bound, `None` in words when there is none.
+        max: String,
+    },
+    /// Clusters refer to the template.
+    #[error("ClusterTemplate {0} is referenced by one or multiple clusters.")]
+    TemplateInUse(TemplateId),
+    /// The default groups stay as long as the cluster.
+    #[error("Deleting a default nodegroup is not supported.")]
+    DefaultNodeGroup,
+    /// Control planes come with clusters only.
+    #[error("Creating master nodegroups is currently not supported.")]
+    ControlPlaneGroup,
+    /// The node count of a control plane that can not elect a leader.
+    #[error("master nodegroup size of {0} is invalid, size cannot be an even number.")]
+    EvenControlPlane(i32),
+    /// The node count of a control plane that is none.
+    #[error("master nodegroup size of {0} is invalid, size cannot be less than 1.")]
+    EmptyControlPlane(i32),
+    /// Clients before microversion 1.10 know no empty groups.
+    #[error("Resizing a nodegroup to zero is not supported in the provided microversion.")]
+    ZeroNodes,
+    /// The certificate request could not be read.
+    #[error("Received invalid csr {0}.")]
+    BadCsr(String),
+    /// Anything else that is wrong with the request, in a whole sentence.
+    #[error("{0}")]
+    BadRequest(String),
+    /// Anything else that the cloud does not allow, in a whole sentence.
+    #[error("{0}")]
+    Forbidden(String),
+
+    /// Something needed is away.
+    #[error("The {what} is temporarily unavailable, please try again later.")]
+    Unavailable {
+        /// `database`, `image service`, …
+        what: &'static str,
+        /// What was seen of it.
+        #[source]
+        source: Cause,
+    },
+    /// A defect, a full disk, a damaged row.
+    #[error("The service failed to {doing}.")]
+    Internal {
+        /// What was being done, after "to".
+        doing: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Cause,
+    },
+}
+
+impl Error {
+    /// What kind of refusal this is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Policy(_)
+            | Self::NotAuthorized
+            | Self::PublishDenied
+            | Self::OverQuota { .. }
+            | Self::ApplicationCredentialCaller
+            | Self::NoProject
+            | Self::Forbidden(_) => Kind::Forbidden,
+            Self::NoCluster(_)
+            | Self::NoTemplate(_)
+            | Self::NoNodeGroup(_)
+            | Self::NoKeypair(_)
+            | Self::NoCertificate(..)
+            | Self::NoMarker { .. } => Kind::NotFound,
+            Self::ManyClusters
+            | Self::ManyTemplates
+            | Self::TemplateExists(_)
+            | Self::NodeGroupExists { .. }
+            | Self::NoApiAddress
+            | Self::BadNodeGroup { .. }
+            | Self::GroupLeavesTemplate { .. }
+            | Self::ManyResources { .. }
+            | Self::Contended(_) => Kind::Conflict,
+            Self::IllegalState { .. }
+            | Self::OutOfRange { .. }
+            | Self::TemplateInUse(_)
+            | Self::DefaultNodeGroup
+            | Self::ControlPlaneGroup
+            | Self::EvenControlPlane(_)
+            | Self::EmptyControlPlane(_)
+            | Self::ZeroNodes
+            | Self::BadCsr(_)
+            | Self::BadRequest(_) => Kind::BadRequest,
+            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::Internal { .. } => Kind::Internal,
+        }
+    }
+
+    /// A 400 with this sentence.
+    pub fn bad_request(sentence: impl Into<String>) -> Self {
+        Self::BadRequest(sentence.into())
+    }
+
+    pub(crate) fn internal(doing: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Internal { doing, source: source.into() }
+    }
+
+    pub(crate) fn no_group(id: NodeGroupId) -> Self {
+        Self::NoNodeGroup(id.to_string())
+    }
+}
