@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The fast tier: every Rust test, with real databases, a real management cluster and the real openstack client beside them.
+# Called by `make test`, which has set the machine up. Prints how long each part took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
+
+part() { # what command...: runs it and says how long it took
+  local what=$1 began=$SECONDS
+  shift
+  printf '== %s\n' "$what" >&2
+  "$@" || { printf 'error: %s failed after %d s\n' "$what" $((SECONDS - began)) >&2; exit 1; }
+  printf '== %s: %d s\n' "$what" $((SECONDS - began)) >&2
+}
+
+# The tests' own bed: other beds of this user are left alone.
+export PORT_BASE=${PORT_BASE:-36000} STATE=$CACHE/run/test-$$
+mkdir -p "$CACHE/run"
+bed() { tests/beds/kubernetes/up.sh >"$CACHE/run/test-$$.env"; }
+gone() { tests/beds/kubernetes/down.sh || true; rm -f "$CACHE/run/test-$$.env"; }
+trap gone EXIT
+
+part "compile" cargo test --workspace --quiet --no-run
+part "management cluster" bed
+
+# What a test cannot do without. With JEROBOAM_ALL a test that misses its part fails instead of saying that it was skipped.
+export JEROBOAM_ALL=1
+export JEROBOAM_KUBECONFIG=$STATE/kubeconfig
+export JEROBOAM_CLASS=$PWD/tests/beds/kubernetes/manifests/class.yaml
+JEROBOAM_CLIENT=$CACHE/client-$(sha256sum tests/client/requirements.lock | cut -c1-12)/bin
+export JEROBOAM_CLIENT
+JEROBOAM_KUBECTL=$(tests/beds/kubernetes/where.sh kubectl)
+export JEROBOAM_KUBECTL
+
+part "tests" cargo test --workspace --quiet
