@@ -11,6 +11,7 @@ mod labels;
 mod nodegroup;
 mod page;
 mod release;
+pub mod secrets;
 mod status;
 mod template;
 mod work;
