@@ -4,7 +4,9 @@
 //! Nothing here speaks HTTP to clients and nothing here touches the management cluster: an accepted request is rows, a
 //! status and work for a reconciler.
 
+mod certificates;
 mod error;
+mod names;
 mod requests;
 
 use jeroboam_model::{Caller, ClusterId, ClusterTemplate, ClusterWithGroups, NodeGroup, Page};
