@@ -1,0 +1,624 @@
+//! Every option that is read, those of Magnum and ours, in one table; and those that are known but not read.
+
+use super::value::Kind;
+use super::value::Kind::{Bool, Float, Int, List, Multi, OneOf, Text};
+
+/// A declared option.
+#[derive(Clone, Copy, Debug)]
+pub struct Opt {
+    /// The group; `DEFAULT` is one.
+    pub group: &'static str,
+    /// The name, with underscores.
+    pub name: &'static str,
+    /// What its value has to be.
+    pub kind: Kind,
+    /// What holds when it is not set; `$name` is replaced in it too.
+    pub default: Option<&'static str>,
+    /// One or two sentences for the sample.
+    pub help: &'static str,
+    /// Older places of the same option.
+    pub deprecated: &'static [(&'static str, &'static str)],
+    /// Whether the value is nobody's business: it is never shown.
+    pub secret: bool,
+}
+
+const fn opt(group: &'static str, name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Opt {
+    Opt { group, name, kind, default: Some(default), help, deprecated: &[], secret: false }
+}
+
+const fn unset(group: &'static str, name: &'static str, kind: Kind, help: &'static str) -> Opt {
+    Opt { group, name, kind, default: None, help, deprecated: &[], secret: false }
+}
+
+impl Opt {
+    const fn or(mut self, places: &'static [(&'static str, &'static str)]) -> Self {
+        self.deprecated = places;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+const ANY: Kind = Int(i64::MIN, i64::MAX);
+const NATURAL: Kind = Int(0, i64::MAX);
+const POSITIVE: Kind = Int(1, i64::MAX);
+const PORT: Kind = Int(0, 65535);
+const INTERFACE: &str =
+    "Which endpoint of the catalogue to use: public, internal or admin, with or without URL after it.";
+const REGION: &str = "Region whose endpoint to use; the first one when not set.";
+
+const OPTIONS: &[Opt] = &[
+    unset("DEFAULT", "host", Text, "Name of this host in the list of services; the machine's own name when not set."),
+    opt("DEFAULT", "debug", Bool, "false", "Log at debug level."),
+    unset("DEFAULT", "log_file", Text, "File for the log; standard error when not set.").or(&[("DEFAULT", "logfile")]),
+    unset("DEFAULT", "log_dir", Text, "Directory for log_file.").or(&[("DEFAULT", "logdir")]),
+    opt("DEFAULT", "use_json", Bool, "false", "Log one JSON object per line."),
+    opt("DEFAULT", "use_stderr", Bool, "false", "Log to standard error also when there is a log_file."),
+    opt("DEFAULT", "default_log_levels", List, "", "Pairs of logger=LEVEL that differ from the rest."),
+    opt("DEFAULT", "state_path", Text, "/var/lib/magnum", "Directory for what the service keeps between starts."),
+    opt(
+        "DEFAULT",
+        "service_down_time",
+        NATURAL,
+        "180",
+        "Seconds after its last sign of life when a service counts as down.",
+    ),
+    opt("DEFAULT", "periodic_enable", Bool, "true", "Whether status and health are followed at all."),
+    opt(
+        "DEFAULT",
+        "periodic_interval_max",
+        POSITIVE,
+        "60",
+        "Longest pause between two looks at a cluster that rests, in seconds.",
+    ),
+    opt("api", "port", PORT, "9511", "Port of the API."),
+    opt("api", "host", Text, "127.0.0.1", "Address of the API."),
+    opt("api", "max_limit", POSITIVE, "1000", "Most items of one page of a list."),
+    unset("api", "workers", POSITIVE, "Threads of the API; one for each processor when not set."),
+    opt("api", "enabled_ssl", Bool, "false", "Serve TLS."),
+    unset("api", "ssl_cert_file", Text, "Certificate for TLS, PEM."),
+    unset("api", "ssl_key_file", Text, "Private key for TLS, PEM."),
+    opt(
+        "database",
+        "connection",
+        Text,
+        "sqlite:///$state_path/magnum.sqlite",
+        "Where the database is: sqlite, mysql or postgresql, as SQLAlchemy writes it.",
+    )
+    .or(&[("DEFAULT", "sql_connection"), ("DATABASE", "sql_connection"), ("sql", "connection")])
+    .secret(),
+    opt("database", "max_pool_size", NATURAL, "5", "Connections that are kept open."),
+    opt("database", "max_overflow", ANY, "50", "Connections beyond max_pool_size that may be opened for a while."),
+    opt("database", "pool_timeout", NATURAL, "30", "Seconds a request waits for a connection."),
+    opt("database", "connection_recycle_time", ANY, "3600", "Seconds after which a connection is replaced."),
+    unset("keystone_authtoken", "www_authenticate_uri", Text, "Where callers without a token are sent.")
+        .or(&[("keystone_authtoken", "auth_uri")]),
+    unset("keystone_authtoken", "auth_url", Text, "Where tokens are checked."),
+    opt(
+        "keystone_authtoken",
+        "auth_type",
+        Text,
+        "password",
+        "How the service itself logs in: password or v3applicationcredential.",
+    )
+    .or(&[("keystone_authtoken", "auth_plugin")]),
+    unset("keystone_authtoken", "auth_section", Text, "Another group that holds the log-in."),
+    unset("keystone_authtoken", "username", Text, "User of the service.")
+        .or(&[("keystone_authtoken", "user_name"), ("keystone_authtoken", "user-name")]),
+    unset("keystone_authtoken", "user_id", Text, "Id of the user, in place of its name."),
+    unset("keystone_authtoken", "password", Text, "Its password.").secret(),
+    unset("keystone_authtoken", "project_name", Text, "Project of the service.")
+        .or(&[("keystone_authtoken", "tenant_name")]),
+    unset("keystone_authtoken", "project_id", Text, "Id of the project, in place of its name.")
+        .or(&[("keystone_authtoken", "tenant_id")]),
+    unset("keystone_authtoken", "user_domain_name", Text, "Domain of the user."),
+    unset("keystone_authtoken", "user_domain_id", Text, "Id of the domain of the user."),
+    unset("keystone_authtoken", "project_domain_name", Text, "Domain of the project."),
+    unset("keystone_authtoken", "project_domain_id", Text, "Id of the domain of the project."),
+    unset("keystone_authtoken", "default_domain_name", Text, "Domain where none else is named."),
+    unset("keystone_authtoken", "default_domain_id", Text, "Id of the domain where none else is named."),
+    unset("keystone_authtoken", "application_credential_id", Text, "Application credential of the service."),
+    unset(
+        "keystone_authtoken",
+        "application_credential_name",
+        Text,
+        "Name of the application credential, in place of its id.",
+    ),
+    unset("keystone_authtoken", "application_credential_secret", Text, "Its secret.").secret(),
+    unset("keystone_authtoken", "region_name", Text, REGION),
+    opt("keystone_authtoken", "interface", Text, "internal", INTERFACE),
+    unset("keystone_authtoken", "cafile", Text, "Certificates to trust, PEM."),
+    opt("keystone_authtoken", "insecure", Bool, "false", "Trust any certificate."),
+    opt("keystone_authtoken", "token_cache_time", ANY, "300", "Seconds a checked token is remembered; -1 for never."),
+    opt("keystone_authtoken", "service_token_roles", List, "service", "Roles of which a service token needs one."),
+    opt(
+        "keystone_authtoken",
+        "service_token_roles_required",
+        Bool,
+        "false",
+        "Refuse service tokens without such a role.",
+    ),
+    opt("keystone_authtoken", "http_connect_timeout", Float(0.0), "10", "Seconds to wait for Keystone."),
+    opt("keystone_authtoken", "http_request_max_retries", NATURAL, "3", "How often a check is tried again."),
+    opt(
+        "keystone_authtoken",
+        "delay_auth_decision",
+        Bool,
+        "false",
+        "Accepted and without effect: every route but the version lists needs a token.",
+    ),
+    unset(
+        "keystone_auth",
+        "auth_url",
+        Text,
+        "Where the service logs in for its calls to other services; keystone_authtoken's when not set.",
+    ),
+    opt("keystone_auth", "auth_type", Text, "password", "How it logs in: password or v3applicationcredential.")
+        .or(&[("keystone_auth", "auth_plugin")]),
+    unset("keystone_auth", "auth_section", Text, "Another group that holds the log-in."),
+    unset("keystone_auth", "username", Text, "User of the service.").or(&[("keystone_auth", "user_name")]),
+    unset("keystone_auth", "user_id", Text, "Id of the user, in place of its name."),
+    unset("keystone_auth", "password", Text, "Its password.").secret(),
+    unset("keystone_auth", "project_name", Text, "Project of the service.").or(&[("keystone_auth", "tenant_name")]),
+    unset("keystone_auth", "project_id", Text, "Id of the project, in place of its name.")
+        .or(&[("keystone_auth", "tenant_id")]),
+    unset("keystone_auth", "user_domain_name", Text, "Domain of the user."),
+    unset("keystone_auth", "user_domain_id", Text, "Id of the domain of the user."),
+    unset("keystone_auth", "project_domain_name", Text, "Domain of the project."),
+    unset("keystone_auth", "project_domain_id", Text, "Id of the domain of the project."),
+    unset("keystone_auth", "default_domain_name", Text, "Domain where none else is named."),
+    unset("keystone_auth", "default_domain_id", Text, "Id of the domain where none else is named."),
+    unset("keystone_auth", "application_credential_id", Text, "Application credential of the service."),
+    unset(
+        "keystone_auth",
+        "application_credential_name",
+        Text,
+        "Name of the application credential, in place of its id.",
+    ),
+    unset("keystone_auth", "application_credential_secret", Text, "Its secret.").secret(),
+    unset("keystone_auth", "region_name", Text, REGION),
+    unset("keystone_auth", "interface", Text, INTERFACE),
+    unset("keystone_auth", "cafile", Text, "Certificates to trust, PEM."),
+    opt("keystone_auth", "insecure", Bool, "false", "Trust any certificate."),
+    unset("keystone_auth", "timeout", NATURAL, "Seconds one call may take."),
+    opt(
+        "oslo_policy",
+        "policy_file",
+        Text,
+        "policy.yaml",
+        "File with the operator's rules, relative to the configuration.",
+    ),
+    opt("oslo_policy", "policy_dirs", Multi, "policy.d", "Directories with more such files; may be repeated."),
+    opt("oslo_policy", "policy_default_rule", Text, "default", "The rule in place of one that does not exist."),
+    opt(
+        "oslo_policy",
+        "enforce_new_defaults",
+        Bool,
+        "true",
+        "Whether the rules from before the member and reader roles are gone.",
+    ),
+    opt(
+        "oslo_policy",
+        "enforce_scope",
+        Bool,
+        "true",
+        "Accepted and without effect: the scope of a token always counts.",
+    ),
+    opt(
+        "oslo_middleware",
+        "enable_proxy_headers_parsing",
+        Bool,
+        "false",
+        "Believe Forwarded and X-Forwarded-* headers.",
+    ),
+    opt(
+        "healthcheck",
+        "disable_by_file_path",
+        Text,
+        "/etc/magnum/healthcheck_disable",
+        "While this file is there, /healthcheck says 503.",
+    ),
+    unset("cors", "allowed_origin", List, "Origins whose browsers may call the API."),
+    opt("cors", "allow_credentials", Bool, "true", "Whether browsers may send cookies along."),
+    opt("cors", "allow_methods", List, "GET,PUT,POST,DELETE,PATCH", "Methods browsers may use."),
+    opt(
+        "cors",
+        "allow_headers",
+        List,
+        "X-Auth-Token,X-Identity-Status,X-Roles,X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID,X-Server-Management-Url",
+        "Headers browsers may send.",
+    ),
+    opt(
+        "cors",
+        "expose_headers",
+        List,
+        "X-Auth-Token,X-Subject-Token,X-Service-Token,X-OpenStack-Request-ID,X-Server-Management-Url",
+        "Headers browsers may read.",
+    ),
+    opt("cors", "max_age", NATURAL, "3600", "Seconds browsers may remember all this."),
+    opt(
+        "certificates",
+        "cert_manager_type",
+        OneOf(&["barbican", "x509keypair", "local"]),
+        "x509keypair",
+        "Where the certificates of new clusters are kept. Magnum's own default is barbican.",
+    ),
+    opt("certificates", "storage_path", Text, "/var/lib/magnum/certificates/", "Directory of the type local."),
+    opt("x509", "rsa_key_size", Int(2048, 16384), "2048", "Bits of a generated key."),
+    opt("x509", "term_of_validity", POSITIVE, "1825", "Days that certificates are good for."),
+    opt("x509", "allow_ca", Bool, "false", "Whether a signing request may ask for a CA."),
+    opt(
+        "x509",
+        "allowed_extensions",
+        List,
+        "keyUsage,extendedKeyUsage,subjectAltName,basicConstraints,subjectKeyIdentifier",
+        "Extensions that are taken over from a signing request.",
+    ),
+    opt(
+        "x509",
+        "allowed_key_usage",
+        List,
+        "Digital Signature,Key Encipherment,Content Commitment",
+        "Key usages that are taken over from a signing request.",
+    ),
+    opt(
+        "cluster_template",
+        "kubernetes_allowed_network_drivers",
+        List,
+        "flannel,calico",
+        "Network drivers that templates may name; all for any.",
+    )
+    .or(&[("baymodel", "kubernetes_allowed_network_drivers")]),
+    opt(
+        "cluster_template",
+        "kubernetes_default_network_driver",
+        Text,
+        "flannel",
+        "The network driver of templates that name none.",
+    )
+    .or(&[("baymodel", "kubernetes_default_network_driver")]),
+    opt(
+        "cluster",
+        "nodes_affinity_policy",
+        Text,
+        "soft-anti-affinity",
+        "Policy of the server group of a cluster's machines.",
+    ),
+    opt(
+        "cluster",
+        "pre_delete_lb_timeout",
+        NATURAL,
+        "60",
+        "Seconds to wait for load balancers to go before a cluster is deleted.",
+    ),
+    opt(
+        "cinder",
+        "default_docker_volume_type",
+        Text,
+        "",
+        "Volume type of container volumes; the first listed when empty.",
+    ),
+    opt("cinder", "default_etcd_volume_type", Text, "", "Volume type of etcd volumes; the first listed when empty."),
+    opt("cinder", "default_boot_volume_type", Text, "", "Volume type of boot volumes; the first listed when empty."),
+    opt(
+        "cinder",
+        "default_boot_volume_size",
+        NATURAL,
+        "0",
+        "Size of boot volumes in GiB; 0 boots from the flavor's disk.",
+    ),
+    opt("drivers", "verify_ca", Bool, "true", "Whether machines check the certificates of the cloud."),
+    opt("drivers", "openstack_ca_file", Text, "", "Certificates of the cloud that machines shall trust, PEM."),
+    opt("drivers", "disabled_drivers", List, "", "Drivers that are not offered."),
+    opt("drivers", "enabled_beta_drivers", List, "", "Unfinished drivers that are offered."),
+    unset("drivers", "default_driver", Text, "The driver of templates that name none."),
+    opt(
+        "kubernetes",
+        "health_polling_interval",
+        ANY,
+        "60",
+        "Seconds between two looks at a cluster's health; below 0 for never.",
+    ),
+    opt("quotas", "max_clusters_per_project", NATURAL, "20", "Clusters of a project that has no quota of its own."),
+    unset("barbican_client", "region_name", Text, REGION),
+    opt("barbican_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("cinder_client", "region_name", Text, REGION),
+    opt("cinder_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("glance_client", "region_name", Text, REGION),
+    opt("glance_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("magnum_client", "region_name", Text, REGION),
+    opt("magnum_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("neutron_client", "region_name", Text, REGION),
+    opt("neutron_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("nova_client", "region_name", Text, REGION),
+    opt("nova_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("octavia_client", "region_name", Text, REGION),
+    opt("octavia_client", "endpoint_type", Text, "publicURL", INTERFACE),
+    unset("octavia_client", "ca_file", Text, "Certificates to trust, PEM."),
+    opt("octavia_client", "insecure", Bool, "false", "Trust any certificate."),
+    unset(
+        "jeroboam",
+        "encryption_key",
+        Text,
+        "32 random bytes, base64: they seal what the database keeps secret. `openssl rand -base64 32` makes some.",
+    )
+    .secret(),
+    unset("jeroboam", "encryption_key_file", Text, "File that holds the encryption key."),
+    opt("jeroboam", "create_timeout", POSITIVE, "60", "Minutes a creation may take where the request says nothing."),
+    opt("jeroboam", "update_timeout", POSITIVE, "60", "Minutes a resize, an upgrade or another change may take."),
+    opt(
+        "jeroboam",
+        "delete_timeout",
+        POSITIVE,
+        "60",
+        "Minutes a deletion may take before it is called failed; it goes on all the same.",
+    ),
+    opt("jeroboam", "workers", Int(1, 1024), "16", "Clusters one process works on at a time."),
+    opt(
+        "jeroboam",
+        "lease_seconds",
+        Int(3, 3600),
+        "10",
+        "Seconds after which another process takes over the clusters of one that was killed.",
+    ),
+    opt(
+        "jeroboam",
+        "credential_roles",
+        List,
+        "member,load-balancer_member",
+        "Roles of the application credential of a cluster, as far as the caller has them.",
+    ),
+    opt("jeroboam", "max_microversion", Text, "1.14", "The newest API version that is offered."),
+    opt("jeroboam", "max_body_size", Int(1024, i64::MAX), "1048576", "Largest request body in bytes."),
+    opt("jeroboam", "request_timeout", POSITIVE, "60", "Seconds a request may take."),
+    opt("jeroboam", "call_timeout", POSITIVE, "30", "Seconds one call to another OpenStack service may take."),
+    opt(
+        "jeroboam",
+        "shutdown_timeout",
+        NATURAL,
+        "10",
+        "Seconds running work gets to finish when the service is told to stop.",
+    ),
+    unset(
+        "jeroboam",
+        "metrics_listen",
+        Text,
+        "Address and port for the metrics of a process that serves no API, such as 127.0.0.1:9512.",
+    ),
+    unset(
+        "jeroboam_management",
+        "kubeconfig",
+        Text,
+        "Kubeconfig of the management cluster; the account of the pod when not set.",
+    )
+    .or(&[("capi_helm", "kubeconfig_file")]),
+    unset("jeroboam_management", "context", Text, "Context of that kubeconfig; its current one when not set."),
+    opt(
+        "jeroboam_management",
+        "request_timeout",
+        POSITIVE,
+        "30",
+        "Seconds one call to the management cluster may take.",
+    ),
+    unset(
+        "jeroboam_topology",
+        "cluster_class",
+        Text,
+        "namespace/name of the ClusterClass to use; our own for OpenStack when not set.",
+    ),
+    opt(
+        "jeroboam_topology",
+        "namespace_prefix",
+        Text,
+        "magnum",
+        "Clusters live in the namespace <prefix>-<project id>.",
+    ),
+];
+
+/// All declared options, in the order of the sample.
+#[must_use]
+pub const fn options() -> &'static [Opt] {
+    OPTIONS
+}
+
+/// An option that some Magnum had and that does nothing any more. An empty name means the whole group.
+pub(super) struct Gone {
+    pub(super) group: &'static str,
+    pub(super) name: &'static str,
+    pub(super) why: &'static str,
+}
+
+const fn gone(group: &'static str, name: &'static str, why: &'static str) -> Gone {
+    Gone { group, name, why }
+}
+
+const NO_TRUSTS: &str = "clusters use application credentials in place of trusts; the option can go";
+const NO_HEAT: &str = "nothing new is made with Heat; the option can go";
+
+/// What Magnum itself removed.
+pub(super) const REMOVED: &[Gone] = &[
+    gone("trust", "", NO_TRUSTS),
+    gone("cluster_heat", "", NO_HEAT),
+    gone("heat_client", "", NO_HEAT),
+    gone("bay", "", "the group is called cluster"),
+    gone("baymodel", "", "the group is called cluster_template"),
+    gone("bay_heat", "", NO_HEAT),
+    gone("nova_client", "api_version", "the version is found in the catalogue"),
+    gone("glance_client", "api_version", "the version is found in the catalogue"),
+    gone("cinder_client", "api_version", "the version is found in the catalogue"),
+    gone("docker", "", "there is no swarm driver any more"),
+    gone("DEFAULT", "max_manifest_size", "manifests are not uploaded any more"),
+    gone("DEFAULT", "password_symbols", "passwords are not generated any more"),
+    gone("DEFAULT", "verbose", "say debug = true"),
+    gone("DEFAULT", "rpc_backend", NO_BUS),
+];
+
+const NO_BUS: &str = "there is no message bus; the option has no effect here";
+
+/// What Magnum reads and we do not need: no reason to take it out, Magnum may come back.
+pub(super) const UNUSED: &[Gone] = &[
+    gone("oslo_messaging_rabbit", "", NO_BUS),
+    gone("oslo_messaging_amqp", "", NO_BUS),
+    gone("oslo_messaging_kafka", "", NO_BUS),
+    gone("oslo_messaging_notifications", "", NO_BUS),
+    gone("oslo_concurrency", "", "locks are rows of the database; the option has no effect here"),
+    gone("oslo_reports", "", "there are no reports on signals; the option has no effect here"),
+    gone("profiler", "", "there is no osprofiler; the option has no effect here"),
+    gone("profiler_jaeger", "", "there is no osprofiler; the option has no effect here"),
+    gone("profiler_otlp", "", "there is no osprofiler; the option has no effect here"),
+    gone("ssl", "", NO_BUS),
+    gone("conductor", "", "there is no conductor; say workers in [jeroboam]"),
+    gone("docker_registry", "", "the registry reads its own file; the option has no effect here"),
+    gone("capi_helm", "", "read by the helm driver alone; the option has no effect here"),
+    gone("capi_helm_cluster_labels", "", "read by the helm driver alone; the option has no effect here"),
+    gone("oslo_limit", "", "quotas are the service's own; the option has no effect here"),
+    gone("DEFAULT", "transport_url", NO_BUS),
+    gone("DEFAULT", "control_exchange", NO_BUS),
+    gone("DEFAULT", "rpc_response_timeout", NO_BUS),
+    gone("DEFAULT", "rpc_ping_enabled", NO_BUS),
+    gone("DEFAULT", "executor_thread_pool_size", NO_BUS),
+    gone("DEFAULT", "pybasedir", "there is no Python package; the option has no effect here"),
+    gone("DEFAULT", "bindir", "there is one program; the option has no effect here"),
+    gone("DEFAULT", "tempdir", "nothing is put into temporary files; the option has no effect here"),
+    gone("DEFAULT", "rootwrap_config", "nothing is run as root; the option has no effect here"),
+    gone("DEFAULT", "log_config_append", LOGGING),
+    gone("DEFAULT", "log_date_format", LOGGING),
+    gone("DEFAULT", "use_syslog", LOGGING),
+    gone("DEFAULT", "use_journal", LOGGING),
+    gone("DEFAULT", "use_eventlog", LOGGING),
+    gone("DEFAULT", "syslog_log_facility", LOGGING),
+    gone("DEFAULT", "watch_log_file", LOGGING),
+    gone("DEFAULT", "log_rotation_type", LOGGING),
+    gone("DEFAULT", "max_logfile_count", LOGGING),
+    gone("DEFAULT", "max_logfile_size_mb", LOGGING),
+    gone("DEFAULT", "publish_errors", LOGGING),
+    gone("DEFAULT", "logging_context_format_string", LOGGING),
+    gone("DEFAULT", "logging_default_format_string", LOGGING),
+    gone("DEFAULT", "logging_user_identity_format", LOGGING),
+    gone("DEFAULT", "logging_exception_prefix", LOGGING),
+    gone("DEFAULT", "logging_debug_format_suffix", LOGGING),
+    gone("DEFAULT", "backdoor_port", "there is no back door; the option has no effect here"),
+    gone("api", "api_paste_config", "the order of the middleware is fixed; the option has no effect here"),
+    gone("cluster", "temp_cache_dir", "certificates are not put into files; the option has no effect here"),
+    gone(
+        "cluster",
+        "etcd_discovery_service_endpoint_format",
+        "only Heat clusters need discovery; the option has no effect here",
+    ),
+    gone("kubernetes", "keystone_auth_default_policy", "only Heat clusters read it; the option has no effect here"),
+    gone("kubernetes", "post_install_manifest_url", "only Heat clusters read it; the option has no effect here"),
+    gone(
+        "octavia_client",
+        "cert_file",
+        "client certificates are not used towards Octavia; the option has no effect here",
+    ),
+    gone(
+        "octavia_client",
+        "key_file",
+        "client certificates are not used towards Octavia; the option has no effect here",
+    ),
+    gone("healthcheck", "", "/healthcheck looks at disable_by_file_path alone; the option has no effect here"),
+    gone("keystone_authtoken", "memcached_servers", CACHE),
+    gone("keystone_authtoken", "memcache_use_advanced_pool", CACHE),
+    gone("keystone_authtoken", "memcache_security_strategy", CACHE),
+    gone("keystone_authtoken", "memcache_secret_key", CACHE),
+    gone("keystone_authtoken", "cache", CACHE),
+    gone("keystone_authtoken", "auth_version", "only version 3 is spoken; the option has no effect here"),
+    gone(
+        "keystone_authtoken",
+        "service_type",
+        "access rules of application credentials always count; the option has no effect here",
+    ),
+    gone(
+        "keystone_authtoken",
+        "certfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone(
+        "keystone_authtoken",
+        "keyfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone("keystone_authtoken", "split_loggers", LOGGING),
+    gone("keystone_authtoken", "collect_timing", LOGGING),
+    gone("keystone_authtoken", "timeout", "say http_connect_timeout"),
+    gone(
+        "keystone_auth",
+        "certfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone(
+        "keystone_auth",
+        "keyfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone("keystone_auth", "split_loggers", LOGGING),
+    gone("keystone_auth", "collect_timing", LOGGING),
+    gone("database", "max_retries", POOL),
+    gone("database", "retry_interval", POOL),
+    gone("database", "min_pool_size", POOL),
+    gone("database", "mysql_engine", POOL),
+    gone("database", "mysql_sql_mode", POOL),
+    gone("database", "mysql_wsrep_sync_wait", POOL),
+    gone("database", "mysql_enable_ndb", POOL),
+    gone("database", "connection_debug", POOL),
+    gone("database", "connection_trace", POOL),
+    gone("database", "connection_parameters", POOL),
+    gone("database", "slave_connection", POOL),
+    gone("database", "sqlite_synchronous", POOL),
+    gone("database", "synchronous_reader", POOL),
+    gone("database", "backend", POOL),
+    gone("database", "use_db_reconnect", POOL),
+    gone("database", "db_retry_interval", POOL),
+    gone("database", "db_inc_retry_interval", POOL),
+    gone("database", "db_max_retry_interval", POOL),
+    gone("database", "db_max_retries", POOL),
+    gone("database", "use_tpool", POOL),
+    gone("oslo_policy", "remote_content_type", REMOTE),
+    gone("oslo_policy", "remote_ssl_verify_server_crt", REMOTE),
+    gone("oslo_policy", "remote_ssl_ca_crt_file", REMOTE),
+    gone("oslo_policy", "remote_ssl_client_crt_file", REMOTE),
+    gone("oslo_policy", "remote_ssl_client_key_file", REMOTE),
+    gone("oslo_policy", "remote_timeout", REMOTE),
+    gone("oslo_middleware", "max_request_body_size", "say max_body_size in [jeroboam]"),
+    gone("oslo_middleware", "secure_proxy_ssl_header", "X-Forwarded-Proto is read; the option has no effect here"),
+    gone(
+        "oslo_middleware",
+        "http_basic_auth_user_file",
+        "there is no basic authentication; the option has no effect here",
+    ),
+];
+
+const LOGGING: &str =
+    "the log goes to standard error or log_file, in oslo's line format or as JSON; the option has no effect here";
+const CACHE: &str = "checked tokens are remembered inside the process; the option has no effect here";
+const POOL: &str = "connections are looked after by the service itself; the option has no effect here";
+const REMOTE: &str = "rules cannot ask a server; the option has no effect here";
+
+/// The entry for this option in one of the two lists.
+pub(super) fn find(list: &'static [Gone], group: &str, name: &str) -> Option<&'static Gone> {
+    list.iter().find(|gone| gone.group == group && (gone.name.is_empty() || gone.name == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_option_is_declared_twice_and_every_default_is_of_its_kind() {
+        let mut seen = BTreeSet::new();
+        for opt in options() {
+            assert!(seen.insert((opt.group, opt.name)), "[{}] {} twice", opt.group, opt.name);
+            assert!(opt.default.is_none_or(|value| opt.kind.accepts(value)), "[{}] {}", opt.group, opt.name);
+            let elsewhere = [REMOVED, UNUSED].into_iter().flatten();
+            let clash =
+                elsewhere.filter(|gone| !gone.name.is_empty()).find(|g| g.group == opt.group && g.name == opt.name);
+            assert!(clash.is_none(), "[{}] {} is declared and gone", opt.group, opt.name);
+        }
+    }
+}

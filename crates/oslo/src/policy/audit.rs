@@ -1,0 +1,106 @@
+//! Looks through the operator's policy files for what cannot be meant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use super::check::Check;
+use super::enforcer::{self, PolicyError, PolicySettings};
+use super::{defaults, parse};
+
+/// Something in a policy file that an operator should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFinding {
+    /// The file.
+    pub file: PathBuf,
+    /// The rule.
+    pub rule: String,
+    /// What is wrong, and what follows from it.
+    pub why: String,
+    /// Whether requests are refused or let through because of it.
+    pub error: bool,
+}
+
+impl fmt::Display for PolicyFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}: {}", self.file.display(), self.rule, self.why)
+    }
+}
+
+/// Reads the policy files and says what is wrong in them; no findings means that every rule can be meant so.
+pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, PolicyError> {
+    let own = enforcer::read(settings)?;
+    let mut known: BTreeMap<String, Check> = BTreeMap::new();
+    for default in defaults::rules() {
+        known.insert(default.name.to_owned(), parse::text_rule(default.check).unwrap_or(Check::Never));
+    }
+    let shipped = known.clone();
+    for (name, (_, check)) in &own {
+        known.insert(name.clone(), check.clone().unwrap_or(Check::Never));
+    }
+    let mut referenced = BTreeSet::new();
+    for check in known.values() {
+        check.walk(&mut |node| {
+            if let Check::Rule(name) = node {
+                referenced.insert(name.clone());
+            }
+        });
+    }
+
+    let mut findings = Vec::new();
+    for (name, (file, check)) in &own {
+        let mut say = |error: bool, why: String| {
+            findings.push(PolicyFinding { file: file.clone(), rule: name.clone(), why, error });
+        };
+        let check = match check {
+            Ok(check) => check,
+            Err(bad) => {
+                say(true, format!("{bad}; it refuses everybody"));
+                continue;
+            }
+        };
+        if !shipped.contains_key(name) && !referenced.contains(name) && *name != settings.default_rule {
+            say(false, "no request asks for this rule; it has no effect".to_owned());
+        }
+        if shipped.get(name) == Some(check) {
+            say(false, "it repeats the default; the line can go".to_owned());
+        }
+        check.walk(&mut |node| match node {
+            Check::Rule(other) if !known.contains_key(other) => {
+                say(true, format!("it names the rule {other:?}, which does not exist and so refuses"));
+            }
+            Check::Remote(url) => {
+                say(true, format!("{url:?} asks a server, which is not supported and so refuses"));
+            }
+            Check::Role(text) | Check::Generic { wanted: text, .. } if text.is_broken() => {
+                say(true, "a % that is not %(name)s or %%; the check never holds".to_owned());
+            }
+            _ => {}
+        });
+        if reaches(&known, name, name) {
+            say(true, "it leads back to itself, and so refuses".to_owned());
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether following `rule:` from one rule arrives at another.
+fn reaches(known: &BTreeMap<String, Check>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from.to_owned()];
+    while let Some(name) = open.pop() {
+        let mut next = Vec::new();
+        if let Some(check) = known.get(&name) {
+            check.walk(&mut |node| {
+                if let Check::Rule(other) = node {
+                    next.push(other.clone());
+                }
+            });
+        }
+        if next.iter().any(|other| other == to) {
+            return true;
+        }
+        open.extend(next.into_iter().filter(|other| seen.insert(other.clone())));
+    }
+    false
+}
