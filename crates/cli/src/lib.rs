@@ -1,1 +1,3 @@
 //! The command line: arguments, settings, commands, rendering.
+
+pub mod server_args;
