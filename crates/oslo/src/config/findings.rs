@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::options::{self, Opt};
-use super::{Config, Located, declared, ini};
+use super::{Config, Located, declared, gone, ini};
 
 /// Where an option was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,11 +112,11 @@ fn about_name(config: &Config, at: &Located) -> Option<Finding> {
         let why = format!("it is now {} in [{}]", opt.name, opt.group);
         return Some(finding(at, FindingKind::Deprecated, why));
     }
-    if let Some(gone) = options::find(options::REMOVED, group, name) {
-        return Some(finding(at, FindingKind::Removed, gone.why.to_owned()));
+    if let Some(entry) = gone::find(gone::REMOVED, group, name) {
+        return Some(finding(at, FindingKind::Removed, entry.why.to_owned()));
     }
-    if let Some(gone) = options::find(options::UNUSED, group, name) {
-        return Some(finding(at, FindingKind::Unused, gone.why.to_owned()));
+    if let Some(entry) = gone::find(gone::UNUSED, group, name) {
+        return Some(finding(at, FindingKind::Unused, entry.why.to_owned()));
     }
     if is_log_in_of_a_group(config, group) || is_referred_to(config, group, name) {
         return None;
@@ -165,7 +165,7 @@ fn about_value(config: &Config, opt: &Opt) -> Vec<Finding> {
 
 /// The declared option whose name is only a slip away, in the same group first.
 fn nearest(group: &str, name: &str) -> Option<&'static Opt> {
-    let close = |opt: &&Opt| distance(opt.name, name) <= name.len().div_ceil(5).min(3);
+    let close = |opt: &&Opt| distance(opt.name, name) <= (name.len() / 2).clamp(1, 3);
     let same_name = |opt: &&Opt| opt.name == name && name.len() > 6;
     let all = || options::options().iter();
     all()

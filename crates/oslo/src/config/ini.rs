@@ -104,7 +104,7 @@ mod tests {
             ("[api\n", 1, "a group without its closing bracket"),
             ("[]\n", 1, "a group without a name"),
             ("[api]\nport 9511\n", 2, "neither an assignment nor a [group]"),
-            ("[api]\n = 9511\n", 2, "an assignment without a name"),
+            ("[api]\n= 9511\n", 2, "an assignment without a name"),
         ] {
             assert_eq!(parse(text), Err(BadLine { line, why }), "{text}");
         }

@@ -4,6 +4,7 @@
 //! nobody knows does not, as in Magnum, but it is found and named.
 
 mod findings;
+mod gone;
 mod ini;
 mod options;
 mod sample;

@@ -1,1 +1,205 @@
+use std::collections::BTreeMap;
+use std::fs;
 
+use super::*;
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+            fs::write(path, text).expect("a file");
+        }
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A message with the directory left out.
+    fn shown(&self, message: &dyn ToString) -> String {
+        message.to_string().replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn env(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn findings(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let files = Files::with(&[("magnum.conf", text)]);
+    let config = Config::examine(&[files.path("magnum.conf")], &env(variables)).expect("readable");
+    config.findings().iter().map(|f| format!("{:?} {}", f.kind, files.shown(f))).collect()
+}
+
+#[test]
+fn defaults_hold_where_nothing_is_set() {
+    let config = Config::load(&[], &env(&[])).expect("defaults alone");
+    assert_eq!(config.int("api", "port"), Some(9511));
+    assert_eq!(config.string("database", "connection").as_deref(), Some("sqlite:////var/lib/magnum/magnum.sqlite"));
+    assert_eq!(config.list("jeroboam", "credential_roles"), ["member", "load-balancer_member"]);
+    assert_eq!(config.string("jeroboam_management", "kubeconfig"), None);
+    assert_eq!(config.bool("oslo_policy", "enforce_new_defaults"), Some(true));
+    assert_eq!(config.list("oslo_policy", "policy_dirs"), ["policy.d"]);
+    assert!(!config.is_set("api", "port"));
+    assert_eq!(config.findings(), []);
+}
+
+#[test]
+fn the_environment_wins_over_the_last_file_and_that_over_the_first() {
+    let files = Files::with(&[
+        ("magnum.conf", "[API]\nport = 1\nport = 2\nmax_limit = 10\n[oslo_policy]\npolicy_dirs = a\npolicy_dirs = b\n"),
+        ("conf.d/20-b.conf", "[api]\nport = 4\nworkers = 4\n[oslo_policy]\npolicy_dirs = c\n"),
+        ("conf.d/10-a.conf", "[api]\nport = 3\nworkers = 3\n"),
+        ("conf.d/30.conf.bak", "[api]\nport = 5\n"),
+    ]);
+    let paths = [files.path("magnum.conf"), files.path("conf.d")];
+    let config = Config::load(&paths, &env(&[("OS_API__WORKERS", "9"), ("HOME", "/home/me")])).expect("good");
+    let ints = ["port", "max_limit", "workers"].map(|name| config.int("api", name));
+    assert_eq!(ints, [Some(4), Some(10), Some(9)]);
+    assert_eq!(config.list("oslo_policy", "policy_dirs"), ["a", "b", "c"]);
+}
+
+#[test]
+fn values_refer_to_other_options() {
+    let text = "[DEFAULT]\nstate_path = /srv\ndb_password = s3cr$$t\n[database]\n\
+                connection = mysql+pymysql://magnum:${db_password}@db/magnum?host=$api.host\n\
+                [certificates]\nstorage_path = $state_path/certs\n";
+    let files = Files::with(&[("magnum.conf", text)]);
+    let config = Config::load(&[files.path("magnum.conf")], &env(&[])).expect("good");
+    let connection = config.string("database", "connection");
+    assert_eq!(connection.as_deref(), Some("mysql+pymysql://magnum:s3cr$t@db/magnum?host=127.0.0.1"));
+    assert_eq!(config.string("certificates", "storage_path").as_deref(), Some("/srv/certs"));
+    assert_eq!(config.findings(), [], "an option that others refer to is no slip of the pen");
+}
+
+#[test]
+fn older_names_are_read_after_the_newer_ones() {
+    let text = "[keystone_auth]\nauth_plugin = v3applicationcredential\n[DEFAULT]\nsql_connection = sqlite://\n\
+                [database]\nconnection = mysql://db/magnum\n";
+    let files = Files::with(&[("magnum.conf", text)]);
+    let config = Config::load(&[files.path("magnum.conf")], &env(&[])).expect("good");
+    assert_eq!(config.string("keystone_auth", "auth_type").as_deref(), Some("v3applicationcredential"));
+    assert_eq!(config.string("database", "connection").as_deref(), Some("mysql://db/magnum"));
+}
+
+#[test]
+fn what_to_look_at_is_named_with_its_line() {
+    let cases: &[(&str, &[&str])] = &[
+        ("[api]\nprot = 1\n", &["Unknown magnum.conf:2: [api] prot: there is no such option; did you mean port?"]),
+        (
+            "[DEFAULT]\nterm_of_validity = 1\n",
+            &["Unknown magnum.conf:2: [DEFAULT] term_of_validity: there is no such option here; \
+               did you mean term_of_validity in [x509]?"],
+        ),
+        (
+            "[keystoneauth]\npassword = x\n",
+            &["Unknown magnum.conf:2: [keystoneauth] password: there is no such option here; \
+               did you mean password in [keystone_authtoken]?"],
+        ),
+        ("[mine]\nown = 1\n", &["Unknown magnum.conf:2: [mine] own: there is no such option; it has no effect"]),
+        (
+            "[trust]\nroles =\n",
+            &["Removed magnum.conf:2: [trust] roles: clusters use application credentials in place of trusts; \
+               the option can go"],
+        ),
+        (
+            "[oslo_messaging_rabbit]\nssl = true\n",
+            &["Unused magnum.conf:2: [oslo_messaging_rabbit] ssl: there is no message bus; \
+               the option has no effect here"],
+        ),
+        (
+            "[DEFAULT]\nlogfile = /x\n",
+            &["Deprecated magnum.conf:2: [DEFAULT] logfile: it is now log_file in [DEFAULT]"],
+        ),
+        (
+            "[api]\nport = http\n\nenabled_ssl = perhaps\n",
+            &[
+                "WrongValue magnum.conf:2: [api] port: \"http\" is not a whole number from 0 to 65535",
+                "WrongValue magnum.conf:4: [api] enabled_ssl: \"perhaps\" is not true or false",
+            ],
+        ),
+        (
+            "[database]\nconnection = mysql://u:p$word@h/d\n",
+            &["WrongValue magnum.conf:2: [database] connection: it refers to \"word\", which is no option; \
+               a dollar sign is $$"],
+        ),
+        (
+            "[DEFAULT]\nstate_path = $log_dir\nlog_dir = $state_path\n",
+            &[
+                "WrongValue magnum.conf:2: [DEFAULT] state_path: it refers to itself",
+                "WrongValue magnum.conf:3: [DEFAULT] log_dir: it refers to itself",
+            ],
+        ),
+        ("[api]\nport = 9511\n[keystone_auth]\nauth_section = shared\n[shared]\nauth_url = http://k\n", &[]),
+    ];
+    for (text, expected) in cases {
+        let found = findings(text, &[]);
+        assert_eq!(found, *expected, "{text}");
+    }
+}
+
+#[test]
+fn variables_are_looked_at_like_lines() {
+    let found =
+        findings("", &[("OS_API__PROT", "1"), ("OS_API__PORT", "x"), ("OS_USER__NAME", "me"), ("OS_CLOUD", "a")]);
+    assert_eq!(
+        found,
+        [
+            "WrongValue OS_API__PORT: [api] port: \"x\" is not a whole number from 0 to 65535",
+            "Unknown OS_API__PROT: [api] prot: there is no such option; did you mean port?",
+        ]
+    );
+}
+
+#[test]
+fn a_start_stops_at_wrong_values_and_not_at_unknown_options() {
+    let files = Files::with(&[
+        ("unknown.conf", "[api]\nprot = 1\n"),
+        ("wrong.conf", "[api]\nport = x\n[x509]\nrsa_key_size = 1024\n"),
+        ("syntax.conf", "[api]\nport 9511\n"),
+    ]);
+    let load = |name: &str| Config::load(&[files.path(name)], &env(&[]));
+    assert_eq!(load("unknown.conf").expect("starts").findings().len(), 1);
+    assert_eq!(
+        files.shown(&load("wrong.conf").expect_err("stops")),
+        "wrong.conf:2: [api] port: \"x\" is not a whole number from 0 to 65535\n\
+         wrong.conf:4: [x509] rsa_key_size: \"1024\" is not a whole number from 2048 to 16384"
+    );
+    assert_eq!(
+        files.shown(&load("syntax.conf").expect_err("stops")),
+        "syntax.conf:2: neither an assignment nor a [group]"
+    );
+    assert_eq!(files.shown(&load("absent.conf").expect_err("stops")), "read configuration absent.conf");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let files =
+        Files::with(&[("magnum.conf", "[database]\nconnection = $hunter2\n[keystone_auth]\npassword = hunter2\n")]);
+    let config = Config::examine(&[files.path("magnum.conf")], &env(&[("OS_DATABASE__CONNECTION", "mysql://hunter2")]));
+    assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+}
+
+#[test]
+fn the_sample_says_what_holds_anyway() {
+    let files = Files::with(&[("magnum.conf", &sample())]);
+    let config = Config::load(&[files.path("magnum.conf")], &env(&[])).expect("good");
+    assert_eq!(config.findings(), []);
+    let uncommented: String = sample().lines().map(uncomment).collect();
+    let files = Files::with(&[("magnum.conf", &uncommented)]);
+    let config = Config::load(&[files.path("magnum.conf")], &env(&[])).expect("good");
+    assert_eq!(config.findings(), []);
+    assert_eq!(config.int("api", "port"), Some(9511));
+    let expected = "\n[api]\n\n# Port of the API.\n# (a whole number from 0 to 65535)\n#port = 9511\n";
+    assert!(sample().contains(expected), "{}", sample());
+}
+
+fn uncomment(line: &str) -> String {
+    let set = line.starts_with('#') && !line.starts_with("# ") && !line.ends_with("<not set>");
+    format!("{}\n", if set { &line[1..] } else { line })
+}

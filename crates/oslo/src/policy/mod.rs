@@ -11,3 +11,6 @@ pub use audit::{PolicyFinding, policy_check};
 pub use credentials::{Credentials, TokenScope};
 pub use defaults::{Rule, policy_sample, rules};
 pub use enforcer::{Enforcer, PolicyError, PolicySettings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Options that are known and not read: Magnum's former ones, and those for which there is no use here.
+
+/// An option that some Magnum had and that does nothing any more. An empty name means the whole group.
+pub(super) struct Gone {
+    pub(super) group: &'static str,
+    pub(super) name: &'static str,
+    pub(super) why: &'static str,
+}
+
+const fn gone(group: &'static str, name: &'static str, why: &'static str) -> Gone {
+    Gone { group, name, why }
+}
+
+const NO_TRUSTS: &str = "clusters use application credentials in place of trusts; the option can go";
+const NO_HEAT: &str = "nothing new is made with Heat; the option can go";
+
+/// What Magnum itself removed.
+pub(super) const REMOVED: &[Gone] = &[
+    gone("trust", "", NO_TRUSTS),
+    gone("cluster_heat", "", NO_HEAT),
+    gone("heat_client", "", NO_HEAT),
+    gone("bay", "", "the group is called cluster"),
+    gone("baymodel", "", "the group is called cluster_template"),
+    gone("bay_heat", "", NO_HEAT),
+    gone("nova_client", "api_version", "the version is found in the catalogue"),
+    gone("glance_client", "api_version", "the version is found in the catalogue"),
+    gone("cinder_client", "api_version", "the version is found in the catalogue"),
+    gone("docker", "", "there is no swarm driver any more"),
+    gone("DEFAULT", "max_manifest_size", "manifests are not uploaded any more"),
+    gone("DEFAULT", "password_symbols", "passwords are not generated any more"),
+    gone("DEFAULT", "verbose", "say debug = true"),
+    gone("DEFAULT", "rpc_backend", NO_BUS),
+];
+
+const NO_BUS: &str = "there is no message bus; the option has no effect here";
+
+/// What Magnum reads and we do not need: no reason to take it out, Magnum may come back.
+pub(super) const UNUSED: &[Gone] = &[
+    gone("oslo_messaging_rabbit", "", NO_BUS),
+    gone("oslo_messaging_amqp", "", NO_BUS),
+    gone("oslo_messaging_kafka", "", NO_BUS),
+    gone("oslo_messaging_notifications", "", NO_BUS),
+    gone("oslo_concurrency", "", "locks are rows of the database; the option has no effect here"),
+    gone("oslo_reports", "", "there are no reports on signals; the option has no effect here"),
+    gone("profiler", "", "there is no osprofiler; the option has no effect here"),
+    gone("profiler_jaeger", "", "there is no osprofiler; the option has no effect here"),
+    gone("profiler_otlp", "", "there is no osprofiler; the option has no effect here"),
+    gone("ssl", "", NO_BUS),
+    gone("conductor", "", "there is no conductor; say workers in [jeroboam]"),
+    gone("docker_registry", "", "the registry reads its own file; the option has no effect here"),
+    gone("capi_helm", "", "read by the helm driver alone; the option has no effect here"),
+    gone("capi_helm_cluster_labels", "", "read by the helm driver alone; the option has no effect here"),
+    gone("oslo_limit", "", "quotas are the service's own; the option has no effect here"),
+    gone("DEFAULT", "transport_url", NO_BUS),
+    gone("DEFAULT", "control_exchange", NO_BUS),
+    gone("DEFAULT", "rpc_response_timeout", NO_BUS),
+    gone("DEFAULT", "rpc_ping_enabled", NO_BUS),
+    gone("DEFAULT", "executor_thread_pool_size", NO_BUS),
+    gone("DEFAULT", "pybasedir", "there is no Python package; the option has no effect here"),
+    gone("DEFAULT", "bindir", "there is one program; the option has no effect here"),
+    gone("DEFAULT", "tempdir", "nothing is put into temporary files; the option has no effect here"),
+    gone("DEFAULT", "rootwrap_config", "nothing is run as root; the option has no effect here"),
+    gone("DEFAULT", "log_config_append", LOGGING),
+    gone("DEFAULT", "log_date_format", LOGGING),
+    gone("DEFAULT", "use_syslog", LOGGING),
+    gone("DEFAULT", "use_journal", LOGGING),
+    gone("DEFAULT", "use_eventlog", LOGGING),
+    gone("DEFAULT", "syslog_log_facility", LOGGING),
+    gone("DEFAULT", "watch_log_file", LOGGING),
+    gone("DEFAULT", "log_rotation_type", LOGGING),
+    gone("DEFAULT", "max_logfile_count", LOGGING),
+    gone("DEFAULT", "max_logfile_size_mb", LOGGING),
+    gone("DEFAULT", "publish_errors", LOGGING),
+    gone("DEFAULT", "logging_context_format_string", LOGGING),
+    gone("DEFAULT", "logging_default_format_string", LOGGING),
+    gone("DEFAULT", "logging_user_identity_format", LOGGING),
+    gone("DEFAULT", "logging_exception_prefix", LOGGING),
+    gone("DEFAULT", "logging_debug_format_suffix", LOGGING),
+    gone("DEFAULT", "backdoor_port", "there is no back door; the option has no effect here"),
+    gone("api", "api_paste_config", "the order of the middleware is fixed; the option has no effect here"),
+    gone("cluster", "temp_cache_dir", "certificates are not put into files; the option has no effect here"),
+    gone(
+        "cluster",
+        "etcd_discovery_service_endpoint_format",
+        "only Heat clusters need discovery; the option has no effect here",
+    ),
+    gone("kubernetes", "keystone_auth_default_policy", "only Heat clusters read it; the option has no effect here"),
+    gone("kubernetes", "post_install_manifest_url", "only Heat clusters read it; the option has no effect here"),
+    gone(
+        "octavia_client",
+        "cert_file",
+        "client certificates are not used towards Octavia; the option has no effect here",
+    ),
+    gone(
+        "octavia_client",
+        "key_file",
+        "client certificates are not used towards Octavia; the option has no effect here",
+    ),
+    gone("healthcheck", "", "/healthcheck looks at disable_by_file_path alone; the option has no effect here"),
+    gone("keystone_authtoken", "memcached_servers", CACHE),
+    gone("keystone_authtoken", "memcache_use_advanced_pool", CACHE),
+    gone("keystone_authtoken", "memcache_security_strategy", CACHE),
+    gone("keystone_authtoken", "memcache_secret_key", CACHE),
+    gone("keystone_authtoken", "cache", CACHE),
+    gone("keystone_authtoken", "auth_version", "only version 3 is spoken; the option has no effect here"),
+    gone(
+        "keystone_authtoken",
+        "service_type",
+        "access rules of application credentials always count; the option has no effect here",
+    ),
+    gone(
+        "keystone_authtoken",
+        "certfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone(
+        "keystone_authtoken",
+        "keyfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone("keystone_authtoken", "split_loggers", LOGGING),
+    gone("keystone_authtoken", "collect_timing", LOGGING),
+    gone("keystone_authtoken", "timeout", "say http_connect_timeout"),
+    gone(
+        "keystone_auth",
+        "certfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone(
+        "keystone_auth",
+        "keyfile",
+        "client certificates are not used towards Keystone; the option has no effect here",
+    ),
+    gone("keystone_auth", "split_loggers", LOGGING),
+    gone("keystone_auth", "collect_timing", LOGGING),
+    gone("database", "max_retries", POOL),
+    gone("database", "retry_interval", POOL),
+    gone("database", "min_pool_size", POOL),
+    gone("database", "mysql_engine", POOL),
+    gone("database", "mysql_sql_mode", POOL),
+    gone("database", "mysql_wsrep_sync_wait", POOL),
+    gone("database", "mysql_enable_ndb", POOL),
+    gone("database", "connection_debug", POOL),
+    gone("database", "connection_trace", POOL),
+    gone("database", "connection_parameters", POOL),
+    gone("database", "slave_connection", POOL),
+    gone("database", "sqlite_synchronous", POOL),
+    gone("database", "synchronous_reader", POOL),
+    gone("database", "backend", POOL),
+    gone("database", "use_db_reconnect", POOL),
+    gone("database", "db_retry_interval", POOL),
+    gone("database", "db_inc_retry_interval", POOL),
+    gone("database", "db_max_retry_interval", POOL),
+    gone("database", "db_max_retries", POOL),
+    gone("database", "use_tpool", POOL),
+    gone("oslo_policy", "remote_content_type", REMOTE),
+    gone("oslo_policy", "remote_ssl_verify_server_crt", REMOTE),
+    gone("oslo_policy", "remote_ssl_ca_crt_file", REMOTE),
+    gone("oslo_policy", "remote_ssl_client_crt_file", REMOTE),
+    gone("oslo_policy", "remote_ssl_client_key_file", REMOTE),
+    gone("oslo_policy", "remote_timeout", REMOTE),
+    gone("oslo_middleware", "max_request_body_size", "say max_body_size in [jeroboam]"),
+    gone("oslo_middleware", "secure_proxy_ssl_header", "X-Forwarded-Proto is read; the option has no effect here"),
+    gone(
+        "oslo_middleware",
+        "http_basic_auth_user_file",
+        "there is no basic authentication; the option has no effect here",
+    ),
+];
+
+const LOGGING: &str =
+    "the log goes to standard error or log_file, in oslo's line format or as JSON; the option has no effect here";
+const CACHE: &str = "checked tokens are remembered inside the process; the option has no effect here";
+const POOL: &str = "connections are looked after by the service itself; the option has no effect here";
+const REMOTE: &str = "rules cannot ask a server; the option has no effect here";
+
+/// The entry for this option in one of the two lists.
+pub(super) fn find(list: &'static [Gone], group: &str, name: &str) -> Option<&'static Gone> {
+    list.iter().find(|gone| gone.group == group && (gone.name.is_empty() || gone.name == name))
+}

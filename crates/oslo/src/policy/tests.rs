@@ -1,0 +1,211 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::*;
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn person(role: &str) -> Credentials {
+    let roles: &[&str] = match role {
+        "admin" => &["admin", "member", "reader"],
+        "member" => &["Member", "reader"],
+        "reader" => &["reader"],
+        _ => &[],
+    };
+    let who = Credentials::new().roles(roles.iter().copied()).admin(role == "admin");
+    who.set("project_id", Some("p1")).set("user_id", Some("u1")).set("domain_id", None)
+}
+
+fn enforcer(text: &str, enforce_new_defaults: bool) -> (Enforcer, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("policy.yaml");
+    fs::write(&file, text).expect("a file");
+    let dirs = vec![dir.path().join("policy.d")];
+    let settings = PolicySettings { file: Some(file), dirs, enforce_new_defaults, default_rule: "default".to_owned() };
+    (Enforcer::new(settings).expect("good rules"), dir)
+}
+
+#[test]
+fn magnum_s_defaults_let_the_right_people_through() {
+    let (enforcer, _dir) = enforcer("", true);
+    let own = map(&[("project_id", "p1"), ("user_id", "u1")]);
+    let colleague = map(&[("project_id", "p1"), ("user_id", "u2")]);
+    let stranger = map(&[("project_id", "p2"), ("user_id", "u2")]);
+    for (rule, role, target, allowed) in [
+        ("cluster:create", "member", &own, true),
+        ("cluster:create", "reader", &own, false),
+        ("cluster:create", "nobody", &own, false),
+        ("cluster:get", "reader", &colleague, true),
+        ("cluster:get", "reader", &stranger, false),
+        ("cluster:get", "admin", &stranger, true),
+        ("cluster:get_all_all_projects", "member", &own, false),
+        ("cluster:get_all_all_projects", "admin", &own, true),
+        ("certificate:create", "member", &own, true),
+        ("certificate:create", "member", &colleague, false),
+        ("certificate:get", "reader", &colleague, false),
+        ("certificate:rotate_ca", "member", &colleague, true),
+        ("credential:rotate", "member", &own, true),
+        ("credential:rotate", "admin", &stranger, false),
+        ("clustertemplate:publish", "member", &own, false),
+        ("nodegroup:create", "member", &own, true),
+        ("no:such_rule", "admin", &own, false),
+    ] {
+        assert_eq!(enforcer.authorize(rule, target, &person(role)), allowed, "{role} {rule} {target:?}");
+    }
+}
+
+#[test]
+fn a_system_token_passes_no_rule_for_projects() {
+    let (enforcer, _dir) = enforcer("\"cluster:get\": \"\"", true);
+    let system = person("admin").scope(TokenScope::System);
+    let domain = person("admin").scope(TokenScope::Domain);
+    assert!(!enforcer.authorize("cluster:get", &map(&[]), &system), "even where the operator opened it");
+    assert!(!enforcer.authorize("cluster:get", &map(&[]), &domain));
+    assert!(enforcer.authorize("magnum-service:get_all", &map(&[]), &system));
+}
+
+#[test]
+fn the_rules_of_old_hold_only_where_asked_for() {
+    let own = map(&[("project_id", "p1"), ("user_id", "u1")]);
+    let (strict, _dir) = enforcer("", true);
+    let (lax, _dir2) = enforcer("", false);
+    for (rule, now, formerly) in [
+        ("cluster:create", false, true),
+        ("certificate:create", false, true),
+        ("cluster:get_all_all_projects", false, false),
+    ] {
+        assert_eq!(strict.authorize(rule, &own, &person("nobody")), now, "{rule}");
+        assert_eq!(lax.authorize(rule, &own, &person("nobody")), formerly, "{rule}");
+    }
+    let (replaced, _dir3) = enforcer("admin_or_project_member_deny_cluster_user: role:chief", false);
+    assert!(!replaced.authorize("cluster:create", &own, &person("nobody")), "a rule of the file stands alone");
+}
+
+#[test]
+fn the_language_is_oslo_s() {
+    let target = map(&[("project_id", "p1"), ("user_id", "u2"), ("flag", "True"), ("odd", "100%"), ("role", "reader")]);
+    for (rule, allowed) in [
+        ("''", true),
+        ("'@'", true),
+        ("'!'", false),
+        ("'not !'", true),
+        ("[]", true),
+        ("[['role:admin'], ['role:member', 'project_id:%(project_id)s']]", true),
+        ("[['role:admin', 'role:member']]", false),
+        ("role:MEMBER", true),
+        ("role:%(role)s", true),
+        ("roles:reader", true),
+        ("roles:member", false),
+        ("is_admin:False", true),
+        ("is_admin:false", false),
+        ("project_id:%(project_id)s", true),
+        ("user_id:%(user_id)s", false),
+        ("project_id:%(absent)s", false),
+        ("not project_id:%(absent)s", true),
+        ("domain_id:None", true),
+        ("None:%(absent)s", false),
+        ("True:%(flag)s", true),
+        ("\"'reader':%(role)s\"", true),
+        ("'100%:%(odd)s'", false),
+        ("project_id:p1%", false),
+        ("role:admin or (role:member and not role:auditor)", true),
+        ("role:admin and role:member or role:reader", true),
+        ("rule:project_member", true),
+        ("rule:absent", false),
+        ("http://judge/ok", false),
+        ("not rule:mine", false),
+        ("role:member and", false),
+        ("member", false),
+    ] {
+        let text = format!("mine: {rule}");
+        let (enforcer, _dir) = enforcer(&text, true);
+        assert_eq!(enforcer.authorize("mine", &target, &person("member")), allowed, "{rule}");
+    }
+}
+
+#[test]
+fn the_default_rule_answers_for_those_that_are_absent() {
+    let (enforcer, _dir) = enforcer("default: role:member", true);
+    assert!(enforcer.authorize("no:such_rule", &map(&[]), &person("member")));
+    assert!(!enforcer.authorize("no:such_rule", &map(&[]), &person("reader")));
+}
+
+#[test]
+fn files_are_read_again_when_they_change_and_kept_when_they_break() {
+    let (enforcer, dir) = enforcer("mine: role:admin", true);
+    let allowed = || enforcer.authorize("mine", &map(&[]), &person("member"));
+    assert!(!allowed());
+    assert!(!enforcer.refresh().expect("unchanged"));
+
+    fs::write(dir.path().join("policy.yaml"), "mine: role:member\n").expect("write");
+    assert!(enforcer.refresh().expect("changed"));
+    assert!(allowed());
+
+    fs::create_dir(dir.path().join("policy.d")).expect("a directory");
+    fs::write(dir.path().join("policy.d/10.json"), "{\"mine\": \"role:admin\"}").expect("write");
+    assert!(enforcer.refresh().expect("a second file"));
+    assert!(!allowed(), "the directory is read after the file");
+
+    fs::write(dir.path().join("policy.yaml"), "- not\n- a mapping of rules\n").expect("write");
+    let error = enforcer.refresh().expect_err("broken").to_string();
+    assert!(error.contains("policy.yaml is not a mapping of rules"), "{error}");
+    assert!(!allowed(), "what was in force stays in force");
+    assert!(!enforcer.refresh().expect("said once"));
+
+    fs::remove_file(dir.path().join("policy.d/10.json")).expect("remove");
+    fs::write(dir.path().join("policy.yaml"), "# nothing but a remark\n").expect("write");
+    assert!(enforcer.refresh().expect("changed"));
+    assert!(!allowed(), "the rule is gone");
+}
+
+#[test]
+fn a_check_of_the_files_names_what_cannot_be_meant() {
+    let text = "\
+'cluster:create': rule:absent
+'cluster:craete': role:member
+'cluster:get': rule:admin_or_project_reader_deny_cluster_user
+'cluster:update': https://judge/ok
+'cluster:resize': member
+'cluster:delete': rule:loop
+loop: not rule:loop
+helper: role:chief
+'cluster:upgrade': rule:helper
+'quota:get': 'project_id:%s'
+";
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("policy.yaml");
+    fs::write(&file, text).expect("a file");
+    let settings = PolicySettings { file: Some(file), default_rule: "default".to_owned(), ..PolicySettings::default() };
+    let found = policy_check(&settings).expect("readable");
+    let found: Vec<_> =
+        found.iter().map(|f| format!("{} {}: {}", if f.error { "error" } else { "note" }, f.rule, f.why)).collect();
+    assert_eq!(
+        found,
+        [
+            "note cluster:craete: no request asks for this rule; it has no effect",
+            "error cluster:create: it names the rule \"absent\", which does not exist and so refuses",
+            "note cluster:get: it repeats the default; the line can go",
+            "error cluster:resize: \"member\" is not a check: expected kind:match; it refuses everybody",
+            "error cluster:update: \"https://judge/ok\" asks a server, which is not supported and so refuses",
+            "error loop: it leads back to itself, and so refuses",
+            "error quota:get: a % that is not %(name)s or %%; the check never holds",
+        ]
+    );
+}
+
+#[test]
+fn the_sample_changes_nothing() {
+    let uncommented: String = policy_sample()
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("#\"").map_or(String::new(), |rest| format!("\"{rest}"))))
+        .collect();
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("policy.yaml");
+    fs::write(&file, uncommented).expect("a file");
+    let settings = PolicySettings { file: Some(file), ..PolicySettings::default() };
+    let found = policy_check(&settings).expect("readable");
+    assert_eq!(found.len(), rules().len());
+    assert!(found.iter().all(|finding| finding.why.starts_with("it repeats the default")), "{found:#?}");
+}
