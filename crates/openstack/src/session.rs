@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use jeroboam_model::Clock;
+use jeroboam_model::{Clock, Timestamp};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
@@ -23,6 +23,9 @@ pub(crate) const ACCESS_RULES: HeaderName = HeaderName::from_static("openstack-i
 
 /// A token that ends sooner is replaced before it is used.
 const SHORTLY: Duration = Duration::from_secs(60);
+
+/// A token that was just had is used whatever its end: Keystone's clock may not be ours.
+const JUST_NOW: Duration = Duration::from_secs(5);
 
 /// What a session needs to begin.
 #[derive(Clone, Debug)]
@@ -119,7 +122,7 @@ impl Session {
     /// `info` is what a validation said of it; without it Keystone is asked when the catalogue is first needed.
     #[must_use]
     pub fn for_token(&self, token: SecretString, info: Option<Arc<TokenInfo>>) -> Self {
-        let known = info.map(|info| Arc::new(Token { secret: token.clone(), info }));
+        let known = info.map(|info| Arc::new(Token { secret: token.clone(), info, obtained: self.shared.clock.now() }));
         let shared = Shared {
             transport: Arc::clone(&self.shared.transport),
             clock: Arc::clone(&self.shared.clock),
@@ -187,7 +190,7 @@ impl Session {
     pub async fn token(&self) -> Result<Arc<Token>, Error> {
         let mut slot = self.shared.token.lock().await;
         let now = self.shared.clock.now();
-        if let Some(token) = slot.as_ref().filter(|token| !self.ends_shortly(&token.info, now)) {
+        if let Some(token) = slot.as_ref().filter(|token| !self.ends_shortly(token, now)) {
             return Ok(Arc::clone(token));
         }
         let token = Arc::new(self.log_in().await?);
@@ -259,9 +262,9 @@ impl Session {
         Ok(token.secret.clone())
     }
 
-    fn ends_shortly(&self, info: &TokenInfo, now: jeroboam_model::Timestamp) -> bool {
+    fn ends_shortly(&self, token: &Token, now: Timestamp) -> bool {
         match self.shared.who {
-            Who::Own(_) => info.expired(now + SHORTLY),
+            Who::Own(_) => token.info.expired(now + SHORTLY) && token.obtained + JUST_NOW < now,
             Who::Lent(_) => false,
         }
     }
@@ -287,7 +290,11 @@ impl Session {
         }
         let header = answer.headers.get(&SUBJECT_TOKEN).and_then(|value| value.to_str().ok());
         let secret = header.ok_or_else(|| Error::unreadable(ServiceType::Identity, "it has no X-Subject-Token"))?;
-        Ok(Token { secret: secret.into(), info: Arc::new(TokenInfo::from_body(&answer.body)?) })
+        Ok(Token {
+            secret: secret.into(),
+            info: Arc::new(TokenInfo::from_body(&answer.body)?),
+            obtained: self.shared.clock.now(),
+        })
     }
 
     async fn look_at_own(&self, token: &SecretString) -> Result<Token, Error> {
@@ -299,7 +306,11 @@ impl Session {
         if !answer.status.is_success() {
             return Err(answer.refusal(Method::GET, "/auth/tokens".to_owned()));
         }
-        Ok(Token { secret: token.clone(), info: Arc::new(TokenInfo::from_body(&answer.body)?) })
+        Ok(Token {
+            secret: token.clone(),
+            info: Arc::new(TokenInfo::from_body(&answer.body)?),
+            obtained: self.shared.clock.now(),
+        })
     }
 
     fn token_request(&self, method: Method) -> Outgoing {

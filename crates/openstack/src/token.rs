@@ -15,6 +15,8 @@ pub struct Token {
     pub secret: SecretString,
     /// What it stands for.
     pub info: Arc<TokenInfo>,
+    /// When we got it, by our own clock.
+    pub obtained: Timestamp,
 }
 
 /// Whom and what a token stands for. The token itself is not in here.
