@@ -1,0 +1,199 @@
+//! What is written. Every function can be called again after a crash at any point and ends in the same state.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jeroboam_capi::{
+    Applied, CLUSTER_NAME_LABEL, ClusterKey, MANAGED_BY, MANAGED_BY_LABEL, Object, Prepared, Resources,
+};
+use kube::api::{ApiResource, DeleteParams, GroupVersionKind, ListParams, Patch, PatchParams, Preconditions};
+use serde_json::json;
+
+use crate::discovery::Role;
+use crate::read::secrets;
+use crate::{Management, ManagementError};
+
+/// What is still there of a cluster that is to be gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remaining(pub Vec<String>);
+
+impl Remaining {
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+impl Management {
+    /// Applies objects in their order. Objects that are there already and the same stay untouched.
+    pub async fn apply(&self, resources: Resources<Prepared>) -> Result<Resources<Applied>, ManagementError> {
+        self.send(resources, false).await
+    }
+
+    /// Asks the API server and its webhooks what they would say to objects, and changes nothing.
+    pub async fn dry_run(&self, resources: Resources<Prepared>) -> Result<Resources<Applied>, ManagementError> {
+        self.send(resources, true).await
+    }
+
+    async fn send(&self, resources: Resources<Prepared>, dry_run: bool) -> Result<Resources<Applied>, ManagementError> {
+        let mut applied = Vec::with_capacity(resources.len());
+        for object in resources.into_objects() {
+            let api = self.api_of(&object);
+            // Every field of a prepared object is ours, so taking it from whoever set it is what is wanted; fields that we
+            // do not send keep their owners.
+            let params = PatchParams { force: true, dry_run, ..PatchParams::apply(&self.shared.field_manager) };
+            let patch = Patch::Apply(object.value());
+            let call = async { api.patch(object.name(), &params, &patch).await };
+            let what = format!("apply {object}");
+            let answer = if dry_run { self.call(what, call).await? } else { self.write("apply", what, call).await? };
+            let mut value = serde_json::to_value(answer).unwrap_or_default();
+            value["apiVersion"] = object.api_version().into();
+            value["kind"] = object.kind().into();
+            applied.push(Object::new(value));
+        }
+        Ok(Resources::applied(applied))
+    }
+
+    /// Removes the secrets of a cluster that were ours once and are no longer among what was applied; returns their names.
+    pub async fn prune(&self, key: &ClusterKey, applied: &Resources<Applied>) -> Result<Vec<String>, ManagementError> {
+        let wanted: BTreeSet<_> = applied.iter().filter(|o| o.kind() == "Secret").map(Object::name).collect();
+        let mut removed = Vec::new();
+        for name in self.own_secrets(key).await? {
+            if !wanted.contains(name.as_str()) {
+                self.delete("prune", &secrets(), Some(&key.namespace), &name, None).await?;
+                removed.push(name);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Sets an annotation of a machine.
+    pub async fn annotate_machine(
+        &self,
+        key: &ClusterKey,
+        machine: &str,
+        annotation: &str,
+        value: &str,
+    ) -> Result<(), ManagementError> {
+        let plan = self.plan().await?;
+        for kind in plan.of(Role::Machine) {
+            let api = self.api(kind, Some(&key.namespace));
+            let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
+            let params =
+                PatchParams { field_manager: Some(self.shared.field_manager.clone()), ..PatchParams::default() };
+            let call = async { api.patch_metadata(machine, &params, &patch).await };
+            self.write("annotate machine", format!("annotate Machine {}/{machine}", key.namespace), call).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells Cluster API to remove a cluster, and nothing else: what belongs to it goes in the right order by itself.
+    /// Returns whether it was still there.
+    pub async fn delete_cluster(&self, key: &ClusterKey) -> Result<bool, ManagementError> {
+        let plan = self.plan().await?;
+        let mut was_there = false;
+        for kind in plan.of(Role::Cluster) {
+            was_there |= self.delete("delete cluster", kind, Some(&key.namespace), &key.name, None).await?;
+        }
+        Ok(was_there)
+    }
+
+    /// Removes what Cluster API does not: our secrets, and the project's namespace with its rights once its last cluster is
+    /// gone. Does nothing while anything of the cluster is there, as the infrastructure provider needs the identity to the
+    /// very end. Returns what is left.
+    pub async fn delete_leftovers(&self, key: &ClusterKey) -> Result<Remaining, ManagementError> {
+        let remaining = self.remaining(key).await?;
+        if !remaining.is_empty() {
+            return Ok(remaining);
+        }
+        for name in self.own_secrets(key).await? {
+            self.delete("delete secret", &secrets(), Some(&key.namespace), &name, None).await?;
+        }
+        self.delete_empty_namespace(&key.namespace).await?;
+        let left = self.all_secrets(key).await?;
+        Ok(Remaining(left.into_iter().map(|name| format!("Secret {name}")).collect()))
+    }
+
+    async fn remaining(&self, key: &ClusterKey) -> Result<Remaining, ManagementError> {
+        let observed = self.fresh_observe(key).await?;
+        let mut names = Vec::new();
+        names.extend(observed.cluster.iter().map(|seen| format!("Cluster {}", seen.meta.name)));
+        names.extend(observed.control_plane.iter().map(|seen| format!("KubeadmControlPlane {}", seen.meta.name)));
+        names.extend(observed.deployments.iter().map(|seen| format!("MachineDeployment {}", seen.meta.name)));
+        names.extend(observed.machines.iter().map(|seen| format!("Machine {}", seen.meta.name)));
+        let infrastructure = observed.infrastructure.iter().chain(&observed.infrastructure_machines);
+        names.extend(infrastructure.map(|seen| format!("{} {}", seen.kind, seen.meta.name)));
+        Ok(Remaining(names))
+    }
+
+    /// Removes a namespace that we made when it holds no cluster, and no secret of one that is about to be made.
+    async fn delete_empty_namespace(&self, namespace: &str) -> Result<(), ManagementError> {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
+        let call = async { self.api(&kind, None).get_opt(namespace).await };
+        let Some(found) = self.call(format!("read Namespace {namespace}"), call).await? else { return Ok(()) };
+        let ours = found.metadata.labels.iter().flatten().any(|(k, v)| k == MANAGED_BY_LABEL && v == MANAGED_BY);
+        if !ours || found.metadata.deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        let one = ListParams::default().limit(1);
+        let plan = self.plan().await?;
+        for kind in plan.of(Role::Cluster) {
+            let call = async { self.api(kind, Some(namespace)).list_metadata(&one).await };
+            if !self.call(format!("list clusters of {namespace}"), call).await?.items.is_empty() {
+                return Ok(());
+            }
+        }
+        let our_secrets = one.labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
+        let call = async { self.api(&secrets(), Some(namespace)).list_metadata(&our_secrets).await };
+        if !self.call(format!("list secrets of {namespace}"), call).await?.items.is_empty() {
+            return Ok(());
+        }
+        // Somebody who made it anew meanwhile keeps it.
+        self.delete("delete namespace", &kind, None, namespace, found.metadata.uid).await.map(|_| ())
+    }
+
+    /// Names of the secrets that we made for a cluster.
+    async fn own_secrets(&self, key: &ClusterKey) -> Result<Vec<String>, ManagementError> {
+        self.secrets_with(key, &format!("{MANAGED_BY_LABEL}={MANAGED_BY},{CLUSTER_NAME_LABEL}={}", key.name)).await
+    }
+
+    /// Names of all secrets of a cluster, Cluster API's own among them.
+    async fn all_secrets(&self, key: &ClusterKey) -> Result<Vec<String>, ManagementError> {
+        self.secrets_with(key, &format!("{CLUSTER_NAME_LABEL}={}", key.name)).await
+    }
+
+    async fn secrets_with(&self, key: &ClusterKey, labels: &str) -> Result<Vec<String>, ManagementError> {
+        let params = ListParams::default().labels(labels);
+        let call = async { self.api(&secrets(), Some(&key.namespace)).list_metadata(&params).await };
+        let found = self.call(format!("list secrets of {key}"), call).await?;
+        Ok(found.items.into_iter().filter_map(|secret| secret.metadata.name).collect())
+    }
+
+    /// Deletes one object; whether it was there.
+    async fn delete(
+        &self,
+        point: &'static str,
+        kind: &ApiResource,
+        namespace: Option<&str>,
+        name: &str,
+        uid: Option<String>,
+    ) -> Result<bool, ManagementError> {
+        let api = self.api(kind, namespace);
+        let preconditions = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::background() };
+        let call = async { api.delete(name, &params).await };
+        let what = format!("delete {} {name}", kind.kind);
+        match self.write(point, what, call).await {
+            Ok(_) => Ok(true),
+            Err(ManagementError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
