@@ -1,0 +1,295 @@
+//! One pass over one cluster: read the rows, do the next thing, look, judge, write down. Every operation is this pass.
+
+use jeroboam_capi::{
+    Applied, BuildError, ClassInfo, ClusterKey, DELETE_MACHINE_ANNOTATION, OWN_CLASS, Observed, Prepared, Resources,
+    Wanted, WantedGroup, assess, build, machines_to_remove, namespace, own_class,
+};
+use jeroboam_management::{ErrorKind, ManagementError};
+use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, Operation, Timestamp, Work};
+use jeroboam_store::Loaded;
+use tracing::{info, warn};
+
+use crate::config::ReconcileConfig;
+use crate::deletion;
+use crate::dereference;
+use crate::keys;
+use crate::lease::Guard;
+use crate::next::{Found, Situation, Trouble, next};
+use crate::resolve::{self, is_leaving, references, resolve, workers};
+use crate::run::{Shared, chain};
+use crate::trim::trim;
+use crate::worker::Interrupted;
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Look again then.
+    Next(Timestamp),
+    /// The cluster and all its rows are gone.
+    Forgotten,
+}
+
+/// What this process applied last for a cluster. Without it the same is applied once more, which changes nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Memo {
+    pub(crate) key: ClusterKey,
+    revision: i64,
+    generation: Option<i64>,
+    release: Option<KubeRelease>,
+    at: Timestamp,
+}
+
+/// What a pass knows from its beginning.
+pub(crate) struct Pass<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) guard: &'a Guard,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) key: ClusterKey,
+}
+
+/// Why a pass did not come to judging what it saw.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// It is written down and tried again.
+    By(Trouble),
+    /// Nothing more may or can be written.
+    Interrupted(Interrupted),
+}
+
+impl<E: Into<Interrupted>> From<E> for Stopped {
+    fn from(interrupted: E) -> Self {
+        Self::Interrupted(interrupted.into())
+    }
+}
+
+impl From<Trouble> for Stopped {
+    fn from(trouble: Trouble) -> Self {
+        Self::By(trouble)
+    }
+}
+
+/// The names of a cluster's objects. They follow from its id where the row does not say them yet.
+pub(crate) fn key_of(cluster: &Cluster, config: &ReconcileConfig) -> ClusterKey {
+    let name = cluster.stack_id.clone();
+    ClusterKey {
+        namespace: namespace(&config.namespace_prefix, &cluster.project),
+        name: name.unwrap_or_else(|| jeroboam_capi::cluster_name(cluster.name.as_deref(), cluster.id)),
+    }
+}
+
+/// Makes one pass.
+pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrupted> {
+    guard.may("load")?;
+    let Some(mut loaded) = shared.store.load(&guard.lease()).await? else { return Ok(End::Forgotten) };
+    let key = key_of(&loaded.view.cluster, &shared.settings);
+    // Everything from here on shows the name; it is written down with the first record.
+    let unnamed = loaded.clone();
+    loaded.view.cluster.stack_id = Some(key.name.clone());
+    let pass = Pass { shared, guard, loaded: &loaded, key };
+    let seen = match loaded.work.operation {
+        Operation::Delete => match deletion::step(&pass).await {
+            Ok(deletion::Step::Gone) => return pass.forget().await,
+            Ok(deletion::Step::Left(observed)) => Ok((Memo::none(&pass.key, &pass.loaded.work), *observed)),
+            Err(stopped) => Err(stopped),
+        },
+        Operation::Observe => pass.look().map(|observed| (Memo::none(&pass.key, &pass.loaded.work), observed)),
+        Operation::Create | Operation::Update | Operation::Upgrade => pass.bring_about().await,
+    };
+    let now = shared.clock.now();
+    let situation =
+        Situation { view: &loaded.view, work: &loaded.work, config: &shared.settings, now, chance: shared.chance() };
+    let next = match seen {
+        Ok((memo, observed)) => {
+            let wanted = wanted(&loaded.view, &loaded.work, &memo, &shared.settings);
+            let assessment = assess(&wanted, &observed, now);
+            shared.remember(loaded.view.cluster.id, Some(memo));
+            next(situation, Found::Seen(&assessment))
+        }
+        Err(Stopped::By(trouble)) => {
+            info!(cluster.id = %loaded.view.cluster.id, "{trouble}");
+            shared.remember(loaded.view.cluster.id, None);
+            next(situation, Found::Trouble(&trouble))
+        }
+        Err(Stopped::Interrupted(interrupted)) => return Err(interrupted),
+    };
+    if let Some(news) = trim(next.recorded, &unnamed) {
+        guard.may("record")?;
+        announce(&unnamed, &news);
+        if !shared.store.record(&guard.lease(), loaded.work.revision, news).await? {
+            // A newer request, or another worker: either way there is something to do now.
+            return Ok(End::Next(now));
+        }
+    }
+    Ok(End::Next(next.run_at))
+}
+
+/// What the rows want, for comparison with what is seen.
+fn wanted(view: &ClusterWithGroups, work: &Work, memo: &Memo, config: &ReconcileConfig) -> Wanted {
+    let group = |group: &NodeGroup| WantedGroup {
+        id: group.id,
+        name: group.name.clone(),
+        count: u32::try_from(group.node_count).unwrap_or_default(),
+    };
+    let control_plane = view.groups.iter().find(|group| group.is_control_plane());
+    let nobody = || WantedGroup { id: uuid::Uuid::nil().into(), name: String::new(), count: 0 };
+    Wanted {
+        operation: work.operation,
+        release: memo.release.clone(),
+        control_plane: control_plane.map_or_else(nobody, group),
+        workers: workers(view).map(group).collect(),
+        leaving: view.groups.iter().filter(|g| !g.is_control_plane() && is_leaving(g)).map(group).collect(),
+        generation: memo.generation,
+        grace: config.refusal_grace,
+    }
+}
+
+/// One line in the log for each change of status.
+fn announce(before: &Loaded, news: &jeroboam_store::Recorded) {
+    let Some(after) = news.cluster.as_ref().filter(|after| after.status != before.view.cluster.status) else { return };
+    let (id, was, is) = (before.view.cluster.id, before.view.cluster.status, after.status);
+    let reason = after.status_reason.as_deref().unwrap_or_default();
+    if is.failed() {
+        warn!(cluster.id = %id, reason, "cluster went from {was} to {is}");
+    } else {
+        info!(cluster.id = %id, "cluster went from {was} to {is}");
+    }
+}
+
+impl Memo {
+    /// Nothing was applied: what is seen is compared with what the Cluster object itself asks for.
+    fn none(key: &ClusterKey, work: &Work) -> Self {
+        Self { key: key.clone(), revision: work.revision, generation: None, release: None, at: work.began }
+    }
+}
+
+impl Pass<'_> {
+    /// Creates or changes: applies what is wanted where that was not just done, and looks.
+    async fn bring_about(&self) -> Result<(Memo, Observed), Stopped> {
+        let memo = match self.shared.memo(self.loaded.view.cluster.id).filter(|memo| self.is_fresh(memo)) {
+            Some(memo) => memo,
+            None => self.apply().await?,
+        };
+        Ok((memo, self.look()?))
+    }
+
+    /// Looks at what is in the management cluster.
+    fn look(&self) -> Result<Observed, Stopped> {
+        self.management_is_up()?;
+        self.shared.management.observe(&self.key).ok_or_else(away)
+    }
+
+    /// Stops a pass that could only fail, or judge from what was there long ago.
+    pub(crate) fn management_is_up(&self) -> Result<(), Stopped> {
+        if self.shared.management_is_up() { Ok(()) } else { Err(away()) }
+    }
+
+    fn is_fresh(&self, memo: &Memo) -> bool {
+        let age = self.shared.clock.now().duration_since(memo.at);
+        let young = std::time::Duration::try_from(age).is_ok_and(|age| age < self.shared.settings.apply_interval);
+        let work = &self.loaded.work;
+        memo.generation.is_some() && memo.revision == work.revision && work.attempts == 0 && young
+    }
+
+    async fn apply(&self) -> Result<Memo, Stopped> {
+        let Shared { store, settings, .. } = self.shared;
+        let view = &self.loaded.view;
+        self.management_is_up()?;
+        let gone =
+            || Trouble::Impossible(resolve::Unresolvable::NoTemplate(view.cluster.template.to_string()).to_string());
+        let template = self.loaded.template.as_ref().ok_or_else(gone)?;
+        self.guard.may("read secrets")?;
+        let keys = keys::read(store, &view.cluster, &settings.cloud).await.map_err(|problem| {
+            warn!(cluster.id = %view.cluster.id, error = %chain(&problem), "failed to read a cluster's secrets");
+            problem.trouble()
+        })?;
+        self.guard.may("look up")?;
+        let session = dereference::session_of(&self.shared.session, &keys.credential);
+        let inputs = dereference::look_up(&session, &references(view, template)).await;
+        let inputs = inputs.map_err(|error| dereference::trouble(&error))?;
+        let resolved = resolve(view, template, &inputs, &keys, self.key.clone(), settings);
+        let resolved = resolved.map_err(|problem| Trouble::Impossible(problem.to_string()))?;
+        let class = self.class().await?;
+        let prepared = build(&resolved, &class).map_err(|problem| match problem {
+            BuildError::NotReady { .. } => Trouble::Waiting(problem.to_string()),
+            _ => Trouble::Impossible(problem.to_string()),
+        })?;
+        self.mark_removals().await?;
+        let applied = self.send(prepared).await?;
+        Ok(Memo {
+            key: self.key.clone(),
+            revision: self.loaded.work.revision,
+            generation: applied.cluster_generation(),
+            release: Some(resolved.release),
+            at: self.shared.clock.now(),
+        })
+    }
+}
+
+impl Pass<'_> {
+    /// The class that the cluster is to be of. Our own is brought up to this program's form once in each process.
+    async fn class(&self) -> Result<ClassInfo, Stopped> {
+        let Shared { management, settings, .. } = self.shared;
+        let (namespace, name) = match &settings.cluster_class {
+            Some((namespace, name)) => (namespace.as_str(), name.as_str()),
+            None => (settings.class_namespace.as_str(), OWN_CLASS),
+        };
+        let own = settings.cluster_class.is_none();
+        if own && !self.shared.class_is_applied() {
+            let served = management.served().await.map_err(|error| refusal(&error))?;
+            self.send(own_class(served, namespace)).await?;
+            self.shared.note_class(true);
+        }
+        match management.class(namespace, name).await {
+            Ok(Some(class)) => Ok(class),
+            Ok(None) if own => {
+                self.shared.note_class(false);
+                Err(Trouble::Waiting(format!("the cluster class {namespace}/{name}")).into())
+            }
+            Ok(None) => Err(Trouble::Impossible(format!("there is no cluster class {namespace}/{name}")).into()),
+            Err(error) => Err(refusal(&error).into()),
+        }
+    }
+
+    /// Marks the machines that a resize named, so that they go before others. Always before the numbers shrink.
+    async fn mark_removals(&self) -> Result<(), Stopped> {
+        let removals = &self.loaded.work.removals;
+        if removals.is_empty() {
+            return Ok(());
+        }
+        let management = &self.shared.management;
+        let observed = management.fresh_observe(&self.key).await.map_err(|error| refusal(&error))?;
+        for machine in machines_to_remove(&observed, removals) {
+            if machine.meta.delete_first {
+                continue;
+            }
+            self.guard.may("mark machine")?;
+            let marked =
+                management.annotate_machine(&self.key, &machine.meta.name, DELETE_MACHINE_ANNOTATION, "true").await;
+            marked.map_err(|error| refusal(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Applies objects one after the other, each only while the cluster is ours.
+    async fn send(&self, prepared: Resources<Prepared>) -> Result<Resources<Applied>, Stopped> {
+        let mut applied = Vec::with_capacity(prepared.len());
+        for object in prepared.into_objects() {
+            self.guard.may("apply")?;
+            let one = self.shared.management.apply(Resources::prepared(vec![object])).await;
+            applied.extend(one.map_err(|error| refusal(&error))?.into_objects());
+        }
+        Ok(Resources::applied(applied))
+    }
+}
+
+fn away() -> Stopped {
+    Trouble::Waiting("the management cluster".to_owned()).into()
+}
+
+/// What an answer of the management cluster means for the cluster.
+pub(crate) fn refusal(error: &ManagementError) -> Trouble {
+    match error.kind() {
+        ErrorKind::Refused => Trouble::Refused(error.to_string()),
+        _ => Trouble::Waiting(format!("the management cluster: {error}")),
+    }
+}

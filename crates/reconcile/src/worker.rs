@@ -1,0 +1,104 @@
+//! One turn at one cluster: take the lease, make a pass, keep the lease alive meanwhile, give it back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jeroboam_model::{ClusterId, Timestamp};
+use jeroboam_store::{StoreError, StoreErrorKind};
+use tracing::{debug, error, warn};
+
+use crate::lease::{Guard, LeaseLost};
+use crate::pass::{self, End};
+use crate::run::{Shared, chain};
+
+/// Why a pass stopped half-way.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Interrupted {
+    #[error(transparent)]
+    Lost(#[from] LeaseLost),
+    #[error("use the database")]
+    Store(#[from] StoreError),
+}
+
+/// Works on a cluster if nobody else does. Returns the cluster, so that whoever waits knows which one is free again.
+pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> ClusterId {
+    let asked = Instant::now();
+    let ttl = shared.settings.lease;
+    let lease = match shared.store.claim(cluster, &shared.owner, shared.clock.now(), ttl).await {
+        Ok(Some(lease)) => lease,
+        Ok(None) => return cluster,
+        Err(error) => {
+            warn!(cluster.id = %cluster, error = %chain(&error), "failed to claim a cluster, trying again later");
+            return cluster;
+        }
+    };
+    let guard = Guard::new(lease, asked, ttl, Arc::clone(&shared.clock), Arc::clone(&shared.hook));
+    let ended = tokio::select! {
+        biased;
+        lost = keep_alive(&shared, &guard) => Err(Interrupted::Lost(lost)),
+        ended = pass::make(&shared, &guard) => ended,
+    };
+    match ended {
+        Ok(End::Forgotten) => shared.remember(cluster, None),
+        Ok(End::Next(at)) => release(&shared, &guard, at).await,
+        Err(Interrupted::Lost(lost)) => {
+            shared.remember(cluster, None);
+            warn!(cluster.id = %cluster, "{lost}: another process goes on");
+        }
+        Err(Interrupted::Store(error)) => {
+            say(cluster, &error);
+            let pause = match error.kind() {
+                StoreErrorKind::Unavailable => shared.backoff().after(1, shared.chance()),
+                _ => shared.settings.observe_interval,
+            };
+            release(&shared, &guard, shared.clock.now() + pause).await;
+        }
+    }
+    cluster
+}
+
+fn say(cluster: ClusterId, problem: &StoreError) {
+    match problem.kind() {
+        StoreErrorKind::Unavailable => {
+            warn!(cluster.id = %cluster, error = %chain(problem), "the database is away, trying again later");
+        }
+        _ => error!(cluster.id = %cluster, error = %chain(problem), "the database did not take what a pass came to"),
+    }
+}
+
+/// Gives the lease back. If that can't be done it ends by itself.
+async fn release(shared: &Shared, guard: &Guard, next_run: Timestamp) {
+    let lease = guard.lease();
+    match shared.store.release(&lease, next_run).await {
+        Ok(true) => {}
+        Ok(false) => debug!(cluster.id = %lease.cluster, "the lease had ended before it was given back"),
+        Err(error) => {
+            warn!(cluster.id = %lease.cluster, error = %chain(&error), "failed to give a lease back, it will end by itself");
+        }
+    }
+}
+
+/// Renews the lease as long as that is possible, and returns when it is no more.
+async fn keep_alive(shared: &Shared, guard: &Guard) -> LeaseLost {
+    let ttl = shared.settings.lease;
+    let mut pause = ttl / 3;
+    loop {
+        tokio::time::sleep(pause.max(Duration::from_millis(10))).await;
+        let lease = guard.lease();
+        let asked = Instant::now();
+        match shared.store.renew(&lease, shared.clock.now(), ttl).await {
+            Ok(Some(renewed)) => {
+                guard.renewed(renewed, asked);
+                pause = ttl / 3;
+            }
+            Ok(None) => return LeaseLost(lease.cluster),
+            Err(error) => {
+                warn!(cluster.id = %lease.cluster, error = %chain(&error), "failed to renew a lease");
+                if !guard.is_live() {
+                    return LeaseLost(lease.cluster);
+                }
+                pause = ttl / 10;
+            }
+        }
+    }
+}
