@@ -159,6 +159,33 @@ impl State {
         result
     }
 
+    /// Runs a step and undoes it: what would it have come to?
+    pub fn rehearse<R>(&self, step: impl FnOnce(&mut Writer<'_>) -> R) -> R {
+        let mut inner = self.lock();
+        let before = inner.revision;
+        let mut writer = Writer { inner: &mut inner, changes: Vec::new() };
+        let result = step(&mut writer);
+        for change in writer.changes.into_iter().rev() {
+            match change.before {
+                Some(document) => {
+                    inner.collections.entry(change.collection).or_default().insert(change.id, document);
+                }
+                None => {
+                    let documents = inner.collections.get_mut(&change.collection);
+                    let is_empty = documents.is_some_and(|documents| {
+                        documents.remove(&change.id);
+                        documents.is_empty()
+                    });
+                    if is_empty {
+                        inner.collections.remove(&change.collection);
+                    }
+                }
+            }
+        }
+        inner.revision = before;
+        result
+    }
+
     /// The revision of the last change.
     #[must_use]
     pub fn revision(&self) -> u64 {
