@@ -1,8 +1,30 @@
 //! Magnum's tables and our own: queries, transactions, leases, migrations.
+//!
+//! A [`Store`] speaks SQLite, MariaDB and PostgreSQL alike. Reads say `None` when there is nothing; writes name the state that
+//! they start from and say `false` or `None` when it is no longer so. Magnum's tables are read and written as Magnum does it, so
+//! that Magnum can be started again on them at any moment; our own begin with `jeroboam_`. Nothing here decides what a request
+//! means or calls another service.
 
+mod accept;
+mod clusters;
+mod columns;
+mod create;
+mod entity;
 mod error;
+mod json;
+mod lease;
+mod migrate;
+mod page;
+mod record;
+mod rows;
+mod seal;
+mod secrets;
+mod services;
+mod sql;
 mod store;
+mod templates;
 mod types;
+mod url;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{FaultHook, Store};

@@ -1,14 +1,27 @@
-//! The handle that everything else holds.
+//! The handle that everything else holds: a pool, and one way to write through it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jeroboam_model::*;
-use secrecy::SecretString;
-use tokio::sync::watch;
+use jeroboam_model::{Clock, SystemClock};
+use sea_orm::prelude::DateTime;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxMySqlConnector,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+};
+use secrecy::ExposeSecret;
+use sqlx::ConnectOptions as _;
+use sqlx::Executor as _;
+use sqlx::pool::PoolOptions;
+use tokio::sync::{Mutex, MutexGuard, watch};
+use tracing::warn;
 
-use crate::*;
+use crate::clusters::Statements;
+use crate::error::worth_another_try;
+use crate::rows::database_time;
+use crate::seal::Sealer;
+use crate::url::Target;
+use crate::{StoreConfig, StoreError};
 
 /// What is called before and after each committing write, with the write's name.
 pub type FaultHook = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -16,57 +29,202 @@ pub type FaultHook = Arc<dyn Fn(&'static str) + Send + Sync>;
 /// Magnum's tables and our own. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    pub(crate) db: DatabaseConnection,
+    pub(crate) sealer: Option<Arc<Sealer>>,
+    pub(crate) statements: Arc<Statements>,
+    clock: Arc<dyn Clock>,
+    faults: Option<FaultHook>,
     changes: Arc<watch::Sender<u64>>,
+    /// SQLite has one writer at a time; here the others of this process wait in line.
+    gate: Option<Arc<Mutex<()>>>,
 }
 
-fn not_yet<T>() -> Result<T, StoreError> {
-    Err(StoreError::Schema("not written yet".to_owned()))
+/// How a transaction ends.
+pub(crate) enum Then<T> {
+    /// Keep what was written.
+    Commit(T),
+    /// Write nothing.
+    Undo(T),
 }
 
-#[expect(clippy::unused_async, unused_variables, missing_docs, reason = "signatures first")]
+/// How often a transaction is tried that the engine breaks off for the sake of another. Galera does so at the commit.
+const TRIES: u32 = 12;
+
+/// A connection that was idle for longer is asked whether it is alive before it is used.
+const PING_AFTER: Duration = Duration::from_secs(5);
+
+/// A statement that takes longer is logged.
+const SLOW: Duration = Duration::from_secs(2);
+
 impl Store {
-    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> { not_yet() }
+    /// A store on the database that the configuration names. It is connected to when it is first used, so this succeeds while
+    /// the database is down.
+    // A pool can be made only where there is a runtime, which `async` makes sure of.
+    #[expect(clippy::unused_async, reason = "callers are bound to be within a runtime")]
+    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
+        let sealer = config.key.as_ref().map(Sealer::new).transpose()?.map(Arc::new);
+        let target = Target::parse(config.url.expose_secret())?;
+        let gate = matches!(target, Target::Sqlite { .. }).then(|| Arc::new(Mutex::new(())));
+        let db = pool(target, config);
+        let statements = Arc::new(Statements::new());
+        let changes = Arc::new(watch::Sender::new(0));
+        Ok(Self { db, sealer, statements, clock: Arc::new(SystemClock), faults: None, changes, gate })
+    }
+
+    /// The same store with a hook that is called just before and just after each committing write.
     #[must_use]
-    pub fn with_faults(self, hook: FaultHook) -> Self { self }
+    pub fn with_faults(self, hook: FaultHook) -> Self {
+        Self { faults: Some(hook), ..self }
+    }
+
+    /// The same store with another clock for the `updated_at` columns.
     #[must_use]
-    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self { self }
-    pub async fn upgrade(&self) -> Result<Upgraded, StoreError> { not_yet() }
-    pub async fn check(&self) -> Result<SchemaReport, StoreError> { not_yet() }
-    pub async fn ping(&self) -> Result<(), StoreError> { not_yet() }
-    pub async fn close(&self) {}
-    pub async fn create_template(&self, new: &ClusterTemplate) -> Result<ClusterTemplate, StoreError> { not_yet() }
-    pub async fn template(&self, ident: &Ident, scope: &Scope) -> Result<Option<ClusterTemplate>, StoreError> { not_yet() }
-    pub async fn template_unfiltered(&self, id: TemplateId) -> Result<Option<ClusterTemplate>, StoreError> { not_yet() }
-    pub async fn templates(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterTemplate>, StoreError> { not_yet() }
-    pub async fn template_in_use(&self, id: TemplateId) -> Result<bool, StoreError> { not_yet() }
-    pub async fn update_template(&self, was: &ClusterTemplate, now: &ClusterTemplate) -> Result<bool, StoreError> { not_yet() }
-    pub async fn delete_template(&self, template: &ClusterTemplate) -> Result<TemplateDeletion, StoreError> { not_yet() }
-    pub async fn create_cluster(&self, new: NewCluster, limit: u32) -> Result<Creation, StoreError> { not_yet() }
-    pub async fn cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<ClusterWithGroups>, StoreError> { not_yet() }
-    pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterWithGroups>, StoreError> { not_yet() }
-    /// Node groups of one cluster; `role` keeps those of this role alone.
-    pub async fn node_groups(&self, cluster: ClusterId, role: Option<&str>, page: &Page) -> Result<Vec<NodeGroup>, StoreError> { not_yet() }
-    pub async fn work(&self, cluster: ClusterId) -> Result<Option<Work>, StoreError> { not_yet() }
-    /// `None`: somebody was faster, read again.
-    pub async fn accept(&self, was: &ClusterWithGroups, change: Acceptance) -> Result<Option<ClusterWithGroups>, StoreError> { not_yet() }
-    pub async fn set_health(&self, was: &Cluster, health: Option<HealthStatus>, reason: BTreeMap<String, String>) -> Result<bool, StoreError> { not_yet() }
-    pub async fn keypair(&self, id: KeyPairId) -> Result<Option<KeyPair>, StoreError> { not_yet() }
-    pub async fn secret(&self, cluster: ClusterId, name: &str) -> Result<Option<SecretString>, StoreError> { not_yet() }
-    pub async fn note_credential(&self, credential: &PendingCredential) -> Result<(), StoreError> { not_yet() }
-    pub async fn forget_credential(&self, name: &str) -> Result<(), StoreError> { not_yet() }
-    pub async fn pending_credentials(&self, noted_before: Timestamp) -> Result<Vec<PendingCredential>, StoreError> { not_yet() }
-    pub async fn due(&self, now: Timestamp, limit: u64) -> Result<Vec<ClusterId>, StoreError> { not_yet() }
-    /// Has the cluster looked at soon.
-    pub async fn wake(&self, cluster: ClusterId, now: Timestamp) -> Result<bool, StoreError> { not_yet() }
-    pub async fn claim(&self, cluster: ClusterId, owner: &str, now: Timestamp, ttl: Duration) -> Result<Option<Lease>, StoreError> { not_yet() }
-    pub async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<Option<Lease>, StoreError> { not_yet() }
-    pub async fn release(&self, lease: &Lease, next_run: Timestamp) -> Result<bool, StoreError> { not_yet() }
-    pub async fn load(&self, lease: &Lease) -> Result<Option<Loaded>, StoreError> { not_yet() }
-    pub async fn record(&self, lease: &Lease, revision: i64, seen: Recorded) -> Result<bool, StoreError> { not_yet() }
-    pub async fn forget(&self, lease: &Lease) -> Result<bool, StoreError> { not_yet() }
-    pub async fn heartbeat(&self, host: &str, binary: &str, now: Timestamp) -> Result<(), StoreError> { not_yet() }
-    pub async fn services(&self) -> Result<Vec<ServiceRow>, StoreError> { not_yet() }
-    pub async fn quota(&self, project: &ProjectId) -> Result<Option<u32>, StoreError> { not_yet() }
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Ends all connections. Calls after it fail.
+    pub async fn close(&self) {
+        if let Err(error) = self.db.close_by_ref().await {
+            warn!(error = %error, "could not close the database connections");
+        }
+    }
+
+    /// Counts the requests that this process has accepted: it changes with each.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> { self.changes.subscribe() }
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// The time for an `updated_at` column.
+    pub(crate) fn now(&self) -> DateTime {
+        database_time(self.clock.now())
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// Runs the steps as one transaction, again from the start when the engine breaks it off for the sake of another one.
+    /// Every query of the steps goes through the transaction that they are handed.
+    pub(crate) async fn write<T, F>(&self, name: &'static str, steps: F) -> Result<T, StoreError>
+    where
+        F: AsyncFn(&DatabaseTransaction) -> Result<Then<T>, StoreError>,
+    {
+        let mut tried = 1;
+        loop {
+            match self.write_once(name, &steps).await {
+                Err(error) if tried < TRIES && worth_another_try(&error) => {
+                    // Spread by something that differs between those that clash.
+                    let spread = u64::from(uuid::Uuid::new_v4().as_fields().0 % 16);
+                    tokio::time::sleep(Duration::from_millis(u64::from(tried) * (2 + spread))).await;
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn write_once<T, F>(&self, name: &'static str, steps: &F) -> Result<T, StoreError>
+    where
+        F: AsyncFn(&DatabaseTransaction) -> Result<Then<T>, StoreError>,
+    {
+        let _turn = self.turn().await;
+        // SQLite takes the write lock at the start: a transaction that reads first and writes later can't be overtaken.
+        let immediate = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
+        let transaction = self.db.begin_with_options(options).await?;
+        match steps(&transaction).await {
+            Ok(Then::Commit(value)) => {
+                self.fault(name);
+                transaction.commit().await?;
+                self.fault(name);
+                Ok(value)
+            }
+            Ok(Then::Undo(value)) => {
+                transaction.rollback().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The first error counts; a connection that can't roll back is closed by the pool.
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until no other write of this process is under way. SQLite only.
+    pub(crate) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.gate {
+            Some(gate) => Some(gate.lock().await),
+            None => None,
+        }
+    }
+
+    fn fault(&self, name: &'static str) {
+        if let Some(hook) = &self.faults {
+            hook(name);
+        }
+    }
+}
+
+fn pool(target: Target, config: &StoreConfig) -> DatabaseConnection {
+    let (level, slow) = (log::LevelFilter::Off, log::LevelFilter::Warn);
+    match target {
+        Target::Sqlite { options, in_memory } => {
+            let options = options.log_statements(level).log_slow_statements(slow, SLOW);
+            let pool = sized(PoolOptions::<sqlx::Sqlite>::new(), config).test_before_acquire(false);
+            // A database in memory lives and dies with its one connection.
+            let pool = if in_memory { pool.max_connections(1).idle_timeout(None).max_lifetime(None) } else { pool };
+            SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.connect_lazy_with(options))
+        }
+        Target::MySql(options) => {
+            let options = options.log_statements(level).log_slow_statements(slow, SLOW);
+            let options = options.pipes_as_concat(false).no_engine_substitution(false);
+            let pool = sized(PoolOptions::<sqlx::MySql>::new(), config);
+            let pool = pool.before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    let alive = meta.idle_for < PING_AFTER || sqlx::Connection::ping(connection).await.is_ok();
+                    Ok(alive)
+                })
+            });
+            // Magnum: oslo.db `mysql_sql_mode` is TRADITIONAL, which refuses a text that a column can't hold. Each
+            // statement sees what is committed: counting under a lock must see what the one before committed.
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute("SET SESSION sql_mode = 'TRADITIONAL'").await?;
+                    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                    Ok(())
+                })
+            });
+            SqlxMySqlConnector::from_sqlx_mysql_pool(pool.connect_lazy_with(options))
+        }
+        Target::Postgres(options) => {
+            let options = options.log_statements(level).log_slow_statements(slow, SLOW);
+            let pool = sized(PoolOptions::<sqlx::Postgres>::new(), config);
+            let pool = pool.before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    let alive = meta.idle_for < PING_AFTER || sqlx::Connection::ping(connection).await.is_ok();
+                    Ok(alive)
+                })
+            });
+            SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(options))
+        }
+    }
+}
+
+fn sized<DB: sqlx::Database>(pool: PoolOptions<DB>, config: &StoreConfig) -> PoolOptions<DB> {
+    pool.max_connections(config.max_connections.max(1))
+        .acquire_timeout(config.acquire_timeout)
+        .test_before_acquire(false)
 }

@@ -137,6 +137,8 @@ pub enum Creation {
         /// How many those are.
         limit: u32,
     },
+    /// Its template was deleted meanwhile; nothing was written.
+    NoTemplate,
 }
 
 /// A request that changes a cluster, as one transaction writes it.

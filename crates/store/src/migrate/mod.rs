@@ -1,0 +1,155 @@
+//! Making and checking tables.
+
+mod magnum;
+mod ours;
+
+use sea_orm::sea_query::IntoIden;
+use sea_orm::{ConnectionTrait, DbBackend, DynIden, IdenStatic, Iterable};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
+use tracing::info;
+
+use crate::entity::{cluster, cluster_template, magnum_service, nodegroup, quotas, x509keypair};
+use crate::{SchemaReport, Store, StoreError, Upgraded};
+
+/// The revision of Magnum's tables that we make and that we need.
+pub(crate) const MAGNUM_REVISION: &str = "b3e1cf4a2d5e";
+
+/// Our steps, in order. A step that was released is never changed.
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(magnum::Tables), Box::new(ours::Tables), Box::new(ours::Indexes)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "jeroboam_migration".into_iden()
+    }
+}
+
+impl Store {
+    /// Makes the tables that are missing. On a new database that is all; where Magnum's tables are, only ours are added and
+    /// nothing of Magnum's is changed (`alembic_version` least of all), save for indexes. Can be run at any time, by several.
+    pub async fn upgrade(&self) -> Result<Upgraded, StoreError> {
+        let _turn = self.turn().await;
+        let created_magnum = self.magnum_revision().await?.is_none();
+        if !created_magnum {
+            let missing = self.missing().await?;
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                return Err(StoreError::Schema(format!(
+                    "this is a Magnum database without {missing}: bring it to revision {MAGNUM_REVISION} with magnum-db-manage first"
+                )));
+            }
+        }
+        let mut tries = 0;
+        let applied = loop {
+            let pending = self.pending().await?;
+            match Migrator::up(&self.db, None).await {
+                Ok(()) => break pending,
+                // Another process may be at it: what it has made by now is not made again.
+                Err(error) if tries < 5 => {
+                    info!(error = %error, "another upgrade seems to be under way, trying again");
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    tries += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        Ok(Upgraded { created_magnum, applied })
+    }
+
+    /// How the tables are. Changes nothing.
+    pub async fn check(&self) -> Result<SchemaReport, StoreError> {
+        let engine = match self.backend() {
+            DbBackend::MySql => "MariaDB",
+            DbBackend::Postgres => "PostgreSQL",
+            _ => "SQLite",
+        };
+        Ok(SchemaReport {
+            engine,
+            magnum_revision: self.magnum_revision().await?,
+            missing: self.missing().await?,
+            pending: self.pending().await?,
+        })
+    }
+
+    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.db).await?;
+        Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// The revision that `alembic_version` names; `None` on a new database.
+    async fn magnum_revision(&self) -> Result<Option<String>, StoreError> {
+        magnum_revision(&SchemaManager::new(&self.db)).await
+    }
+
+    async fn missing(&self) -> Result<Vec<String>, StoreError> {
+        let manager = SchemaManager::new(&self.db);
+        let mut missing = Vec::new();
+        for (table, columns) in magnum_tables() {
+            // One statement finds out that a table is complete, which it nearly always is.
+            let probe = format!("SELECT {} FROM {table} c WHERE 1 = 0", crate::sql::columns("c", &columns));
+            if self.db.execute_unprepared(&probe).await.is_ok() {
+                continue;
+            }
+            if !manager.has_table(table).await? {
+                missing.push(table.to_owned());
+                continue;
+            }
+            for column in columns {
+                if !manager.has_column(table, column).await? {
+                    missing.push(format!("{table}.{column}"));
+                }
+            }
+        }
+        Ok(missing)
+    }
+}
+
+async fn magnum_revision(manager: &SchemaManager<'_>) -> Result<Option<String>, StoreError> {
+    if !manager.has_table("alembic_version").await? {
+        return Ok(None);
+    }
+    let db = manager.get_connection();
+    let sql = crate::sql::Sql::new(db.get_database_backend(), "SELECT version_num FROM alembic_version");
+    let row = db.query_one_raw(sql.build()).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+/// The tables of Magnum that we use, with the columns that we use.
+fn magnum_tables() -> [(&'static str, Vec<&'static str>); 6] {
+    fn names<C: IdenStatic + Iterable>() -> Vec<&'static str> {
+        C::iter().map(|column| column.as_str()).collect()
+    }
+    [
+        ("cluster", names::<cluster::Column>()),
+        ("cluster_template", names::<cluster_template::Column>()),
+        ("nodegroup", names::<nodegroup::Column>()),
+        ("x509keypair", names::<x509keypair::Column>()),
+        ("quotas", names::<quotas::Column>()),
+        ("magnum_service", names::<magnum_service::Column>()),
+    ]
+}
+
+/// Fills in what each engine calls a type.
+fn dialect(backend: DbBackend, ddl: &str) -> String {
+    let [serial, datetime, boolean, long_text, quote, suffix] = match backend {
+        DbBackend::MySql => [
+            "INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY",
+            "DATETIME",
+            "TINYINT(1)",
+            "MEDIUMTEXT",
+            "`",
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb3",
+        ],
+        DbBackend::Postgres => ["SERIAL PRIMARY KEY", "TIMESTAMP", "BOOLEAN", "TEXT", "\"", ""],
+        _ => ["INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "DATETIME", "BOOLEAN", "TEXT", "\"", ""],
+    };
+    ddl.replace("{id}", serial)
+        .replace("{datetime}", datetime)
+        .replace("{bool}", boolean)
+        .replace("{longtext}", long_text)
+        .replace("{q}", quote)
+        .replace("{end}", suffix)
+}

@@ -1,0 +1,52 @@
+//! The processes that are there.
+
+use jeroboam_model::Timestamp;
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::entity::magnum_service::{ActiveModel, Column, Entity};
+use crate::rows::database_time;
+use crate::store::Then;
+use crate::{ServiceRow, Store, StoreError};
+
+impl Store {
+    /// Reports that a process lives. Magnum: `magnum/service/periodic.py MagnumServicePeriodicTasks.update_magnum_service`.
+    pub async fn heartbeat(&self, host: &str, binary: &str, now: Timestamp) -> Result<(), StoreError> {
+        let now = database_time(now);
+        self.write("heartbeat", async |tx| {
+            let again = Entity::update_many()
+                .col_expr(Column::ReportCount, Expr::col(Column::ReportCount).add(1))
+                .col_expr(Column::LastSeenUp, Expr::value(now))
+                .col_expr(Column::UpdatedAt, Expr::value(now))
+                .filter(Column::Host.eq(host))
+                .filter(Column::Binary.eq(binary));
+            if again.exec(tx).await?.rows_affected > 0 {
+                return Ok(Then::Commit(()));
+            }
+            let row = ActiveModel {
+                created_at: Set(Some(now)),
+                updated_at: Set(None),
+                id: NotSet,
+                report_count: Set(1),
+                host: Set(Some(host.to_owned())),
+                binary: Set(Some(binary.to_owned())),
+                disabled: Set(Some(false)),
+                disabled_reason: Set(None),
+                last_seen_up: Set(Some(now)),
+                forced_down: Set(Some(false)),
+            };
+            // Twice at the same time: the other one has said it.
+            let seen = OnConflict::columns([Column::Host, Column::Binary]).update_column(Column::LastSeenUp).to_owned();
+            Entity::insert(row).on_conflict(seen).exec_without_returning(tx).await?;
+            Ok(Then::Commit(()))
+        })
+        .await
+    }
+
+    /// All processes that ever reported, in the order they first did.
+    pub async fn services(&self) -> Result<Vec<ServiceRow>, StoreError> {
+        let rows = Entity::find().order_by_asc(Column::Id).all(&self.db).await?;
+        Ok(rows.into_iter().map(ServiceRow::from).collect())
+    }
+}

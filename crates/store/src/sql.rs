@@ -1,0 +1,42 @@
+//! Statements that are written by hand: those whose shape SeaORM has no words for.
+
+use sea_orm::{DbBackend, Statement, Value};
+
+/// A statement that grows, with its values. Names need no quotes: none of ours is reserved when its table stands before it.
+pub(crate) struct Sql {
+    backend: DbBackend,
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub(crate) fn new(backend: DbBackend, text: impl Into<String>) -> Self {
+        Self { backend, text: text.into(), values: Vec::new() }
+    }
+
+    /// Adds text.
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds a placeholder for a value.
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        match self.backend {
+            DbBackend::Postgres => self.text.push_str(&format!("${}", self.values.len())),
+            _ => self.text.push('?'),
+        }
+        self
+    }
+
+    pub(crate) fn build(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.text, self.values)
+    }
+}
+
+/// `alias.a, alias.b, …`
+pub(crate) fn columns(alias: &str, names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("{alias}.{name}")).collect();
+    names.join(", ")
+}
