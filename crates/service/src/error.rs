@@ -4,7 +4,8 @@
 
 use std::error::Error as StdError;
 
-use jeroboam_model::{NodeGroupId, Status, TemplateId};
+use jeroboam_model::{Status, TemplateId};
+use jeroboam_store::StoreError;
 
 /// An error from below, whatever its type.
 pub(crate) type Cause = Box<dyn StdError + Send + Sync + 'static>;
@@ -136,11 +137,11 @@ pub enum Error {
     Contended(String),
 
     /// The status does not allow the operation.
-    #[error("{doing} a cluster when status is \"{status}\" is not supported.")]
+    #[error("{doing} when status is \"{status}\" is not supported.")]
     IllegalState {
-        /// `Updating`, `Resizing`, `Upgrading`.
+        /// `Updating a cluster`, `Resizing a cluster`, …
         doing: &'static str,
-        /// The cluster's status.
+        /// The status it has.
         status: Status,
     },
     /// The size is outside the group's bounds.
@@ -162,12 +163,9 @@ pub enum Error {
     /// Control planes come with clusters only.
     #[error("Creating master nodegroups is currently not supported.")]
     ControlPlaneGroup,
-    /// The node count of a control plane that can not elect a leader.
+    /// The node count of a control plane that can not elect a leader. Magnum says the same of none at all.
     #[error("master nodegroup size of {0} is invalid, size cannot be an even number.")]
     EvenControlPlane(i32),
-    /// The node count of a control plane that is none.
-    #[error("master nodegroup size of {0} is invalid, size cannot be less than 1.")]
-    EmptyControlPlane(i32),
     /// Clients before microversion 1.10 know no empty groups.
     #[error("Resizing a nodegroup to zero is not supported in the provided microversion.")]
     ZeroNodes,
@@ -234,7 +232,6 @@ impl Error {
             | Self::DefaultNodeGroup
             | Self::ControlPlaneGroup
             | Self::EvenControlPlane(_)
-            | Self::EmptyControlPlane(_)
             | Self::ZeroNodes
             | Self::BadCsr(_)
             | Self::BadRequest(_) => Kind::BadRequest,
@@ -251,8 +248,38 @@ impl Error {
     pub(crate) fn internal(doing: &'static str, source: impl Into<Cause>) -> Self {
         Self::Internal { doing, source: source.into() }
     }
+}
 
-    pub(crate) fn no_group(id: NodeGroupId) -> Self {
-        Self::NoNodeGroup(id.to_string())
+/// What was being looked for when the store failed; it decides the words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Looking {
+    Clusters,
+    Templates,
+    NodeGroups,
+}
+
+/// The store's failures in the caller's words.
+pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
+    match error {
+        StoreError::Unavailable(_) => Error::Unavailable { what: "database", source: error.into() },
+        StoreError::Ambiguous { .. } => match looking {
+            Looking::Templates => Error::ManyTemplates,
+            Looking::Clusters | Looking::NodeGroups => Error::ManyClusters,
+        },
+        StoreError::BadSortKey(key) => {
+            Error::bad_request(format!("The sort_key value \"{key}\" is an invalid field for sorting"))
+        }
+        StoreError::UnknownMarker(marker) => {
+            let what = match looking {
+                Looking::Clusters => "Cluster",
+                Looking::Templates => "ClusterTemplate",
+                Looking::NodeGroups => "Nodegroup",
+            };
+            Error::NoMarker { what, marker }
+        }
+        StoreError::Unstorable(why) => {
+            Error::bad_request(format!("The request holds text that can not be kept: {why}"))
+        }
+        other => Error::internal("use the database", other),
     }
 }

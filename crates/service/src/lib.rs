@@ -5,39 +5,80 @@
 //! status and work for a reconciler.
 
 mod certificates;
+mod cloud;
+mod clusters;
+mod config;
+mod credential;
+mod drivers;
 mod error;
+mod labels;
 mod names;
+mod nodegroups;
+mod policy;
 mod requests;
+mod rules;
+mod templates;
 
-use jeroboam_model::{Caller, ClusterId, ClusterTemplate, ClusterWithGroups, NodeGroup, Page};
+use std::fmt;
+use std::sync::Arc;
 
+use jeroboam_model::Clock;
+use jeroboam_openstack::Session;
+use jeroboam_oslo::Enforcer;
+use jeroboam_store::Store;
+
+pub use certificates::{Certificates, SigningRules};
+pub use clusters::Clusters;
+pub use config::ServiceConfig;
 pub use error::{Error, Kind};
+pub use nodegroups::NodeGroups;
+pub use policy::credentials;
 pub use requests::{
     CaCertificate, ClusterChange, ClusterProgress, GroupInCluster, Listing, NewCluster, NewNodeGroup, NewTemplate,
     NodeGroupChange, RawTaint, Resize, SignRequest, SignedCertificate, Upgrade,
 };
+pub use templates::Templates;
+
+/// What a service is made of.
+#[derive(Clone)]
+pub struct ServiceParts {
+    /// The database.
+    pub store: Store,
+    /// Our own session with OpenStack; calls in a caller's name share its connections, region and interface.
+    pub session: Session,
+    /// The policy rules.
+    pub policy: Arc<Enforcer>,
+    /// What the operator set.
+    pub settings: ServiceConfig,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// The service. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Service {}
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<ServiceParts>,
+}
 
-/// Clusters.
-#[derive(Debug)]
-pub struct Clusters<'a>(&'a Service);
-
-/// Cluster templates.
-#[derive(Debug)]
-pub struct Templates<'a>(&'a Service);
-
-/// Node groups.
-#[derive(Debug)]
-pub struct NodeGroups<'a>(&'a Service);
-
-/// Certificates.
-#[derive(Debug)]
-pub struct Certificates<'a>(&'a Service);
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
 
 impl Service {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: ServiceParts) -> Self {
+        Self { inner: Arc::new(parts) }
+    }
+
+    /// The parts, for health checks and the like.
+    #[must_use]
+    pub fn parts(&self) -> &ServiceParts {
+        &self.inner
+    }
+
     /// Clusters.
     #[must_use]
     pub const fn clusters(&self) -> Clusters<'_> {
@@ -60,148 +101,5 @@ impl Service {
     #[must_use]
     pub const fn certificates(&self) -> Certificates<'_> {
         Certificates(self)
-    }
-}
-
-fn later<T>() -> Result<T, Error> {
-    Err(Error::internal("do what is not written yet", "being written"))
-}
-
-#[expect(clippy::unused_async, reason = "bodies follow within the hour")]
-impl Clusters<'_> {
-    /// `POST /v1/clusters`.
-    pub async fn create(&self, _caller: &Caller, _new: NewCluster) -> Result<ClusterWithGroups, Error> {
-        later()
-    }
-
-    /// `GET /v1/clusters/{ident}`; the ident is a uuid or a name.
-    pub async fn get(&self, _caller: &Caller, _ident: &str) -> Result<ClusterWithGroups, Error> {
-        later()
-    }
-
-    /// `GET /v1/clusters` and `…/detail`.
-    pub async fn list(&self, _: &Caller, _: Listing, _page: &Page) -> Result<Vec<ClusterWithGroups>, Error> {
-        later()
-    }
-
-    /// `PATCH /v1/clusters/{ident}`. `decide` turns the patch into a change of the cluster as it is now, and may be asked
-    /// again when somebody else was faster; it refuses with [`Error::bad_request`].
-    pub async fn update(
-        &self,
-        _caller: &Caller,
-        _ident: &str,
-        decide: impl Fn(&ClusterWithGroups) -> Result<ClusterChange, Error> + Send + Sync,
-    ) -> Result<ClusterId, Error> {
-        drop(decide);
-        later()
-    }
-
-    /// `POST …/actions/resize`.
-    pub async fn resize(&self, _caller: &Caller, _ident: &str, _resize: Resize) -> Result<ClusterId, Error> {
-        later()
-    }
-
-    /// `POST …/actions/upgrade`.
-    pub async fn upgrade(&self, _caller: &Caller, _ident: &str, _upgrade: Upgrade) -> Result<ClusterId, Error> {
-        later()
-    }
-
-    /// `DELETE /v1/clusters/{ident}`.
-    pub async fn delete(&self, _caller: &Caller, _ident: &str) -> Result<(), Error> {
-        later()
-    }
-
-    /// `GET /v1/jeroboam/clusters/{ident}/progress`: phases and machines, with the policy of GET.
-    pub async fn progress(&self, _caller: &Caller, _ident: &str) -> Result<ClusterProgress, Error> {
-        later()
-    }
-}
-
-#[expect(clippy::unused_async, reason = "bodies follow within the hour")]
-impl Templates<'_> {
-    /// `POST /v1/clustertemplates`.
-    pub async fn create(&self, _caller: &Caller, _new: NewTemplate) -> Result<ClusterTemplate, Error> {
-        later()
-    }
-
-    /// `GET /v1/clustertemplates/{ident}`.
-    pub async fn get(&self, _caller: &Caller, _ident: &str) -> Result<ClusterTemplate, Error> {
-        later()
-    }
-
-    /// `GET /v1/clustertemplates` and `…/detail`.
-    pub async fn list(&self, _: &Caller, _: Listing, _page: &Page) -> Result<Vec<ClusterTemplate>, Error> {
-        later()
-    }
-
-    /// `PATCH /v1/clustertemplates/{ident}`. `decide` gives the template as it is to be; ids, owner and times are kept
-    /// whatever it says. It may be asked again when somebody else was faster.
-    pub async fn update(
-        &self,
-        _caller: &Caller,
-        _ident: &str,
-        decide: impl Fn(&ClusterTemplate) -> Result<ClusterTemplate, Error> + Send + Sync,
-    ) -> Result<ClusterTemplate, Error> {
-        drop(decide);
-        later()
-    }
-
-    /// `DELETE /v1/clustertemplates/{ident}`.
-    pub async fn delete(&self, _caller: &Caller, _ident: &str) -> Result<(), Error> {
-        later()
-    }
-}
-
-#[expect(clippy::unused_async, reason = "bodies follow within the hour")]
-impl NodeGroups<'_> {
-    /// `GET /v1/clusters/{cluster}/nodegroups`, with the cluster that they are in.
-    pub async fn list(
-        &self,
-        _caller: &Caller,
-        _cluster: &str,
-        _role: Option<&str>,
-        _page: &Page,
-    ) -> Result<(ClusterId, Vec<NodeGroup>), Error> {
-        later()
-    }
-
-    /// `GET /v1/clusters/{cluster}/nodegroups/{group}`; the group is a number, a uuid or a name.
-    pub async fn get(&self, _caller: &Caller, _cluster: &str, _group: &str) -> Result<GroupInCluster, Error> {
-        later()
-    }
-
-    /// `POST /v1/clusters/{cluster}/nodegroups`.
-    pub async fn create(&self, _: &Caller, _cluster: &str, _new: NewNodeGroup) -> Result<GroupInCluster, Error> {
-        later()
-    }
-
-    /// `PATCH /v1/clusters/{cluster}/nodegroups/{group}`. `decide` turns the patch into a change of the group as it is.
-    pub async fn update(
-        &self,
-        _caller: &Caller,
-        _cluster: &str,
-        _group: &str,
-        decide: impl Fn(&NodeGroup) -> Result<NodeGroupChange, Error> + Send + Sync,
-    ) -> Result<GroupInCluster, Error> {
-        drop(decide);
-        later()
-    }
-
-    /// `DELETE /v1/clusters/{cluster}/nodegroups/{group}`.
-    pub async fn delete(&self, _caller: &Caller, _cluster: &str, _group: &str) -> Result<(), Error> {
-        later()
-    }
-}
-
-#[expect(clippy::unused_async, reason = "bodies follow within the hour")]
-impl Certificates<'_> {
-    /// `GET /v1/certificates/{cluster}?ca_cert_type=`.
-    pub async fn authority(&self, _: &Caller, _cluster: &str, _kind: Option<&str>) -> Result<CaCertificate, Error> {
-        later()
-    }
-
-    /// `POST /v1/certificates`.
-    pub async fn sign(&self, _caller: &Caller, _request: SignRequest) -> Result<SignedCertificate, Error> {
-        later()
     }
 }

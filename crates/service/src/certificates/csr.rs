@@ -90,7 +90,6 @@ fn requested_extensions<'a>(request: &'a X509CertificationRequest<'a>) -> Option
         match attribute.parsed_attribute() {
             ParsedCriAttribute::ExtensionRequest(asked) => all.extend(&asked.extensions),
             ParsedCriAttribute::ChallengePassword(_) | ParsedCriAttribute::UnsupportedAttribute => {}
-            _ => return None,
         }
     }
     let readable = |e: &&X509Extension<'_>| !matches!(e.parsed_extension(), ParsedExtension::ParseError { .. });
@@ -120,7 +119,11 @@ fn allowed(extension: &X509Extension<'_>, rules: &SigningRules) -> Result<Option
             Ok((kept != 0).then(|| written(&usage_bits(kept))))
         }
         ParsedExtension::BasicConstraints(limits) if limits.ca && !rules.allow_ca => {
-            if extension.critical { Err(refused()) } else { Ok(Some(written(&der::node(SEQUENCE, &[])))) }
+            if extension.critical {
+                Err(refused())
+            } else {
+                Ok(Some(written(&der::node(SEQUENCE, &[]))))
+            }
         }
         _ => Ok(Some(written(extension.value))),
     }
@@ -197,9 +200,15 @@ fn algorithm(key: &KeyPair) -> Result<&'static [u8], Error> {
     const RSA_SHA256: &[u8] = &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
     const P256_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
     const P384_SHA384: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
-    let known = [(&PKCS_RSA_SHA256, RSA_SHA256), (&PKCS_ECDSA_P256_SHA256, P256_SHA256), (&PKCS_ECDSA_P384_SHA384, P384_SHA384)];
+    let known = [
+        (&PKCS_RSA_SHA256, RSA_SHA256),
+        (&PKCS_ECDSA_P256_SHA256, P256_SHA256),
+        (&PKCS_ECDSA_P384_SHA384, P384_SHA384),
+    ];
     let found = known.iter().find(|(algorithm, _)| *algorithm == key.algorithm());
-    found.map(|(_, der)| *der).ok_or_else(|| Error::internal("sign a certificate", "the authority's key is of an unknown kind"))
+    found
+        .map(|(_, der)| *der)
+        .ok_or_else(|| Error::internal("sign a certificate", "the authority's key is of an unknown kind"))
 }
 
 fn to_pem(certificate: &[u8]) -> String {

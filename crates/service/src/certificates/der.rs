@@ -45,7 +45,7 @@ pub(super) fn time(at: Timestamp) -> Vec<u8> {
     let full = at.strftime("%Y%m%d%H%M%SZ").to_string();
     let year: u32 = full.get(..4).and_then(|year| year.parse().ok()).unwrap_or(9999);
     if (1950..2050).contains(&year) {
-        node(UTC_TIME, &[full[2..].as_bytes()])
+        node(UTC_TIME, &[&full.as_bytes()[2..]])
     } else {
         node(GENERALIZED_TIME, &[full.as_bytes()])
     }

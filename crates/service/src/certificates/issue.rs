@@ -26,16 +26,18 @@ pub(crate) struct ClusterCertificates {
     pub(crate) front_proxy_ca: Issued,
     /// The service's own, `O=system:masters`.
     pub(crate) client: Issued,
-    /// The key that signs service account tokens, as plain PKCS#8: the store seals it.
-    pub(crate) service_account: SecretString,
+    /// What signs service account tokens.
+    pub(crate) service_account: PlainKey,
+}
+
+/// A key pair that is no certificate's. The store seals the private half, so it is PKCS#8 without a passphrase.
+pub(crate) struct PlainKey {
+    pub(crate) private: SecretString,
+    pub(crate) public: String,
 }
 
 /// Makes three authorities, a client certificate and the service account key. Takes a while: not for an async thread.
-pub(crate) fn for_cluster(
-    title: &str,
-    rules: &SigningRules,
-    now: Timestamp,
-) -> Result<ClusterCertificates, KeyError> {
+pub(crate) fn for_cluster(title: &str, rules: &SigningRules, now: Timestamp) -> Result<ClusterCertificates, KeyError> {
     let key = || keys::generate(rules.key_bits);
     let authority = || -> Result<(CertificateParams, KeyPair, Issued), KeyError> {
         let (params, key) = (authority_params(title, rules, now), key()?);
@@ -47,12 +49,13 @@ pub(crate) fn for_cluster(
     let client_key = key()?;
     let signed = client_params(rules, now).signed_by(&client_key, &Issuer::from_params(&params, &ca_key))?;
     let client = Issued { certificate: signed.pem().trim().to_owned(), key: keys::seal(&client_key)? };
+    let tokens = key()?;
     Ok(ClusterCertificates {
         ca,
         etcd_ca: authority()?.2,
         front_proxy_ca: authority()?.2,
         client,
-        service_account: key()?.serialize_pem().into(),
+        service_account: PlainKey { private: tokens.serialize_pem().into(), public: tokens.public_key_pem() },
     })
 }
 

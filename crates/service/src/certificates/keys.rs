@@ -85,7 +85,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("key.pem");
         let made = std::process::Command::new("openssl")
-            .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-aes256", "-pass", "pass:s3cret"])
+            .args([
+                "genpkey",
+                "-algorithm",
+                "RSA",
+                "-pkeyopt",
+                "rsa_keygen_bits:2048",
+                "-aes256",
+                "-pass",
+                "pass:s3cret",
+            ])
             .arg("-out")
             .arg(&path)
             .output()

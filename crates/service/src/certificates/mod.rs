@@ -4,8 +4,17 @@ mod csr;
 mod der;
 mod issue;
 mod keys;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
+
+use jeroboam_model::{Caller, Cluster, KeyPairId};
+use jeroboam_store::KeyPair;
+
+use crate::error::{Looking, from_store};
+use crate::policy::Target;
+use crate::{CaCertificate, Error, Service, SignRequest, SignedCertificate};
 
 pub(crate) use issue::{ClusterCertificates, Issued, for_cluster};
 
@@ -42,5 +51,59 @@ impl Default for SigningRules {
             ]),
             key_usages: named(&["Digital Signature", "Key Encipherment", "Non Repudiation"]),
         }
+    }
+}
+
+/// Certificates.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificates<'a>(pub(crate) &'a Service);
+
+impl Certificates<'_> {
+    /// `GET /v1/certificates/{cluster}?ca_cert_type=`.
+    pub async fn authority(&self, caller: &Caller, cluster: &str, kind: Option<&str>) -> Result<CaCertificate, Error> {
+        let found = self.0.find_cluster(caller, cluster).await?.cluster;
+        self.0.enforce(caller, "certificate:get", &Target::cluster(&found))?;
+        let pair = self.0.authority_of(&found, kind).await?;
+        Ok(CaCertificate { cluster: found.id, pem: pair.certificate.trim().to_owned() })
+    }
+
+    /// `POST /v1/certificates`.
+    pub async fn sign(&self, caller: &Caller, request: SignRequest) -> Result<SignedCertificate, Error> {
+        let found = self.0.find_cluster(caller, &request.cluster).await.map_err(|error| match error {
+            // Magnum: the cluster is part of the body here, so a wrong one is a bad body.
+            Error::NoCluster(_) => Error::BadRequest(error.to_string()),
+            other => other,
+        })?;
+        let cluster = found.cluster;
+        self.0.enforce(caller, "certificate:create", &Target::cluster(&cluster))?;
+        let pair = self.0.authority_of(&cluster, request.ca_cert_type.as_deref()).await?;
+        let (csr, rules, now) = (request.csr.clone(), self.0.inner.settings.signing.clone(), self.0.now());
+        let signed = tokio::task::spawn_blocking(move || {
+            let key = keys::open(&pair.private_key, &pair.passphrase);
+            let key = key.map_err(|error| Error::internal("open the key of an authority", error))?;
+            csr::sign(&csr, &csr::Issuer { certificate: &pair.certificate, key: &key }, &rules, now)
+        });
+        let pem = signed.await.map_err(|error| Error::internal("sign a certificate", error))??;
+        tracing::info!(cluster.id = %cluster.id, user.id = %caller.user, "signed a certificate");
+        Ok(SignedCertificate { cluster: cluster.id, csr: request.csr, pem, ca_cert_type: request.ca_cert_type })
+    }
+}
+
+impl Service {
+    async fn authority_of(&self, cluster: &Cluster, kind: Option<&str>) -> Result<KeyPair, Error> {
+        let (id, name) = chosen(cluster, kind);
+        let missing = || Error::NoCertificate(cluster.title(), name);
+        let pair = self.inner.store.keypair(id.ok_or_else(missing)?).await;
+        pair.map_err(|error| from_store(Looking::Clusters, error))?.ok_or_else(missing)
+    }
+}
+
+/// The authority that is meant. Magnum: every unknown word is the Kubernetes one.
+fn chosen(cluster: &Cluster, kind: Option<&str>) -> (Option<KeyPairId>, &'static str) {
+    let refs = &cluster.certificates;
+    match kind {
+        Some("etcd") => (refs.etcd_ca, "etcd CA"),
+        Some("front_proxy" | "front-proxy") => (refs.front_proxy_ca, "front proxy CA"),
+        _ => (refs.ca, "CA"),
     }
 }

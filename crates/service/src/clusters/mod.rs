@@ -1,0 +1,114 @@
+//! Clusters: accepted here, made elsewhere.
+
+mod create;
+mod resize;
+mod update;
+mod upgrade;
+
+use jeroboam_model::{Caller, ClusterId, ClusterWithGroups, Operation, Page, Status, Timestamp};
+use jeroboam_store::Acceptance;
+
+use crate::error::{Looking, from_store};
+use crate::policy::Target;
+use crate::{ClusterProgress, Error, Listing, Service};
+
+/// How often a decision is taken anew when others change the same cluster.
+pub(crate) const ATTEMPTS: u32 = 4;
+
+/// Clusters.
+#[derive(Clone, Copy, Debug)]
+pub struct Clusters<'a>(pub(crate) &'a Service);
+
+impl Clusters<'_> {
+    /// `GET /v1/clusters/{ident}`; the ident is a uuid or a name.
+    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<ClusterWithGroups, Error> {
+        self.0.enforce_wider_view(caller, "cluster:get_one_all_projects")?;
+        let found = self.0.find_cluster(caller, ident).await?;
+        self.0.enforce(caller, "cluster:get", &Target::cluster(&found.cluster))?;
+        Ok(found)
+    }
+
+    /// `GET /v1/clusters` and `…/detail`.
+    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<ClusterWithGroups>, Error> {
+        let (rule, wider) = match listing {
+            Listing::Short => ("cluster:get_all", "cluster:get_all_all_projects"),
+            Listing::Detail => ("cluster:detail", "cluster:detail_all_projects"),
+        };
+        self.0.enforce(caller, rule, &Target::own(caller))?;
+        self.0.enforce_wider_view(caller, wider)?;
+        let found = self.0.inner.store.clusters(&caller.widest_scope(), page).await;
+        found.map_err(|error| from_store(Looking::Clusters, error))
+    }
+
+    /// `DELETE /v1/clusters/{ident}`: at any time, and as often as one likes.
+    pub async fn delete(&self, caller: &Caller, ident: &str) -> Result<(), Error> {
+        self.0.enforce_wider_view(caller, "cluster:delete_all_projects")?;
+        for _ in 0..ATTEMPTS {
+            let was = self.0.find_cluster(caller, ident).await?;
+            self.0.enforce(caller, "cluster:delete", &Target::cluster(&was.cluster))?;
+            if was.cluster.status == Status::DELETE_IN_PROGRESS {
+                return Ok(());
+            }
+            let mut change = Acceptance::of(Operation::Delete, Status::DELETE_IN_PROGRESS, self.0.now());
+            change.deadline = Some(self.0.now() + self.0.inner.settings.delete_timeout);
+            if self.0.accept(&was, change).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::Contended(format!("Cluster {ident}")))
+    }
+
+    /// Phases and machines, for a client that watches; the policy is that of GET.
+    pub async fn progress(&self, caller: &Caller, ident: &str) -> Result<ClusterProgress, Error> {
+        let ClusterWithGroups { cluster, .. } = self.get(caller, ident).await?;
+        let work = self.0.inner.store.work(cluster.id).await;
+        let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
+        Ok(ClusterProgress {
+            cluster: cluster.id,
+            status: cluster.status,
+            reason: cluster.status_reason,
+            progress: work.map(|work| work.progress).unwrap_or_default(),
+        })
+    }
+}
+
+impl Service {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Writes a request down. `None`: somebody was faster.
+    pub(crate) async fn accept(
+        &self,
+        was: &ClusterWithGroups,
+        change: Acceptance,
+    ) -> Result<Option<ClusterWithGroups>, Error> {
+        let operation = change.operation;
+        let accepted = self.inner.store.accept(was, change).await;
+        let accepted = accepted.map_err(|error| from_store(Looking::Clusters, error))?;
+        if accepted.is_some() {
+            tracing::info!(cluster.id = %was.cluster.id, "accepted to {} a cluster", operation.as_str());
+        }
+        Ok(accepted)
+    }
+
+    /// A change of a cluster that runs: an upgrade that is under way stays one.
+    pub(crate) async fn update_of(&self, was: &ClusterWithGroups) -> Result<Acceptance, Error> {
+        let running = was.cluster.status == Status::UPDATE_IN_PROGRESS;
+        let work = self.inner.store.work(was.cluster.id).await;
+        let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
+        let upgrading = running && work.is_some_and(|work| work.operation == Operation::Upgrade);
+        let operation = if upgrading { Operation::Upgrade } else { Operation::Update };
+        let mut change = Acceptance::of(operation, Status::UPDATE_IN_PROGRESS, self.now());
+        change.deadline = Some(self.now() + self.inner.settings.update_timeout);
+        Ok(change)
+    }
+}
+
+/// The status has to allow the operation, now.
+pub(crate) fn allowed(yes: bool, doing: &'static str, status: Status) -> Result<(), Error> {
+    if yes { Ok(()) } else { Err(Error::IllegalState { doing, status }) }
+}
+
+/// What is answered to a request that was accepted.
+pub(crate) type Accepted = ClusterId;
