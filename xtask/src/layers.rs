@@ -51,7 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sea-orm-migration", &["jeroboam-store"]),
     ("sqlx", &["jeroboam-store"]),
     ("kube", &["jeroboam-management"]),
-    ("prometheus-client", &["jeroboam-telemetry"]),
+    ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
     ("clap", &["jeroboam-cli", "jeroboam", "xtask"]),
     ("axum", &["jeroboam-api", "jeroboam-sandbox", "jeroboam"]),

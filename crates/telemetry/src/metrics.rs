@@ -9,7 +9,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Unit;
+
+pub use prometheus_client::registry::Registry;
 
 /// Content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,18 +34,6 @@ pub enum Outcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
-    method: String,
-    route: String,
-    status: u16,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
-    route: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Run {
     outcome: Outcome,
 }
@@ -57,8 +47,6 @@ struct Watch {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    requests: Family<Request, Counter>,
-    request_time: Family<Route, Histogram>,
     runs: Family<Run, Counter>,
     run_time: Histogram,
     leases: Gauge,
@@ -77,11 +65,13 @@ impl Metrics {
     /// All counters at zero.
     #[must_use]
     pub fn new() -> Self {
-        let request_time = Family::new_with_constructor((|| Histogram::new(REQUEST_BUCKETS)) as fn() -> Histogram);
+        Self::with(|_| ()).0
+    }
+
+    /// All counters at zero, and those that somebody else registers beside them.
+    pub fn with<T>(register: impl FnOnce(&mut Registry) -> T) -> (Self, T) {
         let metrics = Self {
             registry: Arc::default(),
-            requests: Family::default(),
-            request_time,
             runs: Family::default(),
             run_time: Histogram::new(RUN_BUCKETS),
             leases: Gauge::default(),
@@ -90,9 +80,6 @@ impl Metrics {
             watch_restarts: Family::default(),
         };
         let mut registry = Registry::with_prefix("jeroboam");
-        registry.register("http_requests", "Requests answered", metrics.requests.clone());
-        let help = "Time from request to answer";
-        registry.register_with_unit("http_request_duration", help, Unit::Seconds, metrics.request_time.clone());
         registry.register("reconcile_runs", "Runs of the reconciler on a cluster", metrics.runs.clone());
         let help = "Time of one run on one cluster";
         registry.register_with_unit("reconcile_run_duration", help, Unit::Seconds, metrics.run_time.clone());
@@ -101,15 +88,8 @@ impl Metrics {
         registry.register("clusters_waiting", "Clusters that are due and not taken", metrics.waiting.clone());
         let help = "Watches of the management cluster that began anew";
         registry.register("watch_restarts", help, metrics.watch_restarts.clone());
-        Self { registry: Arc::new(registry), ..metrics }
-    }
-
-    /// Counts an answered request. The route is the pattern, such as `/v1/clusters/{id}`, never the path.
-    pub fn http_request(&self, method: &str, route: &str, status: u16, took: Duration) {
-        let request = Request { method: method.to_owned(), route: route.to_owned(), status };
-        self.requests.get_or_create(&request).inc();
-        let route = Route { route: route.to_owned() };
-        self.request_time.get_or_create(&route).observe(took.as_secs_f64());
+        let others = register(&mut registry);
+        (Self { registry: Arc::new(registry), ..metrics }, others)
     }
 
     /// Counts a run of the reconciler.
@@ -148,7 +128,6 @@ impl Metrics {
     }
 }
 
-const REQUEST_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 const RUN_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
 #[cfg(test)]
@@ -157,18 +136,20 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_rendered() {
-        let metrics = Metrics::new();
+        let (metrics, requests) = Metrics::with(|registry| {
+            let requests = Counter::<u64>::default();
+            registry.register("http_requests", "Answered requests", requests.clone());
+            requests
+        });
         let clone = metrics.clone();
-        clone.http_request("GET", "/v1/clusters/{id}", 200, Duration::from_millis(2));
-        clone.http_request("GET", "/v1/clusters/{id}", 200, Duration::from_millis(2));
+        requests.inc();
         clone.reconciled(Outcome::Settled, Duration::from_millis(30));
         clone.leases_held(4);
         clone.lease_lost();
         clone.watch_restarted("Machine");
         let text = metrics.render();
         for line in [
-            "jeroboam_http_requests_total{method=\"GET\",route=\"/v1/clusters/{id}\",status=\"200\"} 2",
-            "jeroboam_http_request_duration_seconds_bucket{le=\"0.0025\",route=\"/v1/clusters/{id}\"} 2",
+            "jeroboam_http_requests_total 1",
             "jeroboam_reconcile_runs_total{outcome=\"Settled\"} 1",
             "jeroboam_leases_held 4",
             "jeroboam_leases_lost_total 1",
