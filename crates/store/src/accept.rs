@@ -23,7 +23,8 @@ impl Store {
         was: &ClusterWithGroups,
         change: Acceptance,
     ) -> Result<Option<ClusterWithGroups>, StoreError> {
-        let accepted = self.write("accept request", async |tx| self.apply(tx, was, &change).await).await?;
+        let change = &change;
+        let accepted = self.write("accept request", |tx| async move { self.apply(&tx, was, change).await }).await?;
         if accepted.is_some() {
             self.changed();
         }
@@ -37,10 +38,12 @@ impl Store {
         health: Option<HealthStatus>,
         reason: BTreeMap<String, String>,
     ) -> Result<bool, StoreError> {
-        self.write("set health", async |tx| {
+        let reason = &reason;
+        self.write("set health", |tx| async move {
+            let tx = &*tx;
             let row = cluster::ActiveModel {
                 health_status: Set(health.map(|health| health.as_str().to_owned())),
-                health_status_reason: Set(Some(columns::texts(&reason))),
+                health_status_reason: Set(Some(columns::texts(reason))),
                 updated_at: Set(Some(self.now())),
                 ..Default::default()
             };

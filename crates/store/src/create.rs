@@ -21,7 +21,9 @@ impl Store {
     /// Accepts a new cluster: all its rows and the work to do, in one transaction, unless the project has `limit` clusters
     /// or as many as its own quota says. Requests of one project wait for each other here, so the count can't be outrun.
     pub async fn create_cluster(&self, new: NewCluster, limit: u32) -> Result<Creation, StoreError> {
-        let creation = self.write("create cluster", async |tx| self.insert_cluster(tx, &new, limit).await).await?;
+        let new = &new;
+        let creation =
+            self.write("create cluster", |tx| async move { self.insert_cluster(&tx, new, limit).await }).await?;
         if matches!(creation, Creation::Created(_)) {
             self.changed();
         }
@@ -57,9 +59,14 @@ impl Store {
         }
         self.insert_key_pairs(tx, &new.key_pairs).await?;
         self.keep_secrets(tx, cluster.id, &new.secrets).await?;
-        work::Entity::insert(first_work(cluster.id, Operation::Create, millis(cluster.created_at), new.deadline.map(millis)))
-            .exec_without_returning(tx)
-            .await?;
+        work::Entity::insert(first_work(
+            cluster.id,
+            Operation::Create,
+            millis(cluster.created_at),
+            new.deadline.map(millis),
+        ))
+        .exec_without_returning(tx)
+        .await?;
         if let Some(name) = &new.credential {
             credential::Entity::delete_by_id(name.as_str()).exec(tx).await?;
         }
@@ -68,7 +75,11 @@ impl Store {
         Ok(Then::Commit(Creation::Created(Box::new(view))))
     }
 
-    pub(crate) async fn insert_key_pairs<C: ConnectionTrait>(&self, tx: &C, pairs: &[KeyPair]) -> Result<(), StoreError> {
+    pub(crate) async fn insert_key_pairs<C: ConnectionTrait>(
+        &self,
+        tx: &C,
+        pairs: &[KeyPair],
+    ) -> Result<(), StoreError> {
         for pair in pairs {
             columns::new_key_pair(pair, self.now()).insert(tx).await.map_err(|error| duplicate(error, "key pair"))?;
         }

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 
 use crate::entity::work::{Column, Entity};
 use crate::rows::{from_millis, millis};
-use crate::store::Then;
+use crate::store::{Then, Tx};
 use crate::{Store, StoreError};
 
 impl Store {
@@ -33,8 +33,10 @@ impl Store {
         let soon = CaseStatement::new()
             .case(Column::NextRun.lt(millis(now)), Expr::col(Column::NextRun))
             .finally(Expr::value(millis(now)));
+        let soon = &soon;
         let woken = self
-            .update("wake", async |tx| {
+            .update("wake", |tx| async move {
+                let tx = &*tx;
                 let wake = Entity::update_many()
                     .col_expr(Column::NextRun, soon.clone().into())
                     .col_expr(Column::Wake, Expr::col(Column::Wake).add(1))
@@ -57,7 +59,8 @@ impl Store {
         ttl: Duration,
     ) -> Result<Option<Lease>, StoreError> {
         let expires = millis(now).saturating_add(millis_of(ttl));
-        self.write("claim lease", async |tx| {
+        self.write("claim lease", |tx| async move {
+            let tx = &*tx;
             let claim = Entity::update_many()
                 .col_expr(Column::LeaseOwner, Expr::value(owner))
                 .col_expr(Column::LeaseExpires, Expr::value(expires))
@@ -85,7 +88,8 @@ impl Store {
     pub async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<Option<Lease>, StoreError> {
         let expires = millis(now).saturating_add(millis_of(ttl));
         let renewed = self
-            .update("renew lease", async |tx| {
+            .update("renew lease", |tx| async move {
+                let tx = &*tx;
                 let renew = Entity::update_many().col_expr(Column::LeaseExpires, Expr::value(expires));
                 rows(tx, renew.filter(held(lease))).await
             })
@@ -99,10 +103,10 @@ impl Store {
         let woken = Condition::all()
             .add(Expr::col(Column::Wake).ne(Expr::col(Column::SeenWake)))
             .add(Column::NextRun.lt(millis(next_run)));
-        let next = CaseStatement::new()
-            .case(woken, Expr::col(Column::NextRun))
-            .finally(Expr::value(millis(next_run)));
-        self.update("release lease", async |tx| {
+        let next = CaseStatement::new().case(woken, Expr::col(Column::NextRun)).finally(Expr::value(millis(next_run)));
+        let next = &next;
+        self.update("release lease", |tx| async move {
+            let tx = &*tx;
             let release = Entity::update_many()
                 .col_expr(Column::NextRun, next.clone().into())
                 .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
@@ -113,11 +117,14 @@ impl Store {
     }
 
     /// A write of one row that either meets its condition or changes nothing.
-    async fn update<F>(&self, name: &'static str, step: F) -> Result<bool, StoreError>
+    async fn update<F, Fut>(&self, name: &'static str, step: F) -> Result<bool, StoreError>
     where
-        F: AsyncFn(&sea_orm::DatabaseTransaction) -> Result<bool, StoreError>,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<bool, StoreError>> + Send,
     {
-        self.write(name, async |tx| Ok(if step(tx).await? { Then::Commit(true) } else { Then::Undo(false) })).await
+        let step = &step;
+        self.write(name, |tx| async move { Ok(if step(tx).await? { Then::Commit(true) } else { Then::Undo(false) }) })
+            .await
     }
 }
 

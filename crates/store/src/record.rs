@@ -29,9 +29,12 @@ impl Store {
     /// Writes what was seen and done by a holder who started from `revision`. `false`, and nothing is written: the lease is
     /// lost, or a newer request was accepted; read again.
     pub async fn record(&self, lease: &Lease, revision: i64, seen: Recorded) -> Result<bool, StoreError> {
-        self.write("record", async |tx| {
-            let row = work_row(revision, &seen);
-            let held = work::Entity::update_many().set(row).filter(held(lease)).filter(work::Column::Revision.eq(revision));
+        let seen = &seen;
+        self.write("record", |tx| async move {
+            let tx = &*tx;
+            let row = work_row(revision, seen);
+            let held =
+                work::Entity::update_many().set(row).filter(held(lease)).filter(work::Column::Revision.eq(revision));
             if held.exec(tx).await?.rows_affected != 1 {
                 return Ok(Then::Undo(false));
             }
@@ -54,24 +57,31 @@ impl Store {
     /// Removes all rows of a cluster that is gone. `false`: the lease is lost.
     pub async fn forget(&self, lease: &Lease) -> Result<bool, StoreError> {
         let id = lease.cluster.to_string();
-        self.write("forget cluster", async |tx| {
+        let id = id.as_str();
+        self.write("forget cluster", |tx| async move {
+            let tx = &*tx;
             if work::Entity::delete_many().filter(held(lease)).exec(tx).await?.rows_affected != 1 {
                 return Ok(Then::Undo(false));
             }
-            let row = cluster::Entity::find().filter(cluster::Column::Uuid.eq(id.as_str())).one(tx).await?;
+            let row = cluster::Entity::find().filter(cluster::Column::Uuid.eq(id)).one(tx).await?;
             let pairs = row.iter().flat_map(key_pairs).map(|pair| pair.to_string());
             let pairs = x509keypair::Column::Uuid.is_in(pairs);
             x509keypair::Entity::delete_many().filter(pairs).exec(tx).await?;
-            nodegroup::Entity::delete_many().filter(nodegroup::Column::ClusterId.eq(id.as_str())).exec(tx).await?;
-            secret::Entity::delete_many().filter(secret::Column::Cluster.eq(id.as_str())).exec(tx).await?;
-            credential::Entity::delete_many().filter(credential::Column::Cluster.eq(id.as_str())).exec(tx).await?;
-            cluster::Entity::delete_many().filter(cluster::Column::Uuid.eq(id.as_str())).exec(tx).await?;
+            nodegroup::Entity::delete_many().filter(nodegroup::Column::ClusterId.eq(id)).exec(tx).await?;
+            secret::Entity::delete_many().filter(secret::Column::Cluster.eq(id)).exec(tx).await?;
+            credential::Entity::delete_many().filter(credential::Column::Cluster.eq(id)).exec(tx).await?;
+            cluster::Entity::delete_many().filter(cluster::Column::Uuid.eq(id)).exec(tx).await?;
             Ok(Then::Commit(true))
         })
         .await
     }
 
-    async fn record_cluster(&self, tx: &DatabaseTransaction, lease: &Lease, seen: &ClusterSeen) -> Result<(), StoreError> {
+    async fn record_cluster(
+        &self,
+        tx: &DatabaseTransaction,
+        lease: &Lease,
+        seen: &ClusterSeen,
+    ) -> Result<(), StoreError> {
         let Some(view) = self.view(tx, lease.cluster).await? else { return Ok(()) };
         // A row that says this already keeps its `updated_at`. Magnum: SQLAlchemy writes changed objects alone.
         if ClusterSeen::from(&view.cluster) == *seen {

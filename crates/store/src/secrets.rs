@@ -15,7 +15,8 @@ use crate::{KeyPair, PendingCredential, Store, StoreError};
 impl Store {
     /// A certificate with its private key.
     pub async fn keypair(&self, id: KeyPairId) -> Result<Option<KeyPair>, StoreError> {
-        let row = x509keypair::Entity::find().filter(x509keypair::Column::Uuid.eq(id.to_string())).one(&self.db).await?;
+        let row =
+            x509keypair::Entity::find().filter(x509keypair::Column::Uuid.eq(id.to_string())).one(&self.db).await?;
         row.map(KeyPair::try_from).transpose()
     }
 
@@ -30,7 +31,9 @@ impl Store {
         use credential::{ActiveModel, Column, Entity};
         let place = place(pending.cluster, &pending.name);
         let sealed = pending.secret.as_ref().map(|text| self.sealer()?.seal(&place, text)).transpose()?;
-        self.write("note credential", async |tx| {
+        let sealed = &sealed;
+        self.write("note credential", |tx| async move {
+            let tx = &*tx;
             let row = ActiveModel {
                 name: Set(pending.name.clone()),
                 cluster: Set(pending.cluster.to_string()),
@@ -40,7 +43,8 @@ impl Store {
                 sealed: Set(sealed.clone()),
                 noted: Set(millis(pending.noted)),
             };
-            let again = OnConflict::column(Column::Name).update_columns([Column::Credential, Column::Sealed]).to_owned();
+            let again =
+                OnConflict::column(Column::Name).update_columns([Column::Credential, Column::Sealed]).to_owned();
             Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
             Ok(Then::Commit(()))
         })
@@ -49,7 +53,8 @@ impl Store {
 
     /// Strikes out an application credential that was revoked, or never made.
     pub async fn forget_credential(&self, name: &str) -> Result<(), StoreError> {
-        self.write("forget credential", async |tx| {
+        self.write("forget credential", |tx| async move {
+            let tx = &*tx;
             credential::Entity::delete_by_id(name).exec(tx).await?;
             Ok(Then::Commit(()))
         })

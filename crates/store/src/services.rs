@@ -14,7 +14,8 @@ impl Store {
     /// Reports that a process lives. Magnum: `magnum/service/periodic.py MagnumServicePeriodicTasks.update_magnum_service`.
     pub async fn heartbeat(&self, host: &str, binary: &str, now: Timestamp) -> Result<(), StoreError> {
         let now = database_time(now);
-        self.write("heartbeat", async |tx| {
+        self.write("heartbeat", |tx| async move {
+            let tx = &*tx;
             let again = Entity::update_many()
                 .col_expr(Column::ReportCount, Expr::col(Column::ReportCount).add(1))
                 .col_expr(Column::LastSeenUp, Expr::value(now))

@@ -23,6 +23,10 @@ use crate::seal::Sealer;
 use crate::url::Target;
 use crate::{StoreConfig, StoreError};
 
+/// A transaction as its steps hold it. Shared and not lent: a borrowed one keeps the compiler from seeing that a task may
+/// write.
+pub(crate) type Tx = Arc<DatabaseTransaction>;
+
 /// What is called before and after each committing write, with the write's name.
 pub type FaultHook = Arc<dyn Fn(&'static str) + Send + Sync>;
 
@@ -117,9 +121,11 @@ impl Store {
 
     /// Runs the steps as one transaction, again from the start when the engine breaks it off for the sake of another one.
     /// Every query of the steps goes through the transaction that they are handed.
-    pub(crate) async fn write<T, F>(&self, name: &'static str, steps: F) -> Result<T, StoreError>
+    pub(crate) async fn write<T, F, Fut>(&self, name: &'static str, steps: F) -> Result<T, StoreError>
     where
-        F: AsyncFn(&DatabaseTransaction) -> Result<Then<T>, StoreError>,
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Then<T>, StoreError>> + Send,
     {
         let mut tried = 1;
         loop {
@@ -135,16 +141,23 @@ impl Store {
         }
     }
 
-    async fn write_once<T, F>(&self, name: &'static str, steps: &F) -> Result<T, StoreError>
+    async fn write_once<T, F, Fut>(&self, name: &'static str, steps: &F) -> Result<T, StoreError>
     where
-        F: AsyncFn(&DatabaseTransaction) -> Result<Then<T>, StoreError>,
+        T: Send,
+        F: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Then<T>, StoreError>> + Send,
     {
         let _turn = self.turn().await;
         // SQLite takes the write lock at the start: a transaction that reads first and writes later can't be overtaken.
         let immediate = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
-        let transaction = self.db.begin_with_options(options).await?;
-        match steps(&transaction).await {
+        let transaction = Arc::new(self.db.begin_with_options(options).await?);
+        let done = steps(Arc::clone(&transaction)).await;
+        // The steps are over and with them every other hold on the transaction.
+        let Some(transaction) = Arc::into_inner(transaction) else {
+            return Err(StoreError::Schema("a transaction outlived its steps".to_owned()));
+        };
+        match done {
             Ok(Then::Commit(value)) => {
                 self.fault(name);
                 transaction.commit().await?;

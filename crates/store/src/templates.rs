@@ -20,7 +20,8 @@ use cluster_template::{Column, Entity};
 impl Store {
     /// Keeps a new template. Its serial is ignored; what comes back has the true one.
     pub async fn create_template(&self, new: &ClusterTemplate) -> Result<ClusterTemplate, StoreError> {
-        self.write("create template", async |tx| {
+        self.write("create template", |tx| async move {
+            let tx = &*tx;
             let mut row = columns::template(new);
             row.created_at = Set(Some(database_time(new.created_at)));
             row.updated_at = Set(new.updated_at.map(database_time));
@@ -76,7 +77,8 @@ impl Store {
 
     /// Writes `now` where the row still says `was`. `false`: somebody changed it meanwhile, read it again.
     pub async fn update_template(&self, was: &ClusterTemplate, now: &ClusterTemplate) -> Result<bool, StoreError> {
-        self.write("update template", async |tx| {
+        self.write("update template", |tx| async move {
+            let tx = &*tx;
             let found = locked(tx, was.id).await?;
             if found.map(ClusterTemplate::try_from).transpose()?.as_ref() != Some(was) {
                 return Ok(Then::Undo(false));
@@ -91,7 +93,8 @@ impl Store {
 
     /// Deletes a template that no cluster follows.
     pub async fn delete_template(&self, template: &ClusterTemplate) -> Result<TemplateDeletion, StoreError> {
-        self.write("delete template", async |tx| {
+        self.write("delete template", |tx| async move {
+            let tx = &*tx;
             if locked(tx, template.id).await?.is_none() {
                 return Ok(Then::Undo(TemplateDeletion::Gone));
             }
