@@ -94,6 +94,6 @@ impl Pass<'_> {
             info!(cluster.id = %cluster, "cluster is deleted, nothing of it is left");
             return Ok(End::Forgotten);
         }
-        Ok(End::Next(self.shared.clock.now()))
+        Ok(End::Superseded)
     }
 }

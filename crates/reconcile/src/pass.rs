@@ -25,6 +25,8 @@ use crate::worker::Interrupted;
 pub(crate) enum End {
     /// Look again then.
     Next(Timestamp),
+    /// What was seen is not written: a newer request came, or another worker. Look again at once.
+    Superseded,
     /// The cluster and all its rows are gone.
     Forgotten,
 }
@@ -116,8 +118,7 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
         guard.may("record")?;
         announce(&unnamed, &news);
         if !shared.store.record(&guard.lease(), loaded.work.revision, news).await? {
-            // A newer request, or another worker: either way there is something to do now.
-            return Ok(End::Next(now));
+            return Ok(End::Superseded);
         }
     }
     Ok(End::Next(next.run_at))

@@ -23,7 +23,7 @@ use crate::chores;
 use crate::config::ReconcileConfig;
 use crate::lease::StepHook;
 use crate::pass::Memo;
-use crate::worker;
+use crate::worker::{self, After};
 
 /// A cluster is looked at this much later when something happened to it while it was being worked on.
 const GAP: Duration = Duration::from_millis(200);
@@ -201,7 +201,7 @@ async fn look_for_work(shared: Arc<Shared>, tell: mpsc::Sender<Vec<ClusterId>>, 
 struct Floor {
     shared: Arc<Shared>,
     queue: crate::queue::Queue,
-    workers: JoinSet<ClusterId>,
+    workers: JoinSet<After>,
     at_work: HashMap<Id, ClusterId>,
     names: HashMap<ClusterKey, ClusterId>,
     names_read: Option<Instant>,
@@ -257,15 +257,17 @@ impl Floor {
         None
     }
 
-    fn ended(&mut self, ended: Result<(Id, ClusterId), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, After), JoinError>) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(problem) => problem.id(),
         };
         let Some(cluster) = self.at_work.remove(&id) else { return };
-        if let Err(problem) = ended {
+        match ended {
+            Ok((_, After::Rest)) => {}
+            Ok((_, After::Again)) => self.queue.push(cluster, Instant::now()),
             // Its lease stays until it ends by itself: whatever broke must not be tried again at once.
-            error!(cluster.id = %cluster, error = %problem, "the work on a cluster broke");
+            Err(problem) => error!(cluster.id = %cluster, error = %problem, "the work on a cluster broke"),
         }
         if let Some(memo) = self.shared.memo(cluster) {
             self.names.insert(memo.key, cluster);

@@ -20,16 +20,25 @@ pub(crate) enum Interrupted {
     Store(#[from] StoreError),
 }
 
-/// Works on a cluster if nobody else does. Returns the cluster, so that whoever waits knows which one is free again.
-pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> ClusterId {
+/// What the floor does with a cluster whose turn is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The database says when it is due again.
+    Rest,
+    /// There is something to do at once.
+    Again,
+}
+
+/// Works on a cluster if nobody else does.
+pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> After {
     let asked = Instant::now();
     let ttl = shared.settings.lease;
     let lease = match shared.store.claim(cluster, &shared.owner, shared.clock.now(), ttl).await {
         Ok(Some(lease)) => lease,
-        Ok(None) => return cluster,
+        Ok(None) => return After::Rest,
         Err(error) => {
             warn!(cluster.id = %cluster, error = %chain(&error), "failed to claim a cluster, trying again later");
-            return cluster;
+            return After::Rest;
         }
     };
     let guard = Guard::new(lease, asked, ttl, Arc::clone(&shared.clock), Arc::clone(&shared.hook));
@@ -41,6 +50,10 @@ pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> ClusterId {
     match ended {
         Ok(End::Forgotten) => shared.remember(cluster, None),
         Ok(End::Next(at)) => release(&shared, &guard, at).await,
+        Ok(End::Superseded) => {
+            release(&shared, &guard, shared.clock.now()).await;
+            return After::Again;
+        }
         Err(Interrupted::Lost(lost)) => {
             shared.remember(cluster, None);
             warn!(cluster.id = %cluster, "{lost}: another process goes on");
@@ -54,7 +67,7 @@ pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> ClusterId {
             release(&shared, &guard, shared.clock.now() + pause).await;
         }
     }
-    cluster
+    After::Rest
 }
 
 fn say(cluster: ClusterId, problem: &StoreError) {
