@@ -134,7 +134,9 @@ fn sqlx_class(error: &sqlx::Error) -> Class {
     use sqlx::Error as E;
     let database = match error {
         E::Database(database) => database,
-        E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => return Class::Away,
+        E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+            return Class::Away;
+        }
         _ => return Class::Rest,
     };
     if database.is_unique_violation() {

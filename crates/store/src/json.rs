@@ -135,7 +135,10 @@ mod tests {
             (json!(["10.0.0.1", "10.0.0.2"]), r#"["10.0.0.1", "10.0.0.2"]"#),
             (json!({"é": "😀\u{7f}\u{1}"}), r#"{"\u00e9": "\ud83d\ude00\u007f\u0001"}"#),
             (json!(["a\"b\\c\n\t\r\u{8}\u{c}/"]), r#"["a\"b\\c\n\t\r\b\f/"]"#),
-            (json!([{"key": "k", "value": null, "n": 1, "t": true}]), r#"[{"key": "k", "n": 1, "t": true, "value": null}]"#),
+            (
+                json!([{"key": "k", "value": null, "n": 1, "t": true}]),
+                r#"[{"key": "k", "n": 1, "t": true, "value": null}]"#,
+            ),
         ] {
             assert_eq!(dumps(&value), text);
             assert_eq!(serde_json::from_str::<Value>(text).expect("valid JSON"), value);
@@ -151,7 +154,10 @@ mod tests {
             (Some(""), "{}"),
             (Some("null"), "{}"),
             (Some(r#"{"a":"1"}"#), r#"{"a": "1"}"#),
-            (Some(r#"{"a": true, "b": false, "c": null, "d": 1, "e": 1.5}"#), r#"{"a": "True", "b": "False", "c": "None", "d": "1", "e": "1.5"}"#),
+            (
+                Some(r#"{"a": true, "b": false, "c": null, "d": 1, "e": 1.5}"#),
+                r#"{"a": "True", "b": "False", "c": "None", "d": "1", "e": "1.5"}"#,
+            ),
         ] {
             assert_eq!(read(text), Ok(expected.to_owned()), "{text:?}");
         }

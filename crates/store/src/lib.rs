@@ -17,12 +17,16 @@ mod migrate;
 mod page;
 mod record;
 mod rows;
+#[cfg(feature = "testing")]
+pub mod samples;
 mod seal;
 mod secrets;
 mod services;
 mod sql;
 mod store;
 mod templates;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod types;
 mod url;
 

@@ -27,7 +27,8 @@ impl Listing<'_> {
         let key = *key.ok_or_else(|| StoreError::BadSortKey(page.sort_key.clone()))?;
         let rows = db.query_all_raw(self.statement(db.get_database_backend(), key, page).build()).await?;
         if let (Some(marker), true) = (page.marker, rows.is_empty()) {
-            let mut sql = Sql::new(db.get_database_backend(), format!("SELECT 1 FROM {} m WHERE m.uuid = ", self.table));
+            let mut sql =
+                Sql::new(db.get_database_backend(), format!("SELECT 1 FROM {} m WHERE m.uuid = ", self.table));
             sql.bind(marker.to_string()).push(" AND ");
             (self.visible)(&mut sql, "m");
             if db.query_one_raw(sql.build()).await?.is_none() {

@@ -40,6 +40,8 @@ fn bad(problem: impl Into<String>) -> StoreError {
 
 fn with_scheme(text: &str, scheme: &str) -> Result<Url, StoreError> {
     let (_, rest) = text.split_once(':').unwrap_or_default();
+    // SQLAlchemy takes `user@/database`, where the host stands in the query or is not needed at all.
+    let rest = rest.replacen("@/", "@localhost/", 1);
     Url::parse(&format!("{scheme}:{rest}")).map_err(|error| bad(error.to_string()))
 }
 
@@ -62,11 +64,8 @@ fn sqlite(text: &str) -> Target {
         // whatever kills the process, nothing that was committed is lost and nothing is torn. Only the machine losing
         // power can take the last moments, and a machine whose power must not matter runs one of the other two engines.
         .synchronous(SqliteSynchronous::Normal);
-    let options = if in_memory {
-        options.in_memory(true)
-    } else {
-        options.filename(path).journal_mode(SqliteJournalMode::Wal)
-    };
+    let options =
+        if in_memory { options.in_memory(true) } else { options.filename(path).journal_mode(SqliteJournalMode::Wal) };
     Target::Sqlite { options, in_memory }
 }
 
@@ -122,8 +121,18 @@ fn from_option_file(mut options: MySqlConnectOptions, path: &str) -> Result<MySq
 /// The options of libpq that sqlx knows, too; all others are left out.
 fn postgres(url: &Url) -> Result<PgConnectOptions, StoreError> {
     const KNOWN: [&str; 12] = [
-        "application_name", "dbname", "host", "hostaddr", "options", "password", "port", "sslcert", "sslkey", "sslmode",
-        "sslrootcert", "user",
+        "application_name",
+        "dbname",
+        "host",
+        "hostaddr",
+        "options",
+        "password",
+        "port",
+        "sslcert",
+        "sslkey",
+        "sslmode",
+        "sslrootcert",
+        "user",
     ];
     let mut plain = url.clone();
     let pairs: Vec<_> = url.query_pairs().filter(|(name, _)| KNOWN.contains(&name.as_ref())).collect();
@@ -190,7 +199,8 @@ mod tests {
     fn an_option_file_is_read() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("my.cnf");
-        std::fs::write(&path, "[mysqld]\nport = 1\n[client]\nuser = magnum\nport=3310\npassword='x'\n").expect("written");
+        std::fs::write(&path, "[mysqld]\nport = 1\n[client]\nuser = magnum\nport=3310\npassword='x'\n")
+            .expect("written");
         let text = format!("mysql+pymysql:///magnum?read_default_file={}", path.display());
         let Ok(Target::MySql(options)) = Target::parse(&text) else { panic!("not read: {:?}", Target::parse(&text)) };
         assert_eq!((options.get_username(), options.get_port()), ("magnum", 3310));

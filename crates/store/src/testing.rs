@@ -1,0 +1,278 @@
+//! Private databases for tests, on all three engines. Behind the feature `testing`.
+//!
+//! MariaDB and PostgreSQL are started once for each test program, on a Unix socket in a directory of their own, and end with it
+//! whatever way it ends: a shell waits on a pipe that only this process holds. Each test gets a database of its own in it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::{Store, StoreConfig};
+
+/// The key that test stores seal with.
+pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A database engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A private mariadbd.
+    MariaDb,
+    /// A private postgres.
+    PostgreSql,
+}
+
+impl Engine {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::MariaDb, Self::PostgreSql];
+
+    /// As `JEROBOAM_ENGINES` names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::MariaDb => "mariadb",
+            Self::PostgreSql => "postgresql",
+        }
+    }
+
+    /// Whether tests are to use it: all, unless `JEROBOAM_ENGINES` lists some.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+    pub fn is_wanted(self) -> bool {
+        std::env::var("JEROBOAM_ENGINES")
+            .map_or(true, |wanted| wanted.split(',').any(|name| name.trim() == self.name()))
+    }
+}
+
+/// An empty database that is gone with this value, or with the process.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// The engine.
+    pub engine: Engine,
+    /// Its address, in SQLAlchemy's form.
+    pub url: SecretString,
+    _dir: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// An empty database.
+    ///
+    /// # Panics
+    /// When the engine is not installed or does not start; the message names the package.
+    pub async fn new(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let dir = TempDir::new().expect("a temporary directory");
+                let url = format!("sqlite:///{}", dir.path().join("store.sqlite").display());
+                Self { engine, url: url.into(), _dir: Some(dir) }
+            }
+            Engine::MariaDb => Self::on_server(MARIADB.get_or_init(|| Server::start(engine)).await).await,
+            Engine::PostgreSql => Self::on_server(POSTGRESQL.get_or_init(|| Server::start(engine)).await).await,
+        }
+    }
+
+    async fn on_server(server: &Server) -> Self {
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        let admin = open(&server.url(server.admin_database())).await;
+        execute(&admin, &format!("CREATE DATABASE {name}")).await;
+        admin.close().await;
+        Self { engine: server.engine, url: server.url(&name).into(), _dir: None }
+    }
+
+    /// The configuration of a store on this database.
+    #[must_use]
+    pub fn config(&self) -> StoreConfig {
+        StoreConfig { key: Some(KEY.into()), ..StoreConfig::at(self.url.clone()) }
+    }
+
+    /// A store on this database with no table made yet.
+    pub async fn bare(&self) -> Store {
+        Store::connect(&self.config()).await.expect("a store")
+    }
+
+    /// A store on this database with all tables.
+    pub async fn store(&self) -> Store {
+        let store = self.bare().await;
+        store.upgrade().await.expect("tables");
+        store
+    }
+}
+
+/// Runs a statement on the database of a store.
+///
+/// # Panics
+/// When the statement fails.
+pub async fn execute(store: &Store, sql: &str) {
+    store.db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The first column of what a query finds, which must be text.
+///
+/// # Panics
+/// When the query fails.
+pub async fn texts(store: &Store, sql: &str) -> Vec<Option<String>> {
+    let statement = sea_orm::Statement::from_string(store.backend(), sql);
+    let rows = store.db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap_or_else(|error| panic!("{sql}: {error:?}"))).collect()
+}
+
+static MARIADB: OnceCell<Server> = OnceCell::const_new();
+static POSTGRESQL: OnceCell<Server> = OnceCell::const_new();
+
+/// Started servers stay for the life of the test program.
+struct Server {
+    engine: Engine,
+    dir: PathBuf,
+    /// Ends the server and its directory when its standard input closes.
+    _keeper: Child,
+}
+
+impl Server {
+    async fn start(engine: Engine) -> Self {
+        let dir = TempDir::with_prefix("jeroboam-").expect("a temporary directory").keep();
+        let as_root = fs::metadata(&dir).is_ok_and(|meta| meta.uid() == 0);
+        let command = match engine {
+            Engine::MariaDb => mariadb(&dir, as_root),
+            _ => postgresql(&dir, as_root),
+        };
+        let server = Self { engine, _keeper: keep(&dir, &command), dir };
+        server.wait().await;
+        server
+    }
+
+    const fn admin_database(&self) -> &'static str {
+        match self.engine {
+            Engine::MariaDb => "mysql",
+            _ => "postgres",
+        }
+    }
+
+    fn url(&self, database: &str) -> String {
+        let dir = self.dir.display();
+        match self.engine {
+            Engine::MariaDb => {
+                format!("mysql+pymysql://root@localhost/{database}?charset=utf8&unix_socket={dir}/socket")
+            }
+            _ => format!("postgresql+psycopg2://postgres@localhost/{database}?host={dir}"),
+        }
+    }
+
+    async fn wait(&self) {
+        let store = open(&self.url(self.admin_database())).await;
+        let mut last = None;
+        for _ in 0..1200 {
+            match store.ping().await {
+                Ok(()) => return store.close().await,
+                Err(error) => last = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        panic!("{} did not start: {last:?}\n{log}", self.engine.name());
+    }
+}
+
+async fn open(url: &str) -> Store {
+    let config = StoreConfig { max_connections: 1, ..StoreConfig::at(url.into()) };
+    Store::connect(&config).await.expect("a good address")
+}
+
+/// Makes the data directory and says how the server is started.
+fn mariadb(dir: &Path, as_root: bool) -> Vec<String> {
+    let program = |name| find(name, &["/usr/sbin", "/usr/bin"], "mariadb-server");
+    let data = dir.join("data");
+    let user: &[&str] = if as_root { &["--user=root"] } else { &[] };
+    let mut install = Command::new(program("mariadb-install-db"));
+    install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]).args(user);
+    run(install.arg(format!("--datadir={}", data.display())), dir);
+    let mut command = vec![program("mariadbd").display().to_string(), "--no-defaults".to_owned()];
+    command.extend(user.iter().map(|&text| text.to_owned()));
+    command.extend([
+        format!("--datadir={}", data.display()),
+        format!("--socket={}/socket", dir.display()),
+        format!("--pid-file={}/pid", dir.display()),
+        "--skip-networking".to_owned(),
+        "--max-connections=500".to_owned(),
+        "--innodb-buffer-pool-size=64M".to_owned(),
+        "--innodb-flush-log-at-trx-commit=0".to_owned(),
+    ]);
+    command
+}
+
+/// Makes the data directory and says how the server is started. PostgreSQL refuses to run as root, so root runs it as nobody.
+fn postgresql(dir: &Path, as_root: bool) -> Vec<String> {
+    let mut folders: Vec<String> = fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| format!("{}/bin", entry.path().display())).collect())
+        .unwrap_or_default();
+    folders.sort();
+    folders.reverse();
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    let program = |name| find(name, &folders, "postgresql").display().to_string();
+    const NOBODY: u32 = 65534;
+    let mut prefix = Vec::new();
+    if as_root {
+        chown(dir, Some(NOBODY), Some(NOBODY)).expect("root may give away a directory");
+        let nobody = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()];
+        prefix.push(find("setpriv", &["/usr/bin"], "util-linux").display().to_string());
+        prefix.extend(nobody);
+    }
+    let data = dir.join("data").display().to_string();
+    let init = [program("initdb"), "--pgdata".to_owned(), data.clone()];
+    let init_more = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
+    let init: Vec<String> =
+        prefix.iter().cloned().chain(init).chain(init_more.iter().map(|&text| text.to_owned())).collect();
+    run(Command::new(&init[0]).args(&init[1..]).current_dir(dir), dir);
+    let serve = [program("postgres"), "-D".to_owned(), data, "-k".to_owned(), dir.display().to_string()];
+    let settings = ["listen_addresses=", "fsync=off", "max_connections=200", "shared_buffers=64MB"];
+    let settings = settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting.to_owned()]);
+    prefix.into_iter().chain(serve).chain(settings).collect()
+}
+
+/// Starts a server that ends when this process does.
+fn keep(dir: &Path, command: &[String]) -> Child {
+    const SCRIPT: &str = r#"
+        trap "" INT
+        dir=$1; shift
+        cd "$dir" || exit 1
+        "$@" >> "$dir/log" 2>&1 &
+        pid=$!
+        read -r _
+        kill -TERM $pid
+        wait $pid
+        rm -rf "$dir"
+    "#;
+    Command::new("sh")
+        .args(["-c", SCRIPT, "sh"])
+        .arg(dir)
+        .args(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell")
+}
+
+fn run(command: &mut Command, dir: &Path) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if !output.status.success() {
+        let _ = fs::remove_dir_all(dir);
+        panic!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a program is looked for where a shell would look")]
+fn find(program: &str, folders: &[&str], package: &str) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut all = path.split(':').chain(folders.iter().copied()).map(|folder| Path::new(folder).join(program));
+    all.find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{program} is not installed: `make setup` installs the Debian package {package}"))
+}

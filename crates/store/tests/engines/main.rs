@@ -1,0 +1,104 @@
+//! What the store promises, on every engine. `JEROBOAM_ENGINES=sqlite` leaves the servers out.
+
+mod clusters;
+mod leases;
+mod pages;
+mod quota;
+mod records;
+mod requests;
+mod rows;
+mod schema;
+mod secrets;
+mod templates;
+
+use jeroboam_store::testing::{Engine, TestDatabase};
+
+/// Every test once on each engine, each time on an empty database.
+macro_rules! on_all_engines {
+    ($($module:ident::$test:ident),+ $(,)?) => {
+        on_all_engines!(sqlite Sqlite $($module::$test),+);
+        on_all_engines!(mariadb MariaDb $($module::$test),+);
+        on_all_engines!(postgresql PostgreSql $($module::$test),+);
+    };
+    ($name:ident $engine:ident $($module:ident::$test:ident),+) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::run(super::Engine::$engine, super::$module::$test).await;
+                }
+            )+
+        }
+    };
+}
+
+async fn run(engine: Engine, test: impl AsyncFnOnce(TestDatabase)) {
+    if engine.is_wanted() {
+        test(TestDatabase::new(engine).await).await;
+    }
+}
+
+on_all_engines!(
+    clusters::a_cluster_comes_back_as_it_was_written,
+    clusters::a_cluster_is_found_by_id_number_and_name_within_its_scope,
+    clusters::a_name_that_two_clusters_have_is_ambiguous,
+    clusters::a_cluster_without_its_template_is_still_shown,
+    clusters::text_that_the_database_cannot_hold_is_a_clear_error,
+    clusters::each_accepted_cluster_is_announced,
+    clusters::processes_report_and_are_listed,
+    leases::of_twenty_claims_one_succeeds,
+    leases::a_lost_lease_writes_nothing,
+    leases::a_renewed_lease_is_not_taken,
+    leases::a_wake_during_the_run_is_not_lost,
+    leases::what_is_due_comes_oldest_first,
+    pages::every_column_orders_clusters,
+    pages::every_column_orders_templates,
+    pages::every_column_orders_node_groups,
+    pages::a_page_begins_only_after_what_may_be_seen,
+    quota::fifty_creates_at_once_make_exactly_as_many_as_allowed,
+    quota::a_projects_own_quota_goes_before_the_default,
+    records::what_was_seen_is_written_once,
+    records::a_newer_request_refuses_the_record,
+    records::a_cluster_that_is_gone_leaves_no_row,
+    records::our_rows_follow_a_cluster_that_somebody_else_removed,
+    requests::of_requests_at_once_one_is_accepted,
+    requests::an_accepted_request_writes_rows_and_work,
+    requests::reports_make_no_request_fail,
+    requests::a_request_for_an_old_cluster_begins_its_work,
+    requests::a_group_name_is_taken_once,
+    requests::health_is_written_in_the_same_state_only,
+    rows::a_bad_row_is_named,
+    rows::nulls_of_old_rows_read_as_magnum_reads_them,
+    schema::upgrades_can_be_repeated,
+    schema::upgrades_at_once_agree,
+    schema::magnums_tables_are_left_as_they_are,
+    schema::an_older_magnum_is_refused_by_name,
+    schema::every_write_passes_the_fault_hook_twice,
+    secrets::a_secret_opens_with_its_key_alone,
+    secrets::without_a_key_no_secret_is_kept,
+    secrets::a_credential_is_pending_until_its_cluster_is_committed,
+    templates::a_template_comes_back_as_it_was_written,
+    templates::a_template_id_is_taken_once,
+    templates::templates_are_seen_by_their_project_and_public_ones_by_all,
+    templates::a_name_that_two_visible_templates_have_is_ambiguous,
+    templates::a_template_is_changed_only_from_what_it_is,
+    templates::a_template_that_a_cluster_follows_stays,
+);
+
+/// What the tests begin with: a template, and a cluster made from it.
+async fn one_cluster(
+    db: &TestDatabase,
+) -> (jeroboam_store::Store, jeroboam_model::ClusterTemplate, jeroboam_model::ClusterWithGroups) {
+    use jeroboam_store::samples;
+    let store = db.store().await;
+    let template = store.create_template(&samples::template("p1", "small")).await.expect("a template");
+    let view = create(&store, samples::new_cluster(&template, "p1", "first")).await;
+    (store, template, view)
+}
+
+async fn create(store: &jeroboam_store::Store, new: jeroboam_store::NewCluster) -> jeroboam_model::ClusterWithGroups {
+    match store.create_cluster(new, 1000).await.expect("created") {
+        jeroboam_store::Creation::Created(view) => *view,
+        other => panic!("{other:?}"),
+    }
+}

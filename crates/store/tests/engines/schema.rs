@@ -1,0 +1,150 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jeroboam_store::testing::{Engine, TestDatabase, execute, texts};
+use jeroboam_store::{Store, StoreConfig, StoreErrorKind, samples};
+
+pub(crate) async fn upgrades_can_be_repeated(db: TestDatabase) {
+    let store = db.bare().await;
+    let before = store.check().await.expect("a report");
+    assert!(!before.is_usable());
+    assert_eq!((before.magnum_revision, before.pending.len()), (None, 3));
+    assert!(before.missing.contains(&"cluster".to_owned()));
+    let first = store.upgrade().await.expect("tables");
+    assert_eq!((first.created_magnum, first.applied), (true, before.pending));
+    let template = store.create_template(&samples::template("p1", "small")).await.expect("a template");
+    let second = store.upgrade().await.expect("nothing to do");
+    assert_eq!((second.created_magnum, second.applied.len()), (false, 0));
+    let report = store.check().await.expect("a report");
+    assert!(report.is_usable(), "{report:?}");
+    assert_eq!(report.magnum_revision.as_deref(), Some("b3e1cf4a2d5e"));
+    assert_eq!(store.template_unfiltered(template.id).await.expect("read"), Some(template));
+}
+
+pub(crate) async fn upgrades_at_once_agree(db: TestDatabase) {
+    let mut upgrades = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let store = db.bare().await;
+        upgrades.spawn(async move { store.upgrade().await.map(drop) });
+    }
+    for result in upgrades.join_all().await {
+        result.expect("tables");
+    }
+    assert!(db.bare().await.check().await.expect("a report").is_usable());
+    let revisions = texts(&db.bare().await, "SELECT version_num FROM alembic_version").await;
+    assert_eq!(revisions, [Some("b3e1cf4a2d5e".to_owned())]);
+}
+
+/// Columns with their types, as the engine tells them.
+async fn columns(db: &TestDatabase, store: &Store) -> Vec<Option<String>> {
+    let sql = match db.engine {
+        Engine::Sqlite => "SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'jeroboam%' ORDER BY name",
+        Engine::MariaDb => {
+            "SELECT CONCAT(table_name, '.', column_name, ' ', column_type, ' ', is_nullable, ' ', COALESCE(character_set_name, ''))
+             FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name NOT LIKE 'jeroboam%' ORDER BY 1"
+        }
+        Engine::PostgreSql => {
+            "SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'jeroboam%' ORDER BY 1"
+        }
+    };
+    texts(store, sql).await
+}
+
+/// A database as Magnum leaves it: none of our tables and indexes, and a column that newer ones lack.
+async fn magnums_own(db: &TestDatabase, revision: &str) -> Store {
+    let store = db.store().await;
+    for table in ["cluster", "secret", "credential", "project", "migration"] {
+        execute(&store, &format!("DROP TABLE jeroboam_{table}")).await;
+    }
+    for column in ["project_id", "status", "cluster_template_id"] {
+        let on = if db.engine == Engine::MariaDb { " ON cluster" } else { "" };
+        execute(&store, &format!("DROP INDEX jeroboam_cluster_{column}{on}")).await;
+    }
+    execute(&store, "ALTER TABLE cluster ADD COLUMN trust_id VARCHAR(255)").await;
+    execute(&store, &format!("UPDATE alembic_version SET version_num = '{revision}'")).await;
+    store
+}
+
+pub(crate) async fn magnums_tables_are_left_as_they_are(db: TestDatabase) {
+    let store = magnums_own(&db, "0123456789ab").await;
+    let template = store.create_template(&samples::template("p1", "small")).await.expect("a template");
+    let before = columns(&db, &store).await;
+    assert!(before.len() >= 8);
+    let upgraded = store.upgrade().await.expect("our tables");
+    assert!(!upgraded.created_magnum);
+    assert_eq!(columns(&db, &store).await, before);
+    assert_eq!(texts(&store, "SELECT version_num FROM alembic_version").await, [Some("0123456789ab".to_owned())]);
+    super::create(&store, samples::new_cluster(&template, "p1", "first")).await;
+}
+
+pub(crate) async fn an_older_magnum_is_refused_by_name(db: TestDatabase) {
+    let store = magnums_own(&db, "c0f832afc4fd").await;
+    execute(&store, "ALTER TABLE nodegroup DROP COLUMN node_labels").await;
+    execute(&store, "ALTER TABLE nodegroup DROP COLUMN node_taints").await;
+    let report = store.check().await.expect("a report");
+    assert_eq!(report.missing, ["nodegroup.node_labels", "nodegroup.node_taints"]);
+    let error = store.upgrade().await.expect_err("it is too old");
+    let text = error.to_string();
+    assert!(text.contains("nodegroup.node_labels, nodegroup.node_taints") && text.contains("b3e1cf4a2d5e"), "{text}");
+    assert_eq!(store.check().await.expect("a report").pending.len(), 3, "nothing was made");
+}
+
+pub(crate) async fn every_write_passes_the_fault_hook_twice(db: TestDatabase) {
+    let (store, template, view) = super::one_cluster(&db).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let store = store.with_faults(Arc::new(move |name| sink.lock().expect("a lock").push(name)));
+    let ttl = Duration::from_secs(10);
+    let lease = store.claim(view.cluster.id, "a", samples::noon(), ttl).await.expect("an answer").expect("claimed");
+    assert!(store.claim(view.cluster.id, "b", samples::noon(), ttl).await.expect("an answer").is_none());
+    store.record(&lease, 1, jeroboam_store::Recorded::default()).await.expect("an answer");
+    store.create_cluster(samples::new_cluster(&template, "p1", "no"), 0).await.expect("refused");
+    store.release(&lease, samples::noon()).await.expect("an answer");
+    let names = seen.lock().expect("a lock").clone();
+    assert_eq!(names, ["claim lease", "claim lease", "record", "record", "release lease", "release lease"]);
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_said_to_be_away() {
+    for url in [
+        "mysql+pymysql://u:hidden@127.0.0.1:1/magnum",
+        "postgresql://u:hidden@127.0.0.1:1/magnum",
+        "sqlite:////nonexistent/folder/magnum.sqlite",
+    ] {
+        let config = StoreConfig { acquire_timeout: Duration::from_millis(300), ..StoreConfig::at(url.into()) };
+        let store = Store::connect(&config).await.expect("nothing is asked of it yet");
+        let errors = [
+            store.ping().await.expect_err(url),
+            store.due(samples::noon(), 1).await.expect_err(url),
+            store.heartbeat("a", "b", samples::noon()).await.expect_err(url),
+            store.check().await.expect_err(url),
+            store.upgrade().await.expect_err(url),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{url}: {error:?}");
+            assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_memory_lives_as_long_as_its_store() {
+    let store = Store::connect(&StoreConfig::at("sqlite://".into())).await.expect("a store");
+    store.upgrade().await.expect("tables");
+    let template = store.create_template(&samples::template("p1", "small")).await.expect("a template");
+    let scope = jeroboam_model::Scope::All;
+    let listed = store.clone().templates(&scope, &jeroboam_model::Page::first(5)).await.expect("listed");
+    assert_eq!(listed, [template]);
+    // Everything that is awaited here must be able to move between threads.
+    fn can_move(_: impl Send) {}
+    let lease = jeroboam_model::Lease {
+        cluster: jeroboam_model::ClusterId::random(),
+        owner: String::new(),
+        fence: jeroboam_model::Fence(0),
+        expires: samples::noon(),
+    };
+    can_move(store.record(&lease, 1, jeroboam_store::Recorded::default()));
+    can_move(store.claim(lease.cluster, "a", samples::noon(), Duration::ZERO));
+    can_move(store.upgrade());
+}
