@@ -15,6 +15,7 @@ mod labels;
 mod names;
 mod nodegroups;
 mod policy;
+mod processes;
 mod requests;
 mod rules;
 mod templates;
@@ -33,6 +34,7 @@ pub use config::ServiceConfig;
 pub use error::{Error, Kind};
 pub use nodegroups::NodeGroups;
 pub use policy::credentials;
+pub use processes::Process;
 pub use requests::{
     CaCertificate, ClusterChange, ClusterProgress, GroupInCluster, Listing, NewCluster, NewNodeGroup, NewTemplate,
     NodeGroupChange, RawTaint, Resize, SignRequest, SignedCertificate, Upgrade,
