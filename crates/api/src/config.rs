@@ -1,0 +1,54 @@
+//! What an operator may choose about the HTTP side.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jeroboam_oslo::VersionRange;
+
+/// Settings of the API.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Microversions that are offered. An operator may end them early, at what the clients of the cloud know.
+    pub versions: VersionRange,
+    /// The service as version headers of answers name it; clouds with old clients may want `container-infra`.
+    pub version_service: String,
+    /// How many items a listing gives at most, `[api] max_limit`.
+    pub max_limit: u64,
+    /// The largest body that is read, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a request may take before it is given up with a 503.
+    pub request_timeout: Duration,
+    /// Whether a proxy's word about scheme, host and prefix is believed,
+    /// `[oslo_middleware] enable_proxy_headers_parsing`.
+    pub proxy_headers: bool,
+    /// The path that the service is mounted on, without a slash at the end; empty for the root.
+    pub prefix: String,
+    /// The scheme of links when no proxy says otherwise.
+    pub scheme: String,
+    /// The host of links for clients that name none.
+    pub host: String,
+    /// Where clients get tokens, `[keystone_authtoken] www_authenticate_uri`.
+    pub www_authenticate_uri: String,
+    /// While this file exists, `/healthcheck` answers 503.
+    pub healthcheck_disabled_by: Option<PathBuf>,
+}
+
+impl ApiConfig {
+    /// What Magnum does without a word in its configuration.
+    #[must_use]
+    pub fn new(www_authenticate_uri: impl Into<String>) -> Self {
+        Self {
+            versions: VersionRange::default(),
+            version_service: "container-infrastructure-management".to_owned(),
+            max_limit: 1000,
+            max_body_bytes: 1024 * 1024,
+            request_timeout: Duration::from_secs(60),
+            proxy_headers: false,
+            prefix: String::new(),
+            scheme: "http".to_owned(),
+            host: "127.0.0.1:9511".to_owned(),
+            www_authenticate_uri: www_authenticate_uri.into(),
+            healthcheck_disabled_by: Some(PathBuf::from("/etc/magnum/healthcheck_disable")),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The OpenAPI document: generated from the handlers, served, and kept in the repository, where a test compares it.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{IntoParams, Modify, OpenApi};
+
+use crate::App;
+use crate::v1::{certificates, clusters, clustertemplates, discovery, mservices, nodegroups, progress};
+use crate::{health, root};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Jeroboam",
+        description = "Magnum's container infrastructure API, version 1, microversions 1.1 to 1.14. Routes under \
+                       /v1/jeroboam and the routes without a version are our own.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        root::versions,
+        discovery::resources,
+        clusters::list::list,
+        clusters::list::detail,
+        clusters::get::get,
+        clusters::create::create,
+        clusters::update::update,
+        clusters::delete::delete,
+        clusters::resize::resize,
+        clusters::upgrade::upgrade,
+        nodegroups::list::list,
+        nodegroups::get::get,
+        nodegroups::create::create,
+        nodegroups::update::update,
+        nodegroups::delete::delete,
+        clustertemplates::list::list,
+        clustertemplates::list::detail,
+        clustertemplates::get::get,
+        clustertemplates::create::create,
+        clustertemplates::update::update,
+        clustertemplates::delete::delete,
+        certificates::get::get,
+        certificates::sign::sign,
+        certificates::rotate::rotate,
+        mservices::list,
+        progress::progress,
+        health::healthcheck,
+        health::healthz,
+        health::readyz,
+        health::metrics,
+    ),
+    components(schemas(crate::error::Errors)),
+    modifiers(&Token),
+    security(("token" = []))
+)]
+struct Api;
+
+/// How callers show who they are.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut Document) {
+        let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token")));
+        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// What part of a listing is asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "this is only described: arguments are read by hand, for their error messages")]
+pub(crate) struct ListingParams {
+    /// The last item of the page before.
+    #[param(value_type = Option<String>, format = "uuid")]
+    marker: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1)]
+    limit: Option<u64>,
+    /// A column of the resource; `id` when absent.
+    sort_key: Option<String>,
+    /// `asc` or `desc`.
+    sort_dir: Option<String>,
+}
+
+/// The document.
+#[must_use]
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/openapi.json", get(served))
+}
+
+async fn served() -> Json<Document> {
+    Json(document())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_document_in_the_repository_is_the_one_that_is_served() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api/openapi.json");
+        let generated = super::document().to_pretty_json().expect("a document") + "\n";
+        #[expect(clippy::disallowed_methods, reason = "whoever changes the API says so by hand")]
+        let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
+        if update {
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
+            std::fs::write(&path, &generated).expect("the document can be written");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == generated, "docs/api/openapi.json is out of date: run this test with UPDATE=1");
+    }
+}

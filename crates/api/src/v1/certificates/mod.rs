@@ -1,0 +1,5 @@
+//! Certificates: one file for each endpoint.
+
+pub(crate) mod get;
+pub(crate) mod rotate;
+pub(crate) mod sign;

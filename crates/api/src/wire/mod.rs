@@ -1,0 +1,12 @@
+//! What comes in: bodies with WSME's conversions, JSON Patch in Magnum's dialect, Python literals, query arguments.
+
+mod body;
+mod fields;
+mod patch;
+mod python;
+mod query;
+
+pub(crate) use body::{Argument, Body};
+pub(crate) use fields::{Fields, Length, Range};
+pub(crate) use patch::{Patch, PatchOperation, PatchRules};
+pub(crate) use query::{Query, encoded};
