@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::random;
-use crate::state::State;
+use crate::state::{State, Writer};
 
 /// The collection of the rules.
 pub(crate) const COLLECTION: &str = "fault";
@@ -59,6 +59,20 @@ pub enum Fault {
         /// The `Retry-After`, in seconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_seconds: Option<u64>,
+    },
+    /// An OpenStack service does what was asked, late.
+    CloudSlow {
+        /// The service type; empty means any.
+        #[serde(default)]
+        service: String,
+        /// How late.
+        milliseconds: u64,
+    },
+    /// An OpenStack service does what was asked, and the connection breaks in the middle of its answer.
+    CloudCut {
+        /// The service type; empty means any.
+        #[serde(default)]
+        service: String,
     },
 }
 
@@ -184,7 +198,9 @@ impl Faults {
     pub fn cloud(&self, service: &str, method: &str, path: &str) -> Option<Fault> {
         let occasion = Occasion { verb: method, resource: path, name: "" };
         self.strike(occasion, |fault| match fault {
-            Fault::Cloud { service: wanted, .. } => wanted.is_empty() || wanted == service,
+            Fault::Cloud { service: wanted, .. }
+            | Fault::CloudSlow { service: wanted, .. }
+            | Fault::CloudCut { service: wanted } => wanted.is_empty() || wanted == service,
             _ => false,
         })
     }
@@ -194,27 +210,35 @@ impl Faults {
         if self.state.count(COLLECTION) == 0 {
             return None;
         }
-        self.state.write(|writer| {
-            for (id, document) in writer.list_prefix(COLLECTION, "") {
-                let Ok(rule) = serde_json::from_value::<FaultRule>(document["rule"].clone()) else { continue };
-                if !wanted(&rule.fault) || !rule.matches(occasion) {
-                    continue;
-                }
-                let seen = document["seen"].as_u64().unwrap_or(0);
-                let hits = document["hits"].as_u64().unwrap_or(0);
-                let chance = random::fraction(random::mix_number(random::mix(self.seed, &["fault", &id]), seen));
-                let hit = seen >= rule.skip && rule.times.is_none_or(|times| hits < times) && chance < rule.probability;
-                let mut counted = Value::clone(&document);
-                counted["seen"] = json!(seen + 1);
-                counted["hits"] = json!(hits + u64::from(hit));
-                writer.put(COLLECTION, &id, counted);
-                if hit {
-                    return Some(rule.fault);
-                }
-            }
-            None
-        })
+        self.state.write(|writer| strike(writer, self.seed, occasion, wanted))
     }
+}
+
+/// As [`Faults::strike`], within a step.
+pub(crate) fn strike(
+    writer: &mut Writer<'_>,
+    seed: u64,
+    occasion: Occasion<'_>,
+    wanted: impl Fn(&Fault) -> bool,
+) -> Option<Fault> {
+    for (id, document) in writer.list_prefix(COLLECTION, "") {
+        let Ok(rule) = serde_json::from_value::<FaultRule>(document["rule"].clone()) else { continue };
+        if !wanted(&rule.fault) || !rule.matches(occasion) {
+            continue;
+        }
+        let seen = document["seen"].as_u64().unwrap_or(0);
+        let hits = document["hits"].as_u64().unwrap_or(0);
+        let chance = random::fraction(random::mix_number(random::mix(seed, &["fault", &id]), seen));
+        let hit = seen >= rule.skip && rule.times.is_none_or(|times| hits < times) && chance < rule.probability;
+        let mut counted = Value::clone(&document);
+        counted["seen"] = json!(seen + 1);
+        counted["hits"] = json!(hits + u64::from(hit));
+        writer.put(COLLECTION, &id, counted);
+        if hit {
+            return Some(rule.fault);
+        }
+    }
+    None
 }
 
 impl FaultRule {

@@ -1,5 +1,6 @@
 //! A pretend cloud on loopback: OpenStack services, a Kubernetes API with simulated Cluster API, workload clusters.
 
+pub mod cloud;
 mod faults;
 mod journal;
 mod kube;

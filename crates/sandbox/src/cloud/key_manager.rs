@@ -1,0 +1,135 @@
+//! Barbican, as little as keeping texts and bundles of them needs.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::Cloud;
+use super::access::Access;
+use super::answer::{Answer, created, json_body, nothing, ok, version, with_status};
+use super::documents::{Filters, dashed_id, shown};
+use super::refusal::Who;
+
+const WHO: Who = Who::KeyManager;
+
+/// One kind of resource.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    collection: &'static str,
+    many: &'static str,
+    reference: &'static str,
+}
+
+const SECRETS: Kind = Kind { collection: "secret", many: "secrets", reference: "secret_ref" };
+const CONTAINERS: Kind = Kind { collection: "container", many: "containers", reference: "container_ref" };
+
+pub(super) fn router() -> Router<Cloud> {
+    let mut router = Router::new()
+        .route("/", get(versions))
+        .route("/v1", get(own_version))
+        .route("/v1/", get(own_version))
+        .route("/v1/secrets/{id}/payload", get(payload));
+    for kind in [SECRETS, CONTAINERS] {
+        router = router
+            .route(&format!("/v1/{}", kind.many), get(list).post(create).layer(Extension(kind)))
+            .route(&format!("/v1/{}/{{id}}", kind.many), get(show).delete(remove).layer(Extension(kind)));
+    }
+    router
+}
+
+fn document(cloud: &Cloud) -> Value {
+    version("v1", &format!("{}/key-manager/v1/", cloud.base_url()), Some(("1.0", "1.1")))
+}
+
+async fn versions(State(cloud): State<Cloud>) -> Answer {
+    with_status(StatusCode::MULTIPLE_CHOICES, json!({"versions": [document(&cloud)]}))
+}
+
+async fn own_version(State(cloud): State<Cloud>) -> Json<Value> {
+    Json(json!({"version": document(&cloud)}))
+}
+
+async fn create(State(cloud): State<Cloud>, access: Access, Extension(kind): Extension<Kind>, body: Bytes) -> Answer {
+    let mut new = json_body(WHO, &body)?;
+    let project = access.need_project(WHO)?.to_owned();
+    let Some(map) = new.as_object_mut() else { return Err(WHO.bad("The body is no object")) };
+    let id = dashed_id();
+    let reference = format!("{}/key-manager/v1/{}/{id}", cloud.base_url(), kind.many);
+    if let Some(payload) = map.remove("payload") {
+        if !map.contains_key("payload_content_type") {
+            return Err(WHO.bad("If 'payload' is supplied, 'payload_content_type' must also be supplied."));
+        }
+        map.insert("_payload".to_owned(), payload);
+    }
+    if let Some(content) = map.remove("payload_content_type") {
+        map.insert("content_types".to_owned(), json!({"default": content}));
+    }
+    let now = cloud.stamp();
+    for (name, value) in [
+        ("_project", json!(project)),
+        ("creator_id", json!(access.user)),
+        ("status", json!("ACTIVE")),
+        ("created", json!(now)),
+        ("updated", json!(now)),
+        (kind.reference, json!(reference)),
+    ] {
+        map.insert(name.to_owned(), value);
+    }
+    cloud.state().put(kind.collection, &id, new);
+    created(json!({kind.reference: reference}))
+}
+
+async fn list(
+    State(cloud): State<Cloud>,
+    access: Access,
+    Extension(kind): Extension<Kind>,
+    filters: Filters,
+) -> Answer {
+    let rest = filters.without(&["offset"]);
+    let all = cloud.state().list(kind.collection).into_iter().map(|(_, document)| document);
+    let own = all.filter(|document| document["_project"] == json!(access.project) && rest.match_document(document));
+    let own: Vec<Value> = own.map(|document| shown(&document)).collect();
+    ok(json!({"total": own.len(), kind.many: own}))
+}
+
+fn find(
+    cloud: &Cloud,
+    access: &Access,
+    kind: Kind,
+    id: &str,
+) -> Result<crate::state::Document, super::refusal::Refusal> {
+    let found = cloud.state().get(kind.collection, id);
+    let own = found.filter(|document| document["_project"] == json!(access.project));
+    own.ok_or_else(|| WHO.refuse(404, format!("{} not found.", kind.collection)))
+}
+
+async fn show(
+    State(cloud): State<Cloud>,
+    access: Access,
+    Extension(kind): Extension<Kind>,
+    Path(id): Path<String>,
+) -> Answer {
+    ok(shown(&*find(&cloud, &access, kind, &id)?))
+}
+
+async fn payload(State(cloud): State<Cloud>, access: Access, Path(id): Path<String>) -> Answer {
+    let secret = find(&cloud, &access, SECRETS, &id)?;
+    let text = secret["_payload"].as_str().ok_or_else(|| WHO.refuse(404, "The secret has no payload."))?;
+    Ok((StatusCode::OK, [("content-type", "text/plain; charset=UTF-8")], text.to_owned()).into_response())
+}
+
+async fn remove(
+    State(cloud): State<Cloud>,
+    access: Access,
+    Extension(kind): Extension<Kind>,
+    Path(id): Path<String>,
+) -> Answer {
+    find(&cloud, &access, kind, &id)?;
+    cloud.state().remove(kind.collection, &id);
+    nothing()
+}
