@@ -262,7 +262,8 @@ pub struct Credential {
     pub cacert: Option<String>,
 }
 
-/// The authorities of a cluster. All of PEM.
+/// The authorities of a cluster, as PEM. Keys are RSA: kubeadm's tools and Cluster API's in-memory provider take no others
+/// everywhere.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     /// The Kubernetes CA.

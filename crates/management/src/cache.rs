@@ -207,7 +207,7 @@ mod tests {
         cache.apply("Machine", machine("c", "m-1", "Running"));
         cache.apply("Machine", machine("c", "m-2", "Running"));
         cache.apply("Machine", machine("d", "m-1", "Running"));
-        cache.dirty.take();
+        assert_eq!(cache.dirty.take().len(), 2);
         assert!(!cache.has_listed(["Machine"].into_iter()));
         cache.listed("Machine", &[(key("c"), "m-2".to_owned())].into());
         assert!(cache.has_listed(["Machine"].into_iter()));

@@ -273,7 +273,11 @@ fn line(phase: Phase, progress: &Progress, observed: &Observed, failed: Option<&
         Phase::Settled | Phase::Gone => return String::new(),
         Phase::Deleting => deletion(observed),
     };
-    let wrong = failed.map(str::to_owned).or_else(|| cause::deepest_error(observed));
+    let wrong = match phase {
+        // Why it could not be made no longer matters; why its machines do not go does.
+        Phase::Deleting => cause::of_failed_machine(observed),
+        _ => failed.map(str::to_owned).or_else(|| cause::deepest_error(observed)),
+    };
     wrong.map_or_else(|| stands.clone(), |wrong| format!("{stands}; {wrong}"))
 }
 

@@ -41,22 +41,22 @@ fn identity(cluster: &ResolvedCluster) -> Object {
     let mut labels = labels(cluster);
     // clusterctl moves a cluster with the secrets that carry this, and forgets the others.
     labels.insert("clusterctl.cluster.x-k8s.io/move".to_owned(), "true".into());
-    secret(cluster, &identity_secret(&cluster.key.name), "Opaque", labels, data)
+    secret(cluster, &identity_secret(&cluster.key.name), "Opaque", &labels, &data)
 }
 
 fn authority(cluster: &ResolvedCluster, suffix: &str, pair: &CertificatePair) -> Object {
     let mut data = Map::new();
     data.insert("tls.crt".to_owned(), base64(&pair.certificate));
     data.insert("tls.key".to_owned(), base64(pair.private_key.expose_secret()));
-    secret(cluster, &format!("{}-{suffix}", cluster.key.name), "cluster.x-k8s.io/secret", labels(cluster), data)
+    secret(cluster, &format!("{}-{suffix}", cluster.key.name), "cluster.x-k8s.io/secret", &labels(cluster), &data)
 }
 
 fn secret(
     cluster: &ResolvedCluster,
     name: &str,
     kind: &str,
-    labels: Map<String, Value>,
-    data: Map<String, Value>,
+    labels: &Map<String, Value>,
+    data: &Map<String, Value>,
 ) -> Object {
     Object::new(json!({
         "apiVersion": "v1",

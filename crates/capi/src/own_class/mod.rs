@@ -93,7 +93,7 @@ pub fn own_class(version: CoreVersion, namespace: &str) -> Resources<Prepared> {
     let patches: Vec<_> = FEATURES.iter().flat_map(|feature| patches(feature, version)).collect();
     let mut objects = vec![templates::namespace(namespace)];
     objects.extend(templates::all(version, namespace));
-    objects.push(class(version, namespace, variables, patches));
+    objects.push(class(version, namespace, &variables, &patches));
     Resources::prepared(objects.into_iter().map(Object::new).collect())
 }
 

@@ -98,7 +98,7 @@ pub(super) fn all(version: CoreVersion, namespace: &str) -> Vec<Value> {
     ]
 }
 
-pub(super) fn class(version: CoreVersion, namespace: &str, variables: Vec<Value>, patches: Vec<Value>) -> Value {
+pub(super) fn class(version: CoreVersion, namespace: &str, variables: &[Value], patches: &[Value]) -> Value {
     let reference = |api: &str, kind: &str, name: &str| {
         let reference = json!({"apiVersion": api, "kind": kind, "name": name});
         match version {
