@@ -1,0 +1,149 @@
+//! What starts a server or looks after the database. The binary carries these out.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Which configuration.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArgs {
+    /// Configuration file; may be repeated, later ones win [default: /etc/magnum/magnum.conf]
+    #[arg(long = "config-file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Directory whose *.conf are read after the files; may be repeated
+    #[arg(long = "config-dir", value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// What to read, in order; the usual places when nothing was named.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        if self.files.is_empty() && self.dirs.is_empty() {
+            return jeroboam_oslo::Config::default_paths();
+        }
+        self.files.iter().chain(&self.dirs).cloned().collect()
+    }
+}
+
+/// `jeroboam api`, `reconcile` and `all`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServerArgs {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Log at debug level, whatever the configuration says
+    #[arg(long)]
+    pub debug: bool,
+    /// Log one JSON object per line, whatever the configuration says
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// `jeroboam dev`
+#[derive(Clone, Debug, Args)]
+pub struct DevArgs {
+    /// Directory for what survives a restart [default: jeroboam in the user's data directory]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Forget what an earlier run left
+    #[arg(long)]
+    pub fresh: bool,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub listen: IpAddr,
+    /// Port of the API; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub port: u16,
+    /// A real management cluster in place of the pretended one
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// A real cloud, a name from clouds.yaml, in place of the pretended one
+    #[arg(long = "os-cloud", value_name = "NAME")]
+    pub cloud: Option<String>,
+    /// Configuration file that is read beside what this command sets; may be repeated
+    #[arg(long = "config-file", value_name = "FILE")]
+    pub config_files: Vec<PathBuf>,
+    /// Write the addresses and the way in to this file once everything answers
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// How much faster than a real cloud machines come up
+    #[arg(long, value_name = "FACTOR", default_value_t = 20.0)]
+    pub speed: f64,
+    /// Seed of everything that looks random
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Log at debug level
+    #[arg(long)]
+    pub debug: bool,
+}
+
+/// `jeroboam sandbox`
+#[derive(Clone, Debug, Args)]
+pub struct SandboxArgs {
+    /// Directory for what survives a restart; nothing survives when not given
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub listen: IpAddr,
+    /// Port of the identity service; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub identity_port: u16,
+    /// Port of the Kubernetes API; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub kube_port: u16,
+    /// Write the addresses and the way in to this file once everything answers
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// How much faster than a real cloud machines come up
+    #[arg(long, value_name = "FACTOR", default_value_t = 20.0)]
+    pub speed: f64,
+    /// Seed of everything that looks random
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What serves, and what looks after the database.
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    /// Serve the API
+    Api(ServerArgs),
+    /// Make clusters what they shall be
+    Reconcile(ServerArgs),
+    /// Serve the API and make clusters what they shall be, in one process
+    All(ServerArgs),
+    /// Try it: the whole service with a pretended cloud, on this machine alone
+    #[command(after_help = "\
+Examples:
+  jeroboam dev                              everything pretended
+  jeroboam dev --fresh                      and from the beginning
+  jeroboam dev --kubeconfig mgmt.conf       clusters in a real management cluster
+  jeroboam dev --kubeconfig mgmt.conf --os-cloud mycloud")]
+    Dev(DevArgs),
+    /// The pretended cloud alone
+    #[command(hide = true)]
+    Sandbox(SandboxArgs),
+    /// Look after the database
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+/// `jeroboam db …`
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Make the tables, or add to Magnum's what is ours; may be run again at any time
+    Upgrade {
+        /// Which configuration.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Say whether the tables are what this version needs; changes nothing
+    Check {
+        /// Which configuration.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
