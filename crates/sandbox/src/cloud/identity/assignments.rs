@@ -51,7 +51,7 @@ pub(super) async fn of_user(
     access.need_admin(WHO)?;
     let (found, _) = cloud.state().list_prefix(COLLECTION, &format!("{kind}/{target}/{user}/"));
     let roles = found.iter().filter_map(|(id, _)| cloud.state().get("role", id.rsplit('/').next()?));
-    listed("roles", roles.map(|role| shown(&role)).collect())
+    listed("roles", roles.map(|role| shown(&role)))
 }
 
 pub(super) async fn grant(

@@ -69,7 +69,7 @@ pub(super) async fn list(
     own_or_admin(&access, &user)?;
     let all = cloud.state().list(COLLECTION).into_iter().map(|(_, document)| document);
     let meant = all.filter(|document| document["user_id"] == user.as_str() && filters.match_document(document));
-    listed("application_credentials", meant.map(|document| shown(&document)).collect())
+    listed("application_credentials", meant.map(|document| shown(&document)))
 }
 
 pub(super) async fn show(
@@ -97,7 +97,7 @@ pub(super) async fn access_rules(State(cloud): State<Cloud>, access: Access, Pat
     own_or_admin(&access, &user)?;
     let all = cloud.state().list(COLLECTION).into_iter().filter(|(_, document)| document["user_id"] == user.as_str());
     let rules = all.flat_map(|(_, document)| document["access_rules"].as_array().cloned().unwrap_or_default());
-    listed("access_rules", rules.collect())
+    listed("access_rules", rules)
 }
 
 /// A credential that is restricted can neither make nor delete others.

@@ -46,10 +46,7 @@ async fn list(
 ) -> Answer {
     access.need_admin(WHO)?;
     let all = cloud.state().list(kind.one).into_iter().map(|(_, document)| document);
-    listed(
-        kind.many,
-        all.filter(|document| filters.match_document(document)).map(|document| shown(&document)).collect(),
-    )
+    listed(kind.many, all.filter(|document| filters.match_document(document)).map(|document| shown(&document)))
 }
 
 async fn show(
@@ -196,7 +193,7 @@ pub(super) async fn no_groups(_access: Access) -> Answer {
 
 pub(super) async fn services(State(cloud): State<Cloud>, access: Access, filters: Filters) -> Answer {
     access.need_admin(WHO)?;
-    listed("services", cloud.services().into_iter().filter(|service| filters.match_document(service)).collect())
+    listed("services", cloud.services().into_iter().filter(|service| filters.match_document(service)))
 }
 
 pub(super) async fn service(State(cloud): State<Cloud>, access: Access, Path(id): Path<String>) -> Answer {
@@ -207,7 +204,7 @@ pub(super) async fn service(State(cloud): State<Cloud>, access: Access, Path(id)
 
 pub(super) async fn endpoints(State(cloud): State<Cloud>, access: Access, filters: Filters) -> Answer {
     access.need_admin(WHO)?;
-    listed("endpoints", cloud.endpoints().into_iter().filter(|endpoint| filters.match_document(endpoint)).collect())
+    listed("endpoints", cloud.endpoints().into_iter().filter(|endpoint| filters.match_document(endpoint)))
 }
 
 pub(super) async fn regions(_access: Access) -> Answer {

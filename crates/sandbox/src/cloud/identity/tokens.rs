@@ -114,7 +114,7 @@ pub(super) async fn projects(State(cloud): State<Cloud>, access: Access) -> Answ
 pub(super) async fn domains(State(cloud): State<Cloud>, access: Access) -> Answer {
     let all = cloud.state().list("domain").into_iter();
     let with_role = all.filter(|(id, _)| !cloud.roles_on(&access.user, "domain", id).is_empty());
-    listed("domains", with_role.map(|(_, domain)| shown(&domain)).collect())
+    listed("domains", with_role.map(|(_, domain)| shown(&domain)))
 }
 
 pub(super) async fn system(State(cloud): State<Cloud>, access: Access) -> Answer {
