@@ -1,6 +1,6 @@
 //! Looks at what a request names in the cloud, with the caller's own token, and says what is wrong in Magnum's words.
 
-use jeroboam_model::{Caller, KubeRelease, Labels};
+use jeroboam_model::{Caller, Cluster, KubeRelease, Labels};
 use jeroboam_openstack::{Error as CloudError, Flavor, Image, Kind, Session};
 
 use crate::{Error, Service, labels};
@@ -161,9 +161,7 @@ fn away(error: &CloudError) -> &'static str {
 
 /// The Kubernetes release of an image and labels together: one has to name it, and two have to agree.
 pub(crate) fn release(image_name: &str, image: &Image, given: &Labels) -> Result<KubeRelease, Error> {
-    let held = image.kube_version().map(str::parse::<KubeRelease>).transpose();
-    let held =
-        held.map_err(|error| Error::bad_request(format!("Image {image_name} has a bad kube_version: {error}.")))?;
+    let held = held_by(image_name, image)?;
     match (held, labels::release(given)?) {
         (Some(held), Some(wanted)) if held != wanted => Err(Error::bad_request(format!(
             "Image {image_name} holds Kubernetes {held}, but the label kube_tag asks for {wanted}: the two have to be the same."
@@ -174,4 +172,23 @@ pub(crate) fn release(image_name: &str, image: &Image, given: &Labels) -> Result
              to something like v1.33.4."
         ))),
     }
+}
+
+/// Nodes that join a cluster have to hold the release that it runs, as far as both are known.
+pub(crate) fn same_release(image_name: &str, image: &Image, cluster: &Cluster) -> Result<(), Error> {
+    let running = match labels::release(&cluster.labels)? {
+        Some(wanted) => Some(wanted),
+        None => cluster.coe_version.as_deref().and_then(|text| text.parse().ok()),
+    };
+    match (held_by(image_name, image)?, running) {
+        (Some(held), Some(running)) if held != running => Err(Error::bad_request(format!(
+            "Image {image_name} holds Kubernetes {held}, but the cluster runs {running}: the two have to be the same."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn held_by(image_name: &str, image: &Image) -> Result<Option<KubeRelease>, Error> {
+    let held = image.kube_version().map(str::parse::<KubeRelease>).transpose();
+    held.map_err(|error| Error::bad_request(format!("Image {image_name} has a bad kube_version: {error}.")))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jeroboam_model::Timestamp;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SigningKey};
 use uuid::Uuid;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
@@ -21,6 +22,7 @@ use crate::Error;
 const KEY_USAGE: &str = "keyUsage";
 const BASIC_CONSTRAINTS: &str = "basicConstraints";
 const SUBJECT_KEY_ID: &str = "subjectKeyIdentifier";
+const AUTHORITY_KEY_ID: &str = "authorityKeyIdentifier";
 
 /// Names of extensions as settings and messages spell them, with the bytes of their object identifiers.
 const EXTENSIONS: [(&str, &str, &[u8]); 11] = [
@@ -29,7 +31,7 @@ const EXTENSIONS: [(&str, &str, &[u8]); 11] = [
     ("subjectAltName", "2.5.29.17", &[0x55, 0x1d, 0x11]),
     (BASIC_CONSTRAINTS, "2.5.29.19", &[0x55, 0x1d, 0x13]),
     (SUBJECT_KEY_ID, "2.5.29.14", &[0x55, 0x1d, 0x0e]),
-    ("authorityKeyIdentifier", "2.5.29.35", &[0x55, 0x1d, 0x23]),
+    (AUTHORITY_KEY_ID, "2.5.29.35", &[0x55, 0x1d, 0x23]),
     ("nameConstraints", "2.5.29.30", &[0x55, 0x1d, 0x1e]),
     ("certificatePolicies", "2.5.29.32", &[0x55, 0x1d, 0x20]),
     ("cRLDistributionPoints", "2.5.29.31", &[0x55, 0x1d, 0x1f]),
@@ -49,6 +51,8 @@ const USAGES: [&str; 9] = [
     "Encipher Only",
     "Decipher Only",
 ];
+/// What X.509 calls `Non Repudiation` by now, and Magnum's settings with it.
+const NEW_NAME: &str = "Content Commitment";
 /// The two bits that make a key an authority's.
 const SIGNING_BITS: u16 = 1 << 5 | 1 << 6;
 
@@ -78,7 +82,7 @@ pub(crate) fn sign(pem: &str, issuer: &Issuer<'_>, rules: &SigningRules, now: Ti
     }
     let key = &request.certification_request_info.subject_pki;
     extensions.push(subject_key_id(&key.subject_public_key.data));
-    let tbs = to_be_signed(&request, issuer, &extensions, rules, now)?;
+    let tbs = to_be_signed(&request, issuer, extensions, rules, now)?;
     let signed = signature_over(&tbs, issuer.key)?;
     Ok(to_pem(&signed))
 }
@@ -109,8 +113,8 @@ fn allowed(extension: &X509Extension<'_>, rules: &SigningRules) -> Result<Option
     }
     let written = |content: &[u8]| written(extension.oid.as_bytes(), extension.critical, content);
     match extension.parsed_extension() {
-        // The one that is added at the end is the key's true one.
-        ParsedExtension::SubjectKeyIdentifier(_) => Ok(None),
+        // Those that are added at the end are the true ones.
+        ParsedExtension::SubjectKeyIdentifier(_) | ParsedExtension::AuthorityKeyIdentifier(_) => Ok(None),
         ParsedExtension::KeyUsage(usage) => {
             let kept = usage.flags & rules.usage_bits();
             if kept != usage.flags && extension.critical {
@@ -132,7 +136,8 @@ fn allowed(extension: &X509Extension<'_>, rules: &SigningRules) -> Result<Option
 impl SigningRules {
     /// Bits of the usages that a certificate may have.
     fn usage_bits(&self) -> u16 {
-        let named = |(_, name): &(usize, &&str)| self.key_usages.iter().any(|allowed| allowed == **name);
+        let is = |allowed: &str, name: &str| allowed == name || (allowed == NEW_NAME && name == "Non Repudiation");
+        let named = |(_, name): &(usize, &&str)| self.key_usages.iter().any(|allowed| is(allowed, name));
         let bits = USAGES.iter().enumerate().filter(named).fold(0, |bits, (place, _)| bits | 1 << place);
         if self.allow_ca { bits } else { bits & !SIGNING_BITS }
     }
@@ -149,8 +154,20 @@ fn usage_bits(flags: u16) -> Vec<u8> {
 
 fn subject_key_id(public_key: &[u8]) -> Vec<u8> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, public_key);
-    let oid = EXTENSIONS.iter().find(|(name, ..)| *name == SUBJECT_KEY_ID).map_or(&[][..], |(.., oid)| oid);
-    written(oid, false, &der::node(OCTET_STRING, &[digest.as_ref()]))
+    written(oid_of(SUBJECT_KEY_ID), false, &der::node(OCTET_STRING, &[digest.as_ref()]))
+}
+
+/// Which key of the issuer's signed. Magnum leaves it out; strict clients, Python 3.13 among them, want it.
+fn authority_key_id(authority: &X509Certificate<'_>) -> Option<Vec<u8>> {
+    let id = authority.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+        _ => None,
+    })?;
+    Some(written(oid_of(AUTHORITY_KEY_ID), false, &der::node(SEQUENCE, &[&der::node(0x80, &[id])])))
+}
+
+fn oid_of(name: &str) -> &'static [u8] {
+    EXTENSIONS.iter().find(|(known, ..)| *known == name).map_or(&[], |(.., oid)| oid)
 }
 
 fn written(oid: &[u8], critical: bool, content: &[u8]) -> Vec<u8> {
@@ -162,7 +179,7 @@ fn written(oid: &[u8], critical: bool, content: &[u8]) -> Vec<u8> {
 fn to_be_signed(
     request: &X509CertificationRequest<'_>,
     issuer: &Issuer<'_>,
-    extensions: &[Vec<u8>],
+    mut extensions: Vec<Vec<u8>>,
     rules: &SigningRules,
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
@@ -170,6 +187,7 @@ fn to_be_signed(
     let (_, block) = parse_x509_pem(issuer.certificate.as_bytes()).map_err(|_| broken("it is no PEM"))?;
     let authority = block.parse_x509().map_err(|_| broken("it is no certificate"))?;
     let info = &request.certification_request_info;
+    extensions.extend(authority_key_id(&authority));
 
     let version = der::node(0xa0, &[&der::unsigned(&[2])]);
     let serial = der::unsigned(Uuid::new_v4().as_bytes());

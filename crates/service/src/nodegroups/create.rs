@@ -96,10 +96,9 @@ impl Service {
             ..References::default()
         };
         let found = self.cloud(caller).look_up(named, boot_volume).await?;
-        let (Some(name), Some(image)) = (named.image, &found.image) else { return Ok(()) };
-        if image.kube_version().is_some() && cluster.labels.text(labels::KUBE_TAG).is_some() {
-            cloud::release(name, image, &cluster.labels)?;
+        match (named.image, &found.image) {
+            (Some(name), Some(image)) => cloud::same_release(name, image, cluster),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

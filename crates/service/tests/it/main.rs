@@ -1,0 +1,13 @@
+//! Requests against a database in memory and a cloud on loopback.
+
+mod bed;
+mod certificates;
+mod cloud;
+mod clusters;
+mod nodegroups;
+mod policy;
+mod refusals;
+mod resize;
+mod states;
+mod templates;
+mod upgrade;
