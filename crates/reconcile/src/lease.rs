@@ -48,9 +48,14 @@ impl Guard {
 
     /// Says whether `step` may be done now. Nothing is written anywhere without asking.
     pub(crate) fn may(&self, step: &'static str) -> Result<(), LeaseLost> {
+        self.tell(step);
+        if self.is_live() { Ok(()) } else { Err(LeaseLost(self.held().lease.cluster)) }
+    }
+
+    /// Tells the hook of a step that needs no lease.
+    pub(crate) fn tell(&self, step: &'static str) {
         let cluster = self.held().lease.cluster;
         (self.hook)(cluster, step);
-        if self.is_live() { Ok(()) } else { Err(LeaseLost(cluster)) }
     }
 
     /// Whether the lease has enough left for one more write by both clocks.

@@ -82,6 +82,7 @@ fn say(cluster: ClusterId, problem: &StoreError) {
 /// Gives the lease back. If that can't be done it ends by itself.
 async fn release(shared: &Shared, guard: &Guard, next_run: Timestamp) {
     let lease = guard.lease();
+    guard.tell("release");
     match shared.store.release(&lease, next_run).await {
         Ok(true) => {}
         Ok(false) => debug!(cluster.id = %lease.cluster, "the lease had ended before it was given back"),

@@ -1,0 +1,8 @@
+//! The loop against an OpenStack and a management cluster that are pretended on loopback, and a database of its own.
+
+mod cloud;
+mod crashes;
+mod kube;
+mod leases;
+mod life;
+mod world;
