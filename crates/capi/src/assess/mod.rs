@@ -117,7 +117,7 @@ pub fn assess(wanted: &Wanted, observed: &Observed, now: Timestamp) -> Assessmen
     let release = wanted.release.clone().or_else(|| observed.cluster.as_ref()?.wanted_release.clone());
     let groups = groups::assess(wanted, release.as_ref(), observed);
     let complete = if deleting { observed.is_gone() } else { is_complete(wanted, release.as_ref(), observed, &groups) };
-    let phase = phase(deleting, complete, observed);
+    let phase = phase(wanted, complete, observed);
     let failed = if complete { None } else { failure(wanted, observed, now) };
     let cause = if complete { None } else { failed.clone().or_else(|| cause::deepest(observed)) };
     let progress = progress(phase, wanted, release.as_ref(), observed);
@@ -135,13 +135,13 @@ pub fn assess(wanted: &Wanted, observed: &Observed, now: Timestamp) -> Assessmen
     }
 }
 
-/// Whether the topology controller has taken up the present specification, without an open end.
-fn taken_up(cluster: &ClusterSeen, generation: Option<i64>) -> bool {
+/// Whether the topology controller speaks of the present specification, and we see it.
+fn is_current(cluster: &ClusterSeen, generation: Option<i64>) -> bool {
     let Some(condition) = cluster.conditions.get("TopologyReconciled") else { return false };
     // Conditions of the v1beta1 contract do not say of which generation they speak.
     let spoken_of = condition.observed_generation.unwrap_or(cluster.observed_generation);
     let current = cluster.meta.generation;
-    condition.truth == Truth::True && spoken_of == current && generation.is_none_or(|applied| applied <= current)
+    spoken_of == current && generation.is_none_or(|applied| applied <= current)
 }
 
 /// All of: taken up, available, nothing rolling or scaling, every count as wanted, every machine of the wanted release.
@@ -152,7 +152,8 @@ fn is_complete(
     groups: &[GroupAssessment],
 ) -> bool {
     let Some(cluster) = &observed.cluster else { return false };
-    if cluster.meta.deleting || !taken_up(cluster, wanted.generation) {
+    let taken_up = is_current(cluster, wanted.generation) && cluster.conditions.is_true("TopologyReconciled");
+    if cluster.meta.deleting || !taken_up {
         return false;
     }
     let settled = if cluster.modern {
@@ -170,8 +171,8 @@ fn is_complete(
     settled && machines && groups.iter().all(|group| matches!(group.state, GroupState::Complete | GroupState::Gone))
 }
 
-fn phase(deleting: bool, complete: bool, observed: &Observed) -> Phase {
-    if deleting {
+fn phase(wanted: &Wanted, complete: bool, observed: &Observed) -> Phase {
+    if wanted.operation == Operation::Delete {
         return if complete { Phase::Gone } else { Phase::Deleting };
     }
     let Some(cluster) = &observed.cluster else { return Phase::Pending };
@@ -184,6 +185,7 @@ fn phase(deleting: bool, complete: bool, observed: &Observed) -> Phase {
         () if !cluster.infrastructure_provisioned => Phase::Infrastructure,
         () if !cluster.control_plane_initialized => Phase::ControlPlane,
         () if rolling("RollingOut") || upgrading => Phase::RollingOut,
+        () if !is_current(cluster, wanted.generation) && cluster.conditions.is_true("Available") => Phase::Pending,
         () if control_plane_is_short(observed) => Phase::ControlPlane,
         () => Phase::Workers,
     }
@@ -268,7 +270,13 @@ fn line(phase: Phase, progress: &Progress, observed: &Observed, failed: Option<&
         Phase::Pending => "waiting for Cluster API".to_owned(),
         Phase::Infrastructure => "infrastructure: waiting for network and API endpoint".to_owned(),
         Phase::ControlPlane | Phase::Workers | Phase::RollingOut => {
-            format!("{}: {ready} of {wanted} machines ready", phase.as_str())
+            let name = phase.as_str();
+            let there = u32::try_from(progress.machines.len()).unwrap_or(u32::MAX);
+            match there.saturating_sub(wanted) {
+                surplus if surplus > 0 && phase == Phase::Workers => format!("{name}: {surplus} machines to remove"),
+                _ if ready == wanted => format!("{name}: {wanted} machines ready, waiting for the cluster to settle"),
+                _ => format!("{name}: {ready} of {wanted} machines ready"),
+            }
         }
         Phase::Settled | Phase::Gone => return String::new(),
         Phase::Deleting => deletion(observed),
