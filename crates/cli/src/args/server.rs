@@ -40,6 +40,12 @@ pub struct ServerArgs {
     /// Log one JSON object per line, whatever the configuration says
     #[arg(long)]
     pub log_json: bool,
+    /// Make or complete the database's tables before serving
+    #[arg(long)]
+    pub upgrade_database: bool,
+    /// End as a power cut would at the n-th write; 0 only counts. For crash tests
+    #[arg(long, hide = true, value_name = "N")]
+    pub crash_at_write: Option<u64>,
 }
 
 /// `jeroboam dev`
@@ -55,7 +61,7 @@ pub struct DevArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub listen: IpAddr,
     /// Port of the API; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 9511)]
     pub port: u16,
     /// A real management cluster in place of the pretended one
     #[arg(long, value_name = "FILE")]
@@ -66,9 +72,9 @@ pub struct DevArgs {
     /// Configuration file that is read beside what this command sets; may be repeated
     #[arg(long = "config-file", value_name = "FILE")]
     pub config_files: Vec<PathBuf>,
-    /// Write the addresses and the way in to this file once everything answers
+    /// Write clouds.yaml also to this file, once everything answers
     #[arg(long, value_name = "FILE")]
-    pub ready_file: Option<PathBuf>,
+    pub clouds_file: Option<PathBuf>,
     /// How much faster than a real cloud machines come up
     #[arg(long, value_name = "FACTOR", default_value_t = 20.0)]
     pub speed: f64,
@@ -83,9 +89,9 @@ pub struct DevArgs {
 /// `jeroboam sandbox`
 #[derive(Clone, Debug, Args)]
 pub struct SandboxArgs {
-    /// Directory for what survives a restart; nothing survives when not given
+    /// Directory for what survives a restart, and for the clouds.yaml, kubeconfig and magnum.conf of this cloud
     #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    pub dir: PathBuf,
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub listen: IpAddr,
@@ -95,9 +101,9 @@ pub struct SandboxArgs {
     /// Port of the Kubernetes API; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub kube_port: u16,
-    /// Write the addresses and the way in to this file once everything answers
-    #[arg(long, value_name = "FILE")]
-    pub ready_file: Option<PathBuf>,
+    /// Port of the API that the catalogue names
+    #[arg(long, value_name = "PORT", default_value_t = 9511)]
+    pub api_port: u16,
     /// How much faster than a real cloud machines come up
     #[arg(long, value_name = "FACTOR", default_value_t = 20.0)]
     pub speed: f64,
@@ -139,6 +145,9 @@ pub enum DbCommand {
         /// Which configuration.
         #[command(flatten)]
         config: ConfigArgs,
+        /// Say what would be done and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say whether the tables are what this version needs; changes nothing
     Check {
