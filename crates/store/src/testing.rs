@@ -75,12 +75,15 @@ impl TestDatabase {
                 let url = format!("sqlite:///{}", dir.path().join("store.sqlite").display());
                 Self { engine, url: url.into(), _dir: Some(dir) }
             }
-            Engine::MariaDb => Self::on_server(MARIADB.get_or_init(|| Server::start(engine)).await).await,
-            Engine::PostgreSql => Self::on_server(POSTGRESQL.get_or_init(|| Server::start(engine)).await).await,
+            Engine::MariaDb => Self::on_server(MARIADB.get_or_init(|| Server::start(engine)).await.as_ref()).await,
+            Engine::PostgreSql => {
+                Self::on_server(POSTGRESQL.get_or_init(|| Server::start(engine)).await.as_ref()).await
+            }
         }
     }
 
-    async fn on_server(server: &Server) -> Self {
+    async fn on_server(server: Result<&Server, &String>) -> Self {
+        let server = server.unwrap_or_else(|problem| panic!("{problem}"));
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
         let admin = open(&server.url(server.admin_database())).await;
         execute(&admin, &format!("CREATE DATABASE {name}")).await;
@@ -125,8 +128,8 @@ pub async fn texts(store: &Store, sql: &str) -> Vec<Option<String>> {
     rows.iter().map(|row| row.try_get_by_index(0).unwrap_or_else(|error| panic!("{sql}: {error:?}"))).collect()
 }
 
-static MARIADB: OnceCell<Server> = OnceCell::const_new();
-static POSTGRESQL: OnceCell<Server> = OnceCell::const_new();
+static MARIADB: OnceCell<Result<Server, String>> = OnceCell::const_new();
+static POSTGRESQL: OnceCell<Result<Server, String>> = OnceCell::const_new();
 
 /// Started servers stay for the life of the test program.
 struct Server {
@@ -137,16 +140,17 @@ struct Server {
 }
 
 impl Server {
-    async fn start(engine: Engine) -> Self {
+    /// What goes wrong here is kept, so that it fails every test at once and not each in its turn.
+    async fn start(engine: Engine) -> Result<Self, String> {
         let dir = TempDir::with_prefix("jeroboam-").expect("a temporary directory").keep();
         let as_root = fs::metadata(&dir).is_ok_and(|meta| meta.uid() == 0);
         let command = match engine {
-            Engine::MariaDb => mariadb(&dir, as_root),
-            _ => postgresql(&dir, as_root),
+            Engine::MariaDb => mariadb(&dir, as_root)?,
+            _ => postgresql(&dir, as_root)?,
         };
         let server = Self { engine, _keeper: keep(&dir, &command), dir };
-        server.wait().await;
-        server
+        server.wait().await?;
+        Ok(server)
     }
 
     const fn admin_database(&self) -> &'static str {
@@ -166,18 +170,22 @@ impl Server {
         }
     }
 
-    async fn wait(&self) {
+    async fn wait(&self) -> Result<(), String> {
         let store = open(&self.url(self.admin_database())).await;
         let mut last = None;
-        for _ in 0..1200 {
+        for _ in 0..600 {
             match store.ping().await {
-                Ok(()) => return store.close().await,
+                Ok(()) => {
+                    store.close().await;
+                    return Ok(());
+                }
                 Err(error) => last = Some(error),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-        panic!("{} did not start: {last:?}\n{log}", self.engine.name());
+        let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+        Err(format!("{} did not start: {last:?}\n{end}", self.engine.name()))
     }
 }
 
@@ -187,14 +195,14 @@ async fn open(url: &str) -> Store {
 }
 
 /// Makes the data directory and says how the server is started.
-fn mariadb(dir: &Path, as_root: bool) -> Vec<String> {
+fn mariadb(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
     let program = |name| find(name, &["/usr/sbin", "/usr/bin"], "mariadb-server");
     let data = dir.join("data");
     let user: &[&str] = if as_root { &["--user=root"] } else { &[] };
-    let mut install = Command::new(program("mariadb-install-db"));
+    let mut install = Command::new(program("mariadb-install-db")?);
     install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]).args(user);
-    run(install.arg(format!("--datadir={}", data.display())), dir);
-    let mut command = vec![program("mariadbd").display().to_string(), "--no-defaults".to_owned()];
+    run(install.arg(format!("--datadir={}", data.display())), dir)?;
+    let mut command = vec![program("mariadbd")?, "--no-defaults".to_owned()];
     command.extend(user.iter().map(|&text| text.to_owned()));
     command.extend([
         format!("--datadir={}", data.display()),
@@ -205,36 +213,36 @@ fn mariadb(dir: &Path, as_root: bool) -> Vec<String> {
         "--innodb-buffer-pool-size=64M".to_owned(),
         "--innodb-flush-log-at-trx-commit=0".to_owned(),
     ]);
-    command
+    Ok(command)
 }
 
 /// Makes the data directory and says how the server is started. PostgreSQL refuses to run as root, so root runs it as nobody.
-fn postgresql(dir: &Path, as_root: bool) -> Vec<String> {
+fn postgresql(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
     let mut folders: Vec<String> = fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| format!("{}/bin", entry.path().display())).collect())
         .unwrap_or_default();
     folders.sort();
     folders.reverse();
     let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
-    let program = |name| find(name, &folders, "postgresql").display().to_string();
+    let program = |name| find(name, &folders, "postgresql");
     const NOBODY: u32 = 65534;
     let mut prefix = Vec::new();
     if as_root {
         chown(dir, Some(NOBODY), Some(NOBODY)).expect("root may give away a directory");
         let nobody = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()];
-        prefix.push(find("setpriv", &["/usr/bin"], "util-linux").display().to_string());
+        prefix.push(find("setpriv", &["/usr/bin"], "util-linux")?);
         prefix.extend(nobody);
     }
     let data = dir.join("data").display().to_string();
-    let init = [program("initdb"), "--pgdata".to_owned(), data.clone()];
+    let init = [program("initdb")?, "--pgdata".to_owned(), data.clone()];
     let init_more = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"];
     let init: Vec<String> =
         prefix.iter().cloned().chain(init).chain(init_more.iter().map(|&text| text.to_owned())).collect();
-    run(Command::new(&init[0]).args(&init[1..]).current_dir(dir), dir);
-    let serve = [program("postgres"), "-D".to_owned(), data, "-k".to_owned(), dir.display().to_string()];
+    run(Command::new(&init[0]).args(&init[1..]).current_dir(dir), dir)?;
+    let serve = [program("postgres")?, "-D".to_owned(), data, "-k".to_owned(), dir.display().to_string()];
     let settings = ["listen_addresses=", "fsync=off", "max_connections=200", "shared_buffers=64MB"];
     let settings = settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting.to_owned()]);
-    prefix.into_iter().chain(serve).chain(settings).collect()
+    Ok(prefix.into_iter().chain(serve).chain(settings).collect())
 }
 
 /// Starts a server that ends when this process does.
@@ -261,18 +269,19 @@ fn keep(dir: &Path, command: &[String]) -> Child {
         .expect("a shell")
 }
 
-fn run(command: &mut Command, dir: &Path) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    if !output.status.success() {
-        let _ = fs::remove_dir_all(dir);
-        panic!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+fn run(command: &mut Command, dir: &Path) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
     }
+    let _ = fs::remove_dir_all(dir);
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a program is looked for where a shell would look")]
-fn find(program: &str, folders: &[&str], package: &str) -> PathBuf {
+fn find(program: &str, folders: &[&str], package: &str) -> Result<String, String> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut all = path.split(':').chain(folders.iter().copied()).map(|folder| Path::new(folder).join(program));
-    all.find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{program} is not installed: `make setup` installs the Debian package {package}"))
+    let mut all = folders.iter().copied().chain(path.split(':')).map(|folder| Path::new(folder).join(program));
+    let found = all.find(|path| path.is_file()).map(|path| path.display().to_string());
+    found.ok_or_else(|| format!("{program} is not installed: `make setup` installs the Debian package {package}"))
 }

@@ -371,6 +371,35 @@ pub struct SchemaReport {
     pub pending: Vec<String>,
 }
 
+impl std::fmt::Display for Upgraded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.created_magnum {
+            f.write_str("made Magnum's tables; ")?;
+        }
+        if self.applied.is_empty() {
+            return f.write_str("nothing was missing");
+        }
+        write!(f, "applied {}", self.applied.join(", "))
+    }
+}
+
+impl std::fmt::Display for SchemaReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let revision = self.magnum_revision.as_deref().unwrap_or("none");
+        write!(f, "{}, Magnum's revision: {revision}", self.engine)?;
+        if !self.missing.is_empty() {
+            write!(f, "\nmissing of Magnum's tables: {}", self.missing.join(", "))?;
+        }
+        if !self.pending.is_empty() {
+            write!(f, "\nsteps of ours to apply: {}", self.pending.join(", "))?;
+        }
+        if self.is_usable() {
+            f.write_str("\nready to be served")?;
+        }
+        Ok(())
+    }
+}
+
 impl SchemaReport {
     /// Whether the service can run on these tables.
     #[must_use]

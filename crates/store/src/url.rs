@@ -141,7 +141,7 @@ fn postgres(url: &Url) -> Result<PgConnectOptions, StoreError> {
         plain.query_pairs_mut().extend_pairs(pairs);
     }
     let options = PgConnectOptions::from_str(plain.as_str()).map_err(|_| bad("not a PostgreSQL address"))?;
-    Ok(options.options([("default_transaction_isolation", "read\\ committed")]))
+    Ok(options.options([("default_transaction_isolation", "read committed")]))
 }
 
 #[cfg(test)]
