@@ -191,12 +191,16 @@ impl IntoResponse for ApiError {
 }
 
 /// Takes `HEAD` out of the methods that axum says a route has: there is none here. Magnum: pecan answers HEAD with 405.
-pub(crate) fn without_head(response: &mut Response) {
-    let Some(allowed) = response.headers().get(ALLOW).and_then(|value| value.to_str().ok()) else { return };
-    let methods: Vec<&str> = allowed.split(',').map(str::trim).filter(|method| *method != "HEAD").collect();
-    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+pub(crate) fn without_head(mut response: Response) -> Response {
+    let allowed = response.headers().get(ALLOW).and_then(|value| value.to_str().ok());
+    let methods = allowed.map(|methods| {
+        let methods = methods.split(',').map(str::trim).filter(|method| *method != "HEAD");
+        methods.collect::<Vec<_>>().join(", ")
+    });
+    if let Some(value) = methods.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
         response.headers_mut().insert(ALLOW, value);
     }
+    response
 }
 
 /// Magnum's error envelope.

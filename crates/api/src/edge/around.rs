@@ -27,7 +27,9 @@ const VERSION: HeaderName = HeaderName::from_static("openstack-api-version");
 /// Puts the path in order before `routes` sees it.
 pub(crate) fn routed(app: &App, routes: Router) -> Router {
     let prefix = app.config().prefix.clone();
-    let normal = tower::util::MapRequest::new(routes, move |request| normal_request(&prefix, request));
+    // axum names the methods of a route outside of everything that goes around it.
+    let honest = tower::util::MapResponse::new(routes, without_head);
+    let normal = tower::util::MapRequest::new(honest, move |request| normal_request(&prefix, request));
     Router::new().fallback_service(normal)
 }
 
@@ -111,7 +113,6 @@ fn finish(mut response: Response, request_id: &str) -> Response {
         if response.status().is_server_error() {
             error!(cause = refusal.chain(), "failed to answer a request");
         }
-        without_head(&mut response);
         let mut rendered = refusal.render(request_id);
         for (name, value) in response.headers() {
             if name != CONTENT_LENGTH && name != CONTENT_TYPE {

@@ -1,0 +1,248 @@
+//! What every request meets before a handler does.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::bed::{ANN, Bed, is};
+
+const VERSIONS: &str = "container-infrastructure-management";
+
+#[tokio::test]
+async fn the_documents_about_versions_need_no_token() {
+    let bed = Bed::new().await;
+    let root = bed.ask("GET", "/").send().await;
+    assert_eq!(
+        root.text,
+        r#"{"name":"OpenStack Magnum API","description":"Magnum is an OpenStack project which aims to provide container cluster management.","versions":[{"id":"v1","links":[{"href":"http://cloud:9511/v1/","rel":"self"}],"status":"CURRENT","max_version":"1.14","min_version":"1.1"}]}"#
+    );
+    assert_eq!(root.header("openstack-api-version"), "");
+    assert!(root.header("x-openstack-request-id").starts_with("req-"));
+    for path in ["/v1", "/v1/", "//v1"] {
+        let answer = bed.ask("GET", path).send().await;
+        is(&answer, StatusCode::OK);
+        assert_eq!(
+            answer.keys(""),
+            "id media_types links clustertemplates clusters quotas certificates mservices stats federations nodegroups credentials"
+        );
+        let value = answer.value();
+        assert_eq!(value["clusters"][1]["href"], "http://cloud:9511/clusters/");
+        assert_eq!(value["nodegroups"][0]["href"], "http://cloud:9511/v1/clusters/{cluster_id}/nodegroups");
+        assert_eq!(value["links"][1]["type"], "text/html");
+        assert_eq!(answer.header("openstack-api-version"), format!("{VERSIONS} 1.1"));
+    }
+}
+
+#[tokio::test]
+async fn versions_are_negotiated_on_every_answer() {
+    let bed = Bed::new().await;
+    // Header, status, version that is answered; none means no version headers at all.
+    let rows = [
+        (None, 200, Some("1.1")),
+        (Some("container-infra 1.9"), 200, Some("1.9")),
+        (Some("container-infrastructure 1.14"), 200, Some("1.14")),
+        (Some("container-infrastructure-management 1.3"), 200, Some("1.3")),
+        (Some("container-infra latest"), 200, Some("1.14")),
+        (Some("anything latest"), 200, Some("1.14")),
+        (Some("latest"), 406, None),
+        (Some("1.9"), 406, None),
+        (Some("foo 1.9"), 406, None),
+        (Some("container-infra abc"), 406, None),
+        (Some("container-infra 1"), 406, None),
+        (Some("container-infra 1.99"), 406, Some("1.99")),
+        (Some("container-infra 2.0"), 406, Some("2.0")),
+        (Some("container-infra 1.0"), 406, Some("1.0")),
+    ];
+    for (header, status, version) in rows {
+        let mut asking = bed.ask("GET", "/v1/clusters").token(ANN);
+        if let Some(header) = header {
+            asking = asking.header("OpenStack-API-Version", header);
+        }
+        let answer = asking.send().await;
+        assert_eq!(answer.status, status, "{header:?}: {}", answer.text);
+        let expected = version.map(|version| format!("{VERSIONS} {version}")).unwrap_or_default();
+        assert_eq!(answer.header("openstack-api-version"), expected, "{header:?}");
+        if version.is_some() {
+            assert_eq!(answer.header("openstack-api-minimum-version"), format!("{VERSIONS} 1.1"));
+            assert_eq!(answer.header("openstack-api-maximum-version"), format!("{VERSIONS} 1.14"));
+            assert_eq!(answer.header("vary"), "OpenStack-API-Version");
+        }
+        if status == 406 && version.is_some() {
+            let error = &answer.value()["errors"][0];
+            assert_eq!(error["code"], "magnum.microversion-unsupported");
+            assert_eq!((&error["min_version"], &error["max_version"]), (&json!("1.1"), &json!("1.14")));
+            assert!(error.get("request_id").is_none());
+        } else if status == 406 {
+            let error = &answer.value()["errors"][0];
+            assert_eq!((&error["code"], &error["detail"], &error["status"]), (&json!(""), &json!(""), &json!(406)));
+        }
+    }
+    let missing = bed.ann("GET", "/v1/clusters/nope").send().await;
+    assert_eq!((missing.status, missing.header("openstack-api-version")), (404, format!("{VERSIONS} 1.14").as_str()));
+}
+
+#[tokio::test]
+async fn an_operator_may_end_the_versions_early_and_name_the_service() {
+    let bed = Bed::with(|config| {
+        config.versions.max.minor = 11;
+        config.version_service = "container-infra".to_owned();
+    });
+    let bed = bed.await;
+    let answer = bed.ann("GET", "/v1/clusters").send().await;
+    assert_eq!(answer.header("openstack-api-version"), "container-infra 1.11");
+    is(&bed.ask("GET", "/v1/clusters").token(ANN).version("1.12").send().await, StatusCode::NOT_ACCEPTABLE);
+    assert_eq!(bed.ask("GET", "/").send().await.value()["versions"][0]["max_version"], "1.11");
+}
+
+#[tokio::test]
+async fn methods_belong_to_versions() {
+    let bed = Bed::new().await;
+    let id = bed.cluster("one").await;
+    let groups = format!("/v1/clusters/{id}/nodegroups");
+    let (resize, upgrade) = (format!("/v1/clusters/{id}/actions/resize"), format!("/v1/clusters/{id}/actions/upgrade"));
+    let rows = [
+        ("GET", groups.as_str(), "1.8", 406, ""),
+        ("GET", groups.as_str(), "1.9", 200, ""),
+        ("POST", resize.as_str(), "1.6", 406, ""),
+        ("POST", resize.as_str(), "1.7", 400, "Missing argument: \"cluster_resize_req\""),
+        ("POST", upgrade.as_str(), "1.6", 406, ""),
+        ("POST", upgrade.as_str(), "1.7", 400, "Cluster upgrade is not supported in the provided microversion."),
+        ("POST", upgrade.as_str(), "1.8", 400, "Missing argument: \"cluster_upgrade_req\""),
+    ];
+    for (method, path, version, status, detail) in rows {
+        let answer = bed.ask(method, path).token(ANN).version(version).send().await;
+        assert_eq!(answer.status, status, "{method} {path} {version}: {}", answer.text);
+        if !detail.is_empty() {
+            assert_eq!(answer.detail(), detail);
+        }
+    }
+    let short = bed.ask("GET", &format!("/v1/clusters/{id}")).token(ANN).version("1.12").send().await;
+    assert!(short.value().get("stack_id").is_some() && short.value().get("cluster_id").is_none());
+    let unknown = json!({"cluster_template_id": "nope"});
+    for (version, status) in [("1.1", 400), ("1.9", 400), ("1.10", 404)] {
+        let answer = bed.ask("POST", "/v1/clusters").token(ANN).version(version).json(&unknown).send().await;
+        assert_eq!((answer.status, answer.detail().as_str()), (status, "ClusterTemplate nope could not be found."));
+    }
+    for (path, query, version, status) in
+        [(&id, "rollback=True", "1.2", 400), (&id, "rollback=True", "1.3", 202), (&id, "rollback=maybe", "1.3", 400)]
+    {
+        bed.settle(&id, jeroboam_model::Status::CREATE_COMPLETE, None).await;
+        let asking = bed.ask("PATCH", &format!("/v1/clusters/{path}/?{query}")).token(ANN).version(version);
+        let answer = asking.json(&json!([])).send().await;
+        assert_eq!(answer.status, status, "{query} {version}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_routed_is_an_empty_envelope() {
+    let bed = Bed::new().await;
+    let rows = [
+        ("GET", "/v1/nope", 404, ""),
+        ("GET", "/v2", 404, ""),
+        ("GET", "/v1.json", 404, ""),
+        ("GET", "/v1/bays", 404, ""),
+        ("GET", "/v1/quotas", 404, ""),
+        ("GET", "/v1/clusters/detail/", 404, ""),
+        ("GET", "/v1/clusters/%00", 404, ""),
+        ("GET", "/v1/clusters/%ff", 404, ""),
+        ("GET", "/v1/certificates", 405, "POST"),
+        ("PUT", "/v1/clusters", 405, "GET, POST"),
+        ("DELETE", "/v1/clusters", 405, "GET, POST"),
+        ("HEAD", "/v1/clusters", 405, "GET, POST"),
+        ("HEAD", "/v1", 405, "GET"),
+        ("HEAD", "/", 405, "GET"),
+        ("GET", "/v1/clusters/x/actions/resize", 405, "POST"),
+    ];
+    for (method, path, status, allow) in rows {
+        let answer = bed.ann(method, path).send().await;
+        assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {path}: {}", answer.text);
+        let error = &answer.value()["errors"][0];
+        assert_eq!((&error["code"], &error["title"], &error["detail"]), (&json!(""), &json!(""), &json!("")));
+        assert_eq!(error["status"], status);
+        assert_eq!(error["request_id"], answer.header("x-openstack-request-id"));
+    }
+}
+
+#[tokio::test]
+async fn slashes_and_the_missing_version_are_forgiven() {
+    let bed = Bed::new().await;
+    let id = bed.cluster("one").await;
+    for path in [
+        format!("/v1/clusters/{id}"),
+        format!("/v1/clusters/{id}/"),
+        format!("/v1//clusters//{id}"),
+        format!("/clusters/{id}"),
+        "/clusters/one/".to_owned(),
+        "/v1/clusters/on%65".to_owned(),
+    ] {
+        let answer = bed.ann("GET", &path).send().await;
+        assert_eq!((answer.status, &answer.value()["uuid"]), (200, &json!(id)), "{path}");
+    }
+    is(&bed.ann("GET", "/v1/clusters/?limit=1").send().await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn bodies_and_answers_are_json() {
+    let bed = Bed::new().await;
+    for (accept, status) in
+        [("", 200), ("*/*", 200), ("application/json", 200), ("text/html", 406), ("application/xml", 406)]
+    {
+        let answer = bed.ann("GET", "/v1/clusters").header("accept", accept).send().await;
+        assert_eq!(answer.status, status, "{accept:?}");
+        assert_eq!(answer.header("content-type"), "application/json");
+    }
+    let plain = bed.ann("POST", "/v1/clusters").body("text/plain", b"{}").send().await;
+    assert_eq!((plain.status, plain.detail().as_str()), (415, "Unknown mimetype: text/plain"));
+    let id = bed.cluster("one").await;
+    let deleted = bed.ann("DELETE", &format!("/v1/clusters/{id}")).body("application/octet-stream", b"").send().await;
+    assert_eq!((deleted.status, deleted.text.as_str()), (204, ""));
+}
+
+#[tokio::test]
+async fn links_follow_the_proxy_and_the_mount() {
+    let bed = Bed::with(|config| {
+        config.proxy_headers = true;
+        config.prefix = "/container-infra".to_owned();
+    });
+    let bed = bed.await;
+    let asking = bed.ask("GET", "/container-infra/v1/").header("x-forwarded-proto", "https");
+    let answer = asking.header("x-forwarded-host", "api.example").send().await;
+    assert_eq!(answer.value()["clusters"][0]["href"], "https://api.example/container-infra/v1/clusters/");
+}
+
+#[tokio::test]
+async fn health_and_numbers_need_no_token_and_carry_no_names() {
+    let bed = Bed::new().await;
+    for (path, text) in [("/healthcheck", "OK"), ("/healthz", "ok"), ("/readyz", "ok")] {
+        let answer = bed.ask("GET", path).send().await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, text), "{path}");
+    }
+    let id = bed.cluster("one").await;
+    bed.ann("GET", &format!("/v1/clusters/{id}")).send().await;
+    bed.ann("BREW", "/v1/clusters").send().await;
+    let numbers = bed.ask("GET", "/metrics").send().await;
+    assert!(
+        numbers
+            .text
+            .contains(r#"jeroboam_http_requests_total{method="GET",route="/v1/clusters/{cluster}",status="200"} 1"#),
+        "{}",
+        numbers.text
+    );
+    assert!(!numbers.text.contains(&id) && !numbers.text.contains("BREW"), "{}", numbers.text);
+    let document = bed.ask("GET", "/openapi.json").send().await;
+    assert_eq!(document.value()["openapi"], "3.1.0");
+    bed.store.close().await;
+    let answer = bed.ask("GET", "/readyz").send().await;
+    assert_eq!((answer.status, answer.text.as_str()), (503, "the database does not answer"));
+    let away = bed.ann("GET", "/v1/clusters").send().await;
+    assert_eq!((away.status, away.value()["errors"][0]["code"].as_str()), (503, Some("server")), "{}", away.text);
+}
+
+#[tokio::test]
+async fn a_file_takes_the_process_out_of_its_load_balancer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("healthcheck_disable");
+    let bed = Bed::with(|config| config.healthcheck_disabled_by = Some(file.clone())).await;
+    is(&bed.ask("GET", "/healthcheck").send().await, StatusCode::OK);
+    std::fs::write(&file, "").expect("written");
+    is(&bed.ask("GET", "/healthcheck").send().await, StatusCode::SERVICE_UNAVAILABLE);
+}
