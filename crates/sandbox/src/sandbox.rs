@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cloud::{Cloud, CloudParts, PASSWORD};
 use crate::faults::{FaultRule, Faults};
 use crate::kube::kinds::ServedVersions;
 use crate::kube::{Api, ApiParts, Kinds, Space, seed};
@@ -34,6 +35,8 @@ pub struct SandboxConfig {
     pub identity_port: u16,
     /// The port of the management cluster's API; 0 means the one of last time, or a free one.
     pub kube_port: u16,
+    /// The address of the product's API that the catalogue names, with its `/v1`; empty for none.
+    pub container_infra_url: String,
     /// Where all chance comes from.
     pub seed: u64,
     /// Rules for faults, in place of those of last time unless empty.
@@ -56,6 +59,7 @@ impl Default for SandboxConfig {
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             identity_port: 0,
             kube_port: 0,
+            container_infra_url: String::new(),
             seed: 0,
             faults: Vec::new(),
             speed: 10.0,
@@ -89,6 +93,10 @@ impl From<TlsError> for StartError {
 
 /// A running sandbox. Dropping it ends it, [`Sandbox::stop`] ends it and waits.
 pub struct Sandbox {
+    /// Where Keystone is.
+    pub identity_url: String,
+    /// What every user of the cloud logs in with.
+    pub password: SecretString,
     /// Where the management cluster's API is.
     pub kubernetes_url: String,
     /// A kubeconfig of the management cluster's administrator.
@@ -127,7 +135,7 @@ impl Sandbox {
         let authority = credential(&state, "authority", || tls::authority("jeroboam-sandbox"))?;
         let admin = credential(&state, "admin", || tls::client(&authority, "admin", &["system:masters"]))?;
         let token = token(&state, config.seed);
-        let port = port(&state, "kube_port", config.kube_port);
+        let port = port_of(&state, "kube_port", config.kube_port);
         let listener = tls::listen(config.listen, port).await.map_err(StartError::Listen)?;
         let address = listener.local_addr().map_err(StartError::Listen)?;
         remember_port(&state, "kube_port", address.port());
@@ -150,8 +158,33 @@ impl Sandbox {
         });
         tracker.spawn(tls::serve(listener, acceptor, api.router(), tracker.clone(), cancelled.clone()));
 
+        let port = port_of(&state, "identity_port", config.identity_port);
+        let listener = tls::listen(config.listen, port).await.map_err(StartError::Listen)?;
+        let address_of_cloud = listener.local_addr().map_err(StartError::Listen)?;
+        remember_port(&state, "identity_port", address_of_cloud.port());
+        let cloud = Cloud::new(CloudParts {
+            state: state.clone(),
+            faults: faults.clone(),
+            clock: Arc::clone(&config.clock),
+            base_url: format!("http://{address_of_cloud}"),
+            seed: config.seed,
+        });
+        if !config.container_infra_url.is_empty() {
+            cloud.set_container_infra(&config.container_infra_url);
+        }
+        let ended = cancelled.clone();
+        let router = cloud.router();
+        tracker.spawn(async move {
+            let serving = axum::serve(listener, router).with_graceful_shutdown(ended.cancelled_owned());
+            if let Err(error) = serving.await {
+                tracing::warn!(error = %error, "the OpenStack services ended");
+            }
+        });
+
         let kubernetes_url = format!("https://{address}");
         Ok(Self {
+            identity_url: cloud.identity_url(),
+            password: PASSWORD.into(),
             kubeconfig: tls::kubeconfig("jeroboam-sandbox", &kubernetes_url, &authority.certificate, &admin).into(),
             kubernetes_url,
             kubernetes_token: token,
@@ -210,7 +243,7 @@ fn token(state: &State, seed: u64) -> SecretString {
 }
 
 /// The port wanted, or the one of last time.
-pub(crate) fn port(state: &State, name: &str, wanted: u16) -> u16 {
+pub(crate) fn port_of(state: &State, name: &str, wanted: u16) -> u16 {
     if wanted != 0 {
         return wanted;
     }

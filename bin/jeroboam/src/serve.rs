@@ -1,0 +1,185 @@
+//! `jeroboam api`, `reconcile` and `all`: puts the parts together, runs them, and takes them apart in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jeroboam_api::{ApiConfig, App, AppParts, HttpMetrics};
+use jeroboam_cli::ServerArgs;
+use jeroboam_management::Management;
+use jeroboam_model::{Clock, SystemClock};
+use jeroboam_openstack::{Session, TokenValidator};
+use jeroboam_oslo::{Config, Enforcer, PolicySettings};
+use jeroboam_reconcile::{ReconcileParts, Reconciler};
+use jeroboam_service::{Service, ServiceConfig, ServiceParts};
+use jeroboam_store::Store;
+use jeroboam_telemetry::{Metrics, Shutdown};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::{faults, listen, settings};
+
+/// Which parts this process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Answers requests.
+    Api,
+    /// Makes clusters what they are wanted to be.
+    Reconcile,
+    /// Both.
+    All,
+}
+
+impl Role {
+    fn answers(self) -> bool {
+        self != Self::Reconcile
+    }
+
+    fn reconciles(self) -> bool {
+        self != Self::Api
+    }
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown: &Shutdown) -> Result<()> {
+    let hook = args.crash_at_write.map(faults::hook);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (metrics, http_metrics) = Metrics::with(HttpMetrics::register);
+    let mut store = Store::connect(&settings::store(config)?).await.context("open the database")?;
+    if let Some(hook) = &hook {
+        store = store.with_faults(Arc::clone(hook));
+    }
+    if args.upgrade_database {
+        upgrade_when_there(&store, shutdown).await?;
+    }
+    let session = Session::new(settings::service_session(config)?, Arc::clone(&clock)).context("[keystone_auth]")?;
+
+    if role.reconciles() {
+        let mut management = Management::new(settings::management(config)).await.context("[jeroboam_management] kubeconfig")?;
+        if let Some(hook) = &hook {
+            management = management.with_faults(Arc::clone(hook));
+        }
+        management.start(shutdown.tasks(), shutdown.token());
+        let reconciler = Reconciler::new(ReconcileParts {
+            store: store.clone(),
+            management,
+            session: session.clone(),
+            settings: settings::reconcile(config)?,
+            clock: Arc::clone(&clock),
+            owner: owner(config),
+            seed: seed(clock.as_ref()),
+            hook: None,
+        });
+        let token = shutdown.token();
+        shutdown.tasks().spawn(async move { reconciler.run(token).await });
+    }
+    let served = if role.answers() {
+        let app = application(config, store.clone(), session, Arc::clone(&clock), (metrics, http_metrics))?;
+        serve_api(config, app, shutdown).await
+    } else {
+        serve_metrics(config, &metrics, shutdown).await
+    };
+    let patience = config.int("jeroboam", "shutdown_timeout").and_then(|value| u64::try_from(value).ok()).unwrap_or(10);
+    if !shutdown.finish(Duration::from_secs(patience)).await {
+        warn!("work was still running after {patience} s and is left to the next process");
+    }
+    store.close().await;
+    served
+}
+
+/// Makes or completes the tables, waiting for a database that is not there yet.
+async fn upgrade_when_there(store: &Store, shutdown: &Shutdown) -> Result<()> {
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match store.upgrade().await {
+            Ok(done) => {
+                info!("the database is ready: {done}");
+                return Ok(());
+            }
+            Err(error) if error.kind() == jeroboam_store::StoreErrorKind::Unavailable => {
+                warn!(error = %error, "the database does not answer, trying again in {} ms", pause.as_millis());
+            }
+            Err(error) => return Err(error).context("prepare the database"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
+            () = shutdown.begun() => return Ok(()),
+        }
+    }
+}
+
+fn application(
+    config: &Config,
+    store: Store,
+    session: Session,
+    clock: Arc<dyn Clock>,
+    (metrics, http_metrics): (Metrics, HttpMetrics),
+) -> Result<App> {
+    let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
+    let tokens = Session::new(settings::token_session(config)?, Arc::clone(&clock)).context("[keystone_authtoken]")?;
+    let service = Service::new(ServiceParts {
+        store,
+        session,
+        policy: Arc::new(policy),
+        settings: ServiceConfig::from_oslo(config),
+        clock: Arc::clone(&clock),
+    });
+    let auth = TokenValidator::new(tokens, settings::validator(config), clock);
+    Ok(App::new(AppParts { service, auth, config: api_config(config)?, metrics, http_metrics }))
+}
+
+fn api_config(config: &Config) -> Result<ApiConfig> {
+    let uri = config.string("keystone_authtoken", "www_authenticate_uri");
+    let uri = uri.or_else(|| config.string("keystone_authtoken", "auth_url")).unwrap_or_default();
+    let default = ApiConfig::new(uri);
+    let natural = |group: &str, name: &str| config.int(group, name).and_then(|value| u64::try_from(value).ok());
+    let mut versions = default.versions;
+    if let Some(max) = config.string("jeroboam", "max_microversion") {
+        versions.max = max.parse().ok().with_context(|| format!("[jeroboam] max_microversion {max:?} is no version"))?;
+    }
+    let tls = config.bool("api", "enabled_ssl").unwrap_or(false);
+    Ok(ApiConfig {
+        versions,
+        max_limit: natural("api", "max_limit").unwrap_or(default.max_limit),
+        max_body_bytes: natural("jeroboam", "max_body_size")
+            .and_then(|value| usize::try_from(value).ok())
+            .unwrap_or(default.max_body_bytes),
+        request_timeout: natural("jeroboam", "request_timeout").map_or(default.request_timeout, Duration::from_secs),
+        proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing").unwrap_or(false),
+        scheme: if tls { "https" } else { "http" }.to_owned(),
+        host: listen::address(config)?,
+        ..default
+    })
+}
+
+async fn serve_api(config: &Config, app: App, shutdown: &Shutdown) -> Result<()> {
+    let address = listen::address(config)?;
+    let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
+    info!("listening on {address}");
+    listen::serve(config, listener, jeroboam_api::router(app), shutdown).await
+}
+
+/// A process without an API still tells how it is, where the operator wants to know.
+async fn serve_metrics(config: &Config, metrics: &Metrics, shutdown: &Shutdown) -> Result<()> {
+    let Some(address) = config.string("jeroboam", "metrics_listen") else {
+        shutdown.begun().await;
+        return Ok(());
+    };
+    let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
+    let metrics = metrics.clone();
+    let routes = axum::Router::new().route("/metrics", axum::routing::get(move || async move { metrics.render() }));
+    let token = shutdown.token();
+    axum::serve(listener, routes).with_graceful_shutdown(async move { token.cancelled().await }).await?;
+    Ok(())
+}
+
+/// A name that no other process of this database has.
+fn owner(config: &Config) -> String {
+    format!("{}:{}:{}", settings::hostname(config), std::process::id(), jeroboam_model::ClusterId::random())
+}
+
+/// Different for each start; only jitter comes from it.
+fn seed(clock: &dyn Clock) -> u64 {
+    let nanoseconds = clock.now().as_nanosecond();
+    u64::from(std::process::id()) ^ u64::try_from(nanoseconds.rem_euclid(i128::from(u64::MAX))).unwrap_or_default()
+}

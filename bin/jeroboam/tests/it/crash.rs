@@ -1,0 +1,243 @@
+//! Power cuts: the service is killed at every write that it makes during a cluster's life, and two fresh processes finish the life.
+//!
+//! Every write to the database and to the management cluster has two fault points, just before and just after. Life number
+//! n is cut at fault point n of its process; the lives go on until one of them ends without a cut.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::bed::{Answer, Cloud, Process, Tenant, free_port, until, writeln};
+use crate::life::SANDBOX;
+
+/// Lives lived side by side: enough to keep two processors busy while lives wait.
+const ABREAST: usize = 6;
+
+/// One life: its own database and port, the same pretend cloud.
+struct Life {
+    dir: PathBuf,
+    name: String,
+    tenant: Tenant,
+    config: Vec<String>,
+    doomed: Process,
+    fresh: Vec<Process>,
+}
+
+impl Life {
+    async fn begin(cloud: &Cloud, home: &Path, tenant: &Tenant, number: u64) -> Self {
+        let dir = home.join(format!("life-{number}"));
+        std::fs::create_dir(&dir).expect("a folder");
+        let port = free_port();
+        let own = dir.join("own.conf");
+        let text = format!(
+            "[api]\nport = {port}\n[database]\nconnection = sqlite:///{}/magnum.sqlite\n[jeroboam]\nlease_seconds = 2\n",
+            dir.display()
+        );
+        std::fs::write(&own, text).expect("written");
+        let text = |path: &Path| path.to_str().expect("utf-8").to_owned();
+        let config = ["--config-file".to_owned(), text(&cloud.dir.join("magnum.conf")), "--config-file".to_owned(), text(&own)];
+        let mut args: Vec<&str> = vec!["all"];
+        args.extend(config.iter().map(String::as_str));
+        let cut = number.to_string();
+        args.extend(["--upgrade-database", "--crash-at-write", &cut]);
+        let doomed = Process::start(&dir, "doomed", &args);
+        let config = config.to_vec();
+        Self { name: format!("crash-{number}"), tenant: tenant.at(port), dir, config, doomed, fresh: Vec::new() }
+    }
+
+    /// When the power was cut, two fresh processes take over.
+    fn look_after(&mut self) {
+        if !self.fresh.is_empty() || !self.doomed.ended() {
+            return;
+        }
+        for (name, role) in [("fresh-api", "all"), ("fresh-reconcile", "reconcile")] {
+            let mut args = vec![role];
+            args.extend(self.config.iter().map(String::as_str));
+            args.push("--upgrade-database");
+            self.fresh.push(Process::start(&self.dir, name, &args));
+        }
+    }
+
+    /// One call; `None` when the power was cut before the answer.
+    async fn ask(&mut self, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
+        self.look_after();
+        let answer = self.tenant.ask(method.clone(), path, body).await;
+        if let Some(answer) = &answer {
+            let words = || format!("{}: {method} {path}: {answer:?}\n{}", self.name, self.last_words());
+            assert!(answer.status < 500 || answer.status == 503, "{}", words());
+        } else {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        answer.filter(|answer| answer.status != 503)
+    }
+
+    fn last_words(&self) -> String {
+        self.fresh.iter().chain([&self.doomed]).map(Process::last_words).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    /// Asks until somebody answers.
+    async fn answer(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(answer) = self.ask(method.clone(), path, body.clone()).await {
+                return answer;
+            }
+            assert!(began.elapsed() < crate::bed::PATIENCE, "{}: nobody answers\n{}", self.name, self.last_words());
+        }
+    }
+
+    async fn template(&mut self, name: &str, image: &str) -> String {
+        let body = json!({"name": name, "coe": "kubernetes", "image_id": image, "external_network_id": "public",
+            "flavor_id": "m1.small", "master_flavor_id": "m1.medium", "master_lb_enabled": true, "floating_ip_enabled": true});
+        loop {
+            let known = self.answer(Method::GET, &format!("/clustertemplates/{name}"), None).await;
+            if known.status == 200 {
+                return known.body["uuid"].as_str().expect("a uuid").to_owned();
+            }
+            if let Some(made) = self.ask(Method::POST, "/clustertemplates", Some(body.clone())).await {
+                assert_eq!(made.status, 201, "{}", made.body);
+            }
+        }
+    }
+
+    /// Create: an answered request is never lost, an unanswered one is sent again unless it was accepted.
+    async fn create(&mut self, template: &str) {
+        let body = json!({"name": self.name, "cluster_template_id": template, "node_count": 1, "master_count": 1});
+        let path = format!("/clusters/{}", self.name);
+        loop {
+            if let Some(made) = self.ask(Method::POST, "/clusters", Some(body.clone())).await {
+                assert_eq!(made.status, 202, "{}", made.body);
+                let there = self.answer(Method::GET, &path, None).await;
+                assert_eq!(there.status, 200, "{}: the accepted cluster is lost", self.name);
+                return;
+            }
+            let known = self.answer(Method::GET, &path, None).await;
+            if known.status == 200 {
+                return;
+            }
+        }
+    }
+
+    async fn until_status(&mut self, wanted: &str) -> Value {
+        let path = format!("/clusters/{}", self.name);
+        let began = std::time::Instant::now();
+        loop {
+            let seen = self.answer(Method::GET, &path, None).await;
+            assert_eq!(seen.status, 200, "{}: {}", self.name, seen.body);
+            let status = seen.body["status"].as_str().unwrap_or_default().to_owned();
+            assert!(!status.ends_with("_FAILED"), "{}: {status}: {}", self.name, seen.body["status_reason"]);
+            if status == wanted {
+                return seen.body;
+            }
+            assert!(
+                began.elapsed() < crate::bed::PATIENCE,
+                "{}: waited for {wanted}: {}\n{}",
+                self.name,
+                seen.body,
+                self.last_words()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    }
+
+    async fn machines(&mut self) -> usize {
+        let path = format!("/jeroboam/clusters/{}/progress", self.name);
+        let seen = self.answer(Method::GET, &path, None).await;
+        seen.body["machines"].as_array().map_or(0, Vec::len)
+    }
+
+    async fn live(&mut self) {
+        let older = self.template("older", SANDBOX.older_image).await;
+        let newer = self.template("newer", SANDBOX.newer_image).await;
+        self.create(&older).await;
+        self.until_status("CREATE_COMPLETE").await;
+        assert_eq!(self.machines().await, 2, "{}: a machine too many or too few", self.name);
+
+        let (cluster, name) = (format!("/clusters/{}", self.name), self.name.clone());
+        let resize = json!({"node_count": 2});
+        let accepted = self.answer(Method::POST, &format!("{cluster}/actions/resize"), Some(resize)).await;
+        assert_eq!(accepted.status, 202, "{name}: {}", accepted.body);
+        let resized = self.until_status("UPDATE_COMPLETE").await;
+        assert_eq!(resized["node_count"], 2, "{name}: the accepted resize is lost");
+        assert_eq!(self.machines().await, 3, "{name}: a machine too many or too few");
+
+        loop {
+            let upgrade = json!({"cluster_template": newer, "max_batch_size": 1});
+            let asked = self.ask(Method::POST, &format!("{cluster}/actions/upgrade"), Some(upgrade)).await;
+            assert!(asked.as_ref().is_none_or(|answer| answer.status == 202), "{name}: {asked:?}");
+            let seen = self.answer(Method::GET, &cluster, None).await;
+            if seen.body["cluster_template_id"] == newer.as_str() {
+                break;
+            }
+            assert!(asked.is_none(), "{name}: the accepted upgrade is lost");
+        }
+        let upgraded = self.until_status("UPDATE_COMPLETE").await;
+        assert_eq!(upgraded["coe_version"], SANDBOX.newer, "{name}");
+        assert_eq!(self.machines().await, 3, "{name}: a machine too many or too few");
+
+        let began = std::time::Instant::now();
+        self.answer(Method::DELETE, &cluster, None).await;
+        loop {
+            let seen = self.answer(Method::GET, &cluster, None).await;
+            if seen.status == 404 {
+                break;
+            }
+            let status = seen.body["status"].as_str().unwrap_or_default();
+            if status != "DELETE_IN_PROGRESS" {
+                // The cut came before the request was accepted: it was never answered, so it is sent again.
+                assert!(!status.starts_with("DELETE"), "{name}: {}", seen.body);
+                self.answer(Method::DELETE, &cluster, None).await;
+            }
+            assert!(began.elapsed() < crate::bed::PATIENCE, "{name}: never gone: {}\n{}", seen.body, self.last_words());
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    }
+}
+
+/// Names of everything in the pretend cloud that belongs to some cluster.
+async fn things(cloud: &Cloud) -> BTreeSet<String> {
+    cloud.documents(&["server", "port", "network", "subnet", "router", "floatingip", "loadbalancer", "securitygroup",
+        "application_credential", "volume"]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_life_cut_at_any_write_is_finished_by_others() {
+    let home = tempfile::tempdir().expect("a folder");
+    let cloud = Arc::new(Cloud::start(home.path(), "100").await);
+    let tenant = cloud.demo().await;
+    let before = things(&cloud).await;
+    let (next, uncut) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicBool::new(false)));
+    let mut lives = JoinSet::new();
+    for _ in 0..ABREAST {
+        let (cloud, tenant, home) = (Arc::clone(&cloud), tenant.clone(), home.path().to_owned());
+        let (next, uncut) = (Arc::clone(&next), Arc::clone(&uncut));
+        lives.spawn(async move {
+            while !uncut.load(Ordering::SeqCst) {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                let mut life = Life::begin(&cloud, &home, &tenant, number).await;
+                life.live().await;
+                if !life.doomed.ended() {
+                    uncut.store(true, Ordering::SeqCst);
+                }
+                drop(life);
+                std::fs::remove_dir_all(home.join(format!("life-{number}"))).ok();
+            }
+        });
+    }
+    while let Some(ended) = lives.join_next().await {
+        ended.expect("every life ends well");
+    }
+    let cuts = next.load(Ordering::SeqCst) - 1;
+    writeln(&format!("a life was cut at each of about {cuts} fault points"));
+    assert!(cuts > 50, "a life of {cuts} fault points can't be whole");
+    until("the pretend cloud to be as empty as before", || async {
+        let after = things(&cloud).await;
+        (after == before).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,10 @@
+//! The binary from outside: processes, sockets, files. What a part is cannot be seen here, only what it does.
+
+mod bed;
+mod class;
+mod client;
+mod crash;
+mod dev;
+mod life;
+mod outages;
+mod real;
