@@ -15,7 +15,7 @@ use crate::certificates::{self, ClusterCertificates, Issued};
 use crate::cloud::{self, References};
 use crate::credential::Credential;
 use crate::drivers::{self, Wanted};
-use crate::error::{Looking, from_store};
+use crate::error::{Cause, Looking, from_store};
 use crate::policy::Target;
 use crate::{Error, NewCluster, Service, labels, names, rules};
 
@@ -181,12 +181,17 @@ impl Service {
     /// Makes certificates and a credential, and writes all of it in one transaction.
     async fn commit(&self, caller: &Caller, draft: Draft, limit: u32) -> Result<ClusterWithGroups, Error> {
         let (title, rules, now) = (draft.cluster.title(), self.inner.settings.signing.clone(), self.now());
-        let made = tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)).await;
-        let made = made.map_err(|error| Error::internal("make certificates", error))?;
-        let made = made.map_err(|error| Error::internal("make certificates", error))?;
-
         let (id, template) = (draft.cluster.id, draft.cluster.template);
-        let credential = self.make_credential(caller, &draft.cluster.project, id).await?;
+        let (made, credential) = tokio::join!(
+            tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)),
+            self.make_credential(caller, &draft.cluster.project, id),
+        );
+        let credential = credential?;
+        let made = match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(error)) => return self.abandoned(caller, &credential, error.into()).await,
+            Err(error) => return self.abandoned(caller, &credential, error.into()).await,
+        };
         let new = assemble(draft, made, &credential, self.deadline_of_creation(now));
         let failure = match self.inner.store.create_cluster(new, limit).await {
             Ok(Creation::Created(created)) => {
@@ -206,6 +211,12 @@ impl Service {
         };
         self.take_back(caller, &credential).await;
         Err(failure)
+    }
+
+    /// Certificates could not be made, which nobody can help who called.
+    async fn abandoned<T>(&self, caller: &Caller, credential: &Credential, cause: Cause) -> Result<T, Error> {
+        self.take_back(caller, credential).await;
+        Err(Error::internal("make certificates", cause))
     }
 
     /// A connection that broke while committing says nothing about the commit.

@@ -4,6 +4,7 @@ mod bed;
 mod certificates;
 mod cloud;
 mod clusters;
+mod config;
 mod nodegroups;
 mod policy;
 mod refusals;

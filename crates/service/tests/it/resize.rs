@@ -157,3 +157,25 @@ async fn of_requests_at_once_each_sees_what_the_one_before_left() {
     let work = bed.store.work(id).await.expect("store").expect("work");
     assert_eq!(work.revision, 4, "each was accepted once");
 }
+
+#[tokio::test]
+async fn who_loses_too_often_is_told_so_and_nothing_was_done() {
+    let bed = Bed::new().await;
+    let (ann, id) = (bed.ann(), bed.running().await.cluster.id);
+    let (ident, clusters) = (id.to_string(), bed.service.clusters());
+    let answers = futures::future::join_all((4..20).map(|size| clusters.resize(&ann, &ident, to(size)))).await;
+    let mut accepted = 0;
+    for answer in answers {
+        match answer {
+            Ok(_) => accepted += 1,
+            Err(error) => {
+                let words = "is being changed by other requests at the same time. Nothing was done, please try again.";
+                assert_eq!(error.to_string(), format!("Cluster {id} {words}"));
+                assert_eq!(error.kind(), Kind::Conflict);
+            }
+        }
+    }
+    assert!(accepted > 0);
+    let work = bed.store.work(id).await.expect("store").expect("work");
+    assert_eq!(work.revision, 1 + accepted);
+}

@@ -5,6 +5,8 @@ use jeroboam_service::{Kind, Listing, NewTemplate};
 
 use crate::bed::{Bed, labels, refused, template};
 
+type Change<T> = fn(&mut T);
+
 #[tokio::test]
 async fn a_template_is_completed_from_its_image_and_the_settings() {
     let bed = Bed::new().await;
@@ -32,7 +34,7 @@ async fn a_template_is_completed_from_its_image_and_the_settings() {
 #[tokio::test]
 async fn every_wrong_value_is_named() {
     let bed = Bed::new().await;
-    let table: [(fn(&mut NewTemplate), Kind, &str); 21] = [
+    let table: [(Change<NewTemplate>, Kind, &str); 21] = [
         (|new| new.image_id = "lost".into(), Kind::BadRequest, "Image lost could not be found."),
         (|new| new.image_id = "nothing".into(), Kind::BadRequest, "Image nothing doesn't contain os_distro field."),
         (
@@ -144,7 +146,7 @@ async fn a_template_that_clusters_follow_changes_in_harmless_ways_alone() {
     let bed = Bed::new().await;
     let id = bed.cluster(|_| {}).await.cluster.template;
     let (templates, admin, ident) = (bed.service.templates(), bed.admin(), id.to_string());
-    let table: [(fn(&mut ClusterTemplate), bool); 9] = [
+    let table: [(Change<ClusterTemplate>, bool); 9] = [
         (|now| now.name = Some("renamed".into()), true),
         (|now| now.tags = Some("a,b".into()), true),
         (|now| now.public = true, true),
@@ -198,7 +200,7 @@ async fn a_free_template_changes_and_goes() {
     assert_eq!((now.image_id.as_deref(), now.network_driver.as_deref()), (Some("ubuntu-v1.34.1"), Some("calico")));
     assert!(now.updated_at.is_some());
     for (change, words) in [
-        ((|now| now.image_id = Some("lost".into())) as fn(&mut ClusterTemplate), "Image lost could not be found."),
+        ((|now| now.image_id = Some("lost".into())) as Change<ClusterTemplate>, "Image lost could not be found."),
         (|now| now.driver = Some("nope".into()), "Cluster driver (nope) not supported."),
         (|now| now.volume_driver = Some("x".into()), "Volume driver type x is not supported"),
         (|now| now.flavor_id = Some("huge".into()), "Unable to find flavor huge."),

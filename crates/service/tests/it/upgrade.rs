@@ -22,7 +22,7 @@ async fn a_cluster_follows_the_new_template_by_one_minor_version() {
     let bed = Bed::new().await;
     let old = bed
         .template(|new| {
-            new.labels = labels(&[("kube_tag", "v1.33.4"), ("calico_tag", "v3.30"), ("mine", "template's")])
+            new.labels = labels(&[("kube_tag", "v1.33.4"), ("calico_tag", "v3.30"), ("mine", "template's")]);
         })
         .await;
     let new = jeroboam_service::NewCluster {
