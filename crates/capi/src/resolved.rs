@@ -120,7 +120,7 @@ impl OperatingSystem {
     #[must_use]
     pub fn from_distro(distro: &str) -> Option<Self> {
         match distro.to_ascii_lowercase().as_str() {
-            "ubuntu" | "debian" => Some(Self::Ubuntu),
+            "ubuntu" | "ubuntu-focal" | "debian" => Some(Self::Ubuntu),
             "flatcar" => Some(Self::Flatcar),
             _ => None,
         }
