@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeroboam_capi::{Assessment, GroupAssessment, GroupState};
+use jeroboam_capi::{Assessment, GroupAssessment, GroupState, Phase};
 use jeroboam_model::{
     ClusterWithGroups, HealthStatus, NodeGroup, Operation, Progress, Removal, Stage, Status, Timestamp, Verb, Work,
 };
@@ -287,8 +287,15 @@ impl Situation<'_> {
         let before = &self.work.progress;
         let mut took = before.took.clone();
         let was = before.phase.as_str();
-        if self.work.operation != Operation::Observe && !was.is_empty() && was != seen.progress.phase {
-            let elapsed = u64::try_from(self.now.duration_since(self.work.began).as_secs()).unwrap_or_default();
+        let elapsed = u64::try_from(self.now.duration_since(self.work.began).as_secs()).unwrap_or_default();
+        let began_anew = was == Phase::Settled.as_str() || took.values().sum::<u64>() > elapsed;
+        if self.work.operation == Operation::Observe {
+            return Progress { took, ..seen.progress.clone() };
+        }
+        if began_anew {
+            // These are the times of the operation before.
+            took.clear();
+        } else if !was.is_empty() && was != seen.progress.phase {
             let earlier: u64 = took.values().sum();
             *took.entry(was.to_owned()).or_default() += elapsed.saturating_sub(earlier);
         }

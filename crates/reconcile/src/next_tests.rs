@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeroboam_capi::{Health, Phase};
+use jeroboam_capi::Health;
 use jeroboam_model::{MachineView, NodeGroupId};
 
 use super::*;
@@ -301,6 +301,10 @@ fn each_phase_is_charged_with_the_time_since_the_one_before_ended() {
     let next = case.seen(&assessment(&case.view, GroupState::InProgress));
     let took = next.recorded.progress.expect("progress").took;
     assert_eq!(took, [("control plane".to_owned(), 200), ("infrastructure".to_owned(), 400)].into());
+
+    case.work.progress.phase = "complete".into();
+    let next = case.seen(&assessment(&case.view, GroupState::InProgress));
+    assert!(next.recorded.progress.expect("progress").took.is_empty(), "another operation has begun");
 }
 
 #[test]

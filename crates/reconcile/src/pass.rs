@@ -1,5 +1,7 @@
 //! One pass over one cluster: read the rows, do the next thing, look, judge, write down. Every operation is this pass.
 
+use std::time::Duration;
+
 use jeroboam_capi::{
     Applied, BuildError, ClassInfo, ClusterKey, DELETE_MACHINE_ANNOTATION, OWN_CLASS, Observed, Prepared, Resources,
     Wanted, WantedGroup, assess, build, machines_to_remove, namespace, own_class,
@@ -7,7 +9,7 @@ use jeroboam_capi::{
 use jeroboam_management::{ErrorKind, ManagementError};
 use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, Operation, Timestamp, Work};
 use jeroboam_store::Loaded;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::ReconcileConfig;
 use crate::deletion;
@@ -166,10 +168,14 @@ impl Memo {
 impl Pass<'_> {
     /// Creates or changes: applies what is wanted where that was not just done, and looks.
     async fn bring_about(&self) -> Result<(Memo, Observed), Stopped> {
-        let memo = match self.shared.memo(self.loaded.view.cluster.id).filter(|memo| self.is_fresh(memo)) {
-            Some(memo) => memo,
-            None => self.apply().await?,
-        };
+        if let Some(memo) = self.shared.memo(self.loaded.view.cluster.id).filter(|memo| self.is_fresh(memo)) {
+            let observed = self.look()?;
+            // Right after it was made it may not be seen yet; if it is never seen, somebody has taken it away.
+            if observed.cluster.is_some() || self.age(&memo) < self.shared.settings.progress_interval {
+                return Ok((memo, observed));
+            }
+        }
+        let memo = self.apply().await?;
         Ok((memo, self.look()?))
     }
 
@@ -184,9 +190,13 @@ impl Pass<'_> {
         if self.shared.management_is_up() { Ok(()) } else { Err(away()) }
     }
 
+    /// How long ago something was applied; a clock that went back makes it old.
+    fn age(&self, memo: &Memo) -> Duration {
+        Duration::try_from(self.shared.clock.now().duration_since(memo.at)).unwrap_or(Duration::MAX)
+    }
+
     fn is_fresh(&self, memo: &Memo) -> bool {
-        let age = self.shared.clock.now().duration_since(memo.at);
-        let young = std::time::Duration::try_from(age).is_ok_and(|age| age < self.shared.settings.apply_interval);
+        let young = self.age(memo) < self.shared.settings.apply_interval;
         let work = &self.loaded.work;
         memo.generation.is_some() && memo.revision == work.revision && work.attempts == 0 && young
     }
@@ -289,8 +299,15 @@ fn away() -> Stopped {
 
 /// What an answer of the management cluster means for the cluster.
 pub(crate) fn refusal(error: &ManagementError) -> Trouble {
+    debug!(error = %chain(error), "the management cluster did not do what it was asked");
     match error.kind() {
         ErrorKind::Refused => Trouble::Refused(error.to_string()),
-        _ => Trouble::Waiting(format!("the management cluster: {error}")),
+        ErrorKind::Unavailable if matches!(error, ManagementError::NotServed { .. }) => {
+            Trouble::Waiting(format!("Cluster API to be installed: {error}"))
+        }
+        ErrorKind::Unavailable => Trouble::Waiting("the management cluster to answer".to_owned()),
+        ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Config => {
+            Trouble::Waiting(format!("the management cluster: {error}"))
+        }
     }
 }

@@ -240,6 +240,8 @@ impl Floor {
                     if let Err(problem) = ended {
                         error!(error = %problem, "a task beside the workers broke, stopping");
                     }
+                    // Without it clusters would be left alone silently: better that the whole process is started again.
+                    stop.cancel();
                     return;
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}

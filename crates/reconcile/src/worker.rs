@@ -100,7 +100,17 @@ async fn keep_alive(shared: &Shared, guard: &Guard) -> LeaseLost {
         tokio::time::sleep(pause.max(Duration::from_millis(10))).await;
         let lease = guard.lease();
         let asked = Instant::now();
-        match shared.store.renew(&lease, shared.clock.now(), ttl).await {
+        let renewal = shared.store.renew(&lease, shared.clock.now(), ttl);
+        // A database that hangs must not keep us from noticing that our time is over.
+        let Ok(renewal) = tokio::time::timeout(ttl / 3, renewal).await else {
+            warn!(cluster.id = %lease.cluster, "the database takes too long to renew a lease");
+            if !guard.is_live() {
+                return LeaseLost(lease.cluster);
+            }
+            pause = ttl / 10;
+            continue;
+        };
+        match renewal {
             Ok(Some(renewed)) => {
                 guard.renewed(renewed, asked);
                 pause = ttl / 3;

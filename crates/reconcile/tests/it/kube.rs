@@ -140,9 +140,9 @@ async fn answer(
         .into_response(),
         ["apis"] => axum::Json(groups()).into_response(),
         ["apis", group, version] => axum::Json(resources(&format!("{group}/{version}"))).into_response(),
-        ["api", version, rest @ ..] => shared.resource(&method, (*version).to_owned(), rest, &query, &body),
+        ["api", version, rest @ ..] => shared.resource(&method, version, rest, &query, &body),
         ["apis", group, version, rest @ ..] => {
-            shared.resource(&method, format!("{group}/{version}"), rest, &query, &body)
+            shared.resource(&method, &format!("{group}/{version}"), rest, &query, &body)
         }
         _ => status(StatusCode::NOT_FOUND, "no such path"),
     }
@@ -200,7 +200,7 @@ impl Shared {
     fn resource(
         self: &Arc<Self>,
         method: &Method,
-        group: String,
+        group: &str,
         rest: &[&str],
         query: &BTreeMap<String, String>,
         body: &Bytes,
@@ -213,7 +213,7 @@ impl Shared {
             [plural, name] => ("", *plural, Some(*name)),
             _ => return status(StatusCode::NOT_FOUND, "no such resource"),
         };
-        let place = |name: &str| (group.clone(), plural.to_owned(), namespace.to_owned(), name.to_owned());
+        let place = |name: &str| (group.to_owned(), plural.to_owned(), namespace.to_owned(), name.to_owned());
         match (method, name) {
             (&Method::GET, Some(name)) => match self.lock().objects.get(&place(name)) {
                 Some(object) => axum::Json(object.clone()).into_response(),
@@ -223,7 +223,7 @@ impl Shared {
                 self.watch(place(""), query)
             }
             (&Method::GET, None) => self.list(&place(""), query),
-            (&Method::PATCH, Some(name)) => self.patch(place(name), body),
+            (&Method::PATCH, Some(name)) => self.patch(&place(name), body),
             (&Method::DELETE, Some(name)) => self.delete(&place(name)),
             _ => status(StatusCode::METHOD_NOT_ALLOWED, "not here"),
         }
@@ -276,7 +276,7 @@ impl Shared {
         Response::new(Body::from_stream(lines))
     }
 
-    fn patch(&self, place: Place, body: &Bytes) -> Response {
+    fn patch(&self, place: &Place, body: &Bytes) -> Response {
         let mut inside = self.lock();
         let Ok(over) = serde_json::from_slice::<Value>(body) else {
             return status(StatusCode::BAD_REQUEST, "not JSON");
@@ -287,7 +287,7 @@ impl Shared {
             return status(StatusCode::UNPROCESSABLE_ENTITY, &message);
         }
         inside.writes.push(format!("PATCH {}/{}", place.1, place.3));
-        let before = inside.objects.get(&place).cloned();
+        let before = inside.objects.get(place).cloned();
         let mut object = before.clone().unwrap_or_else(|| {
             json!({"metadata": {"generation": 1, "uid": uuid::Uuid::new_v4().to_string(),
                 "creationTimestamp": "2026-11-21T12:00:00Z"}})
@@ -318,12 +318,12 @@ impl Shared {
             });
         }
         if before.as_ref() != Some(&object) {
-            self.put(&mut inside, &place, object.clone());
+            self.put(&mut inside, place, object.clone());
             if place.1 == "clusters" && !inside.held {
-                self.reconcile(&mut inside, &place);
+                self.reconcile(&mut inside, place);
             }
         }
-        axum::Json(inside.objects.get(&place).cloned().unwrap_or(object)).into_response()
+        axum::Json(inside.objects.get(place).cloned().unwrap_or(object)).into_response()
     }
 
     fn delete(&self, place: &Place) -> Response {

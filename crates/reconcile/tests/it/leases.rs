@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jeroboam_model::{Clock, ClusterId, ManualClock, Status, SystemClock};
 use jeroboam_reconcile::StepHook;
+use jeroboam_store::testing::Engine;
 
 use crate::world::{World, eventually};
 
@@ -43,7 +44,12 @@ fn recorder(ledger: &Arc<Mutex<Ledger>>, owner: &'static str) -> StepHook {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_reconcilers_never_act_on_one_cluster_at_a_time() {
-    let world = World::new().await;
+    for engine in Engine::ALL.into_iter().filter(|engine| engine.is_wanted()) {
+        two_at_work(&World::on(engine).await).await;
+    }
+}
+
+async fn two_at_work(world: &World) {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let one = world.start_with("one", world.settings(), Some(recorder(&ledger, "one"))).await;
     let two = world.start_with("two", world.settings(), Some(recorder(&ledger, "two"))).await;

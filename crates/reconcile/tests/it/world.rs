@@ -54,11 +54,19 @@ impl World {
         Self::with_clock(Arc::new(SystemClock)).await
     }
 
+    pub(crate) async fn on(engine: Engine) -> Self {
+        Self::with(Arc::new(SystemClock), engine).await
+    }
+
     pub(crate) async fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with(clock, Engine::Sqlite).await
+    }
+
+    async fn with(clock: Arc<dyn Clock>, engine: Engine) -> Self {
         let mut servers = JoinSet::new();
         let cloud = Cloud::start(&mut servers).await;
         let kube = Kube::start(&mut servers).await;
-        let database = TestDatabase::new(Engine::Sqlite).await;
+        let database = TestDatabase::new(engine).await;
         let store = database.store().await;
         let plain = samples::template("p1", "plain");
         let template = ClusterTemplate {
