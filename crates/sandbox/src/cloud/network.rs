@@ -364,7 +364,6 @@ impl Cloud {
             ],
         };
         let common = [
-            ("name", json!("")),
             ("description", json!("")),
             ("status", json!("ACTIVE")),
             ("tags", json!([])),
@@ -372,8 +371,11 @@ impl Cloud {
             ("tenant_id", json!(project)),
             ("revision_number", json!(1)),
         ];
+        // Floating IPs and rules have none, and clients notice.
+        let named = !matches!(kind.one, "floatingip" | "security_group_rule");
+        let title = named.then(|| ("name", json!("")));
         if let Some(map) = document.as_object_mut() {
-            for (name, value) in specific.into_iter().chain(common) {
+            for (name, value) in specific.into_iter().chain(common).chain(title) {
                 map.entry(name).or_insert(value);
             }
         }
