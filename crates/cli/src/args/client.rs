@@ -73,10 +73,10 @@ pub enum ClusterCommand {
     #[command(after_help = "\
 Examples:
   jeroboam cluster create kube --template k8s-v1.33 --keypair mine
-  jeroboam cluster create big --template k8s-v1.33 --master-count 3 --node-count 10 --flavor m1.large --wait
-  jeroboam cluster create lab --template k8s-v1.33 --label auto_healing_enabled=true --merge-labels")]
+  jeroboam cluster create big --template k8s-v1.33 --master-count 3 --node-count 10 --wait
+  jeroboam cluster create lab --template k8s-v1.33 --merge-labels -l auto_healing_enabled=true")]
     Create(Box<ClusterCreateArgs>),
-    /// Change the size or the health of a cluster as a JSON Patch would
+    /// Change the number of default workers with a JSON Patch, as older clients do
     Update(ClusterUpdateArgs),
     /// Change the number of nodes of a group
     #[command(after_help = "\

@@ -35,8 +35,8 @@ pub enum Format {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How output looks
-    #[arg(short, long, value_enum, default_value_t)]
+    /// How output looks: table, json, yaml or value
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true)]
     pub format: Format,
     /// Show this column and no others; may be repeated
     #[arg(short, long = "column", value_name = "NAME")]

@@ -71,36 +71,14 @@ pub(super) fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// Items between commas; commas inside quotes separate nothing, commas at the end are forgiven.
+/// Items between commas, white space around them gone; commas at the end are forgiven. Quotes mean nothing, as in
+/// oslo.config.
 pub(super) fn list(value: &str) -> Vec<String> {
     let text = value.trim().trim_end_matches(',');
     if text.is_empty() {
         return Vec::new();
     }
-    let mut items = Vec::new();
-    let mut item = String::new();
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (None, ',') => items.push(std::mem::take(&mut item)),
-            (None, '"' | '\'') if item.trim().is_empty() => {
-                quote = Some(c);
-                item.push(c);
-            }
-            (Some(open), c) if c == open => {
-                quote = None;
-                item.push(c);
-            }
-            _ => item.push(c),
-        }
-    }
-    items.push(item);
-    items.iter().map(|item| bare(item.trim()).to_owned()).collect()
-}
-
-fn bare(item: &str) -> &str {
-    let inner = ['"', '\''].into_iter().find_map(|quote| item.strip_prefix(quote)?.strip_suffix(quote));
-    inner.unwrap_or(item)
+    text.split(',').map(|item| item.trim().to_owned()).collect()
 }
 
 pub(super) fn dict(value: &str) -> Option<BTreeMap<String, String>> {
@@ -128,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn lists_split_at_commas_outside_of_quotes() {
+    fn lists_split_at_every_comma() {
         for (text, items) in [
             ("", vec![]),
             ("a", vec!["a"]),
             (" a , b,", vec!["a", "b"]),
             ("a,\nb", vec!["a", "b"]),
-            ("\"a,b\", c", vec!["a,b", "c"]),
+            ("\"a,b\", c", vec!["\"a", "b\"", "c"]),
             ("it's,fine", vec!["it's", "fine"]),
         ] {
             assert_eq!(list(text), items, "{text}");

@@ -118,6 +118,15 @@ fn the_language_is_oslo_s() {
         ("not rule:mine", false),
         ("role:member and", false),
         ("member", false),
+        ("role:member or role:admin and !", true),
+        ("not role:admin or role:member", true),
+        ("not (role:admin or role:member)", false),
+        ("((role:member) or @) and !", false),
+        ("'  '", false),
+        ("()", false),
+        ("not not role:member", true),
+        ("role:member AND role:reader", true),
+        ("unknown:x", false),
     ] {
         let text = format!("mine: {rule}");
         let (enforcer, _dir) = enforcer(&text, true);
