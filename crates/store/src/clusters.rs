@@ -6,6 +6,7 @@ use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, P
 use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, QueryResult};
 
 use crate::entity::{cluster, nodegroup, work};
+use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, own_rows};
 use crate::rows::{CLUSTER_COLUMNS, GROUP_COLUMNS, read_cluster, read_group, template_labels};
 use crate::sql::{Sql, columns};
@@ -47,8 +48,6 @@ impl Store {
         match ident {
             Ident::Id(id) => sql.push("c.uuid = ").bind(id.to_string()),
             Ident::Serial(serial) => sql.push("c.id = ").bind(*serial),
-            // No column holds this character and one engine refuses to look for it.
-            Ident::Name(name) if name.contains('\0') => return Ok(None),
             Ident::Name(name) => sql.push("c.name = ").bind(name.as_str()),
         };
         if *scope != Scope::All {
@@ -56,7 +55,8 @@ impl Store {
             own_rows(&mut sql, "c", scope);
         }
         sql.push(" ORDER BY g.id");
-        one(&self.db.query_all_raw(sql.build()).await?)
+        let rows = self.db.query_all_raw(sql.build()).await.map_err(StoreError::from);
+        one(&nothing_if_unstorable(rows)?)
     }
 
     /// One page of clusters with their groups and their templates' labels, in two statements.
@@ -89,9 +89,6 @@ impl Store {
         role: Option<&str>,
         page: &Page,
     ) -> Result<Vec<NodeGroup>, StoreError> {
-        if role.is_some_and(|role| role.contains('\0')) {
-            return Ok(Vec::new());
-        }
         let columns: Vec<_> = nodegroup::Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "nodegroup",
@@ -105,7 +102,7 @@ impl Store {
                 }
             },
         };
-        let rows = listing.page(&self.db, page).await?;
+        let rows = nothing_if_unstorable(listing.page(&self.db, page).await)?;
         rows.iter().map(|row| read_group(row, 0)?.try_into()).collect()
     }
 

@@ -152,11 +152,19 @@ fn sqlx_class(error: &sqlx::Error) -> Class {
     sqlite_class(&code)
 }
 
+/// What a look-up finds by a text that no column can hold: nothing. Engines differ in whether they look or refuse.
+pub(crate) fn nothing_if_unstorable<T: Default>(found: Result<T, StoreError>) -> Result<T, StoreError> {
+    match found {
+        Err(StoreError::Unstorable(_)) => Ok(T::default()),
+        other => other,
+    }
+}
+
 /// MariaDB's error numbers. Galera refuses a commit that clashes with another node's by 1213, too.
 const fn mysql_class(number: u16) -> Class {
     match number {
         1205 | 1213 | 1020 => Class::Again,
-        1366 | 1406 | 1300 => Class::Text,
+        1267 | 1300 | 1366 | 1406 => Class::Text,
         1040 | 1042 | 1045 | 1044 | 1047 | 1049 | 1053 | 1129 | 1203 | 1226 | 1290 | 1927 => Class::Away,
         _ => Class::Rest,
     }

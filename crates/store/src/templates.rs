@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use crate::entity::{cluster, cluster_template};
-use crate::error::is_duplicate;
+use crate::error::{is_duplicate, nothing_if_unstorable};
 use crate::page::{Listing, own_rows};
 use crate::rows::database_time;
 use crate::sql::Sql;
@@ -41,10 +41,10 @@ impl Store {
                 Ok(serial) => Column::Id.eq(serial),
                 Err(_) => return Ok(None),
             },
-            Ident::Name(name) if name.contains('\0') => return Ok(None),
             Ident::Name(name) => Column::Name.eq(name.as_str()),
         };
-        let mut rows = Entity::find().filter(wanted).filter(visible(scope)).limit(2).all(&self.db).await?;
+        let rows = Entity::find().filter(wanted).filter(visible(scope)).limit(2).all(&self.db).await;
+        let mut rows = nothing_if_unstorable(rows.map_err(StoreError::from))?;
         if rows.len() > 1 {
             return Err(StoreError::Ambiguous { what: "cluster template" });
         }

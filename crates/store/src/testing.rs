@@ -248,10 +248,10 @@ fn postgresql(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
 /// Starts a server that ends when this process does.
 fn keep(dir: &Path, command: &[String]) -> Child {
     const SCRIPT: &str = r#"
-        trap "" INT
+        trap "" HUP INT TERM
         dir=$1; shift
         cd "$dir" || exit 1
-        "$@" >> "$dir/log" 2>&1 &
+        (trap - HUP INT TERM; exec "$@") >> "$dir/log" 2>&1 &
         pid=$!
         read -r _
         kill -TERM $pid

@@ -103,7 +103,7 @@ pub(crate) async fn every_column_orders_node_groups(db: TestDatabase) {
         Ok(listed.iter().map(|group| group.id.uuid()).collect())
     })
     .await;
-    for (role, count) in [("infra", 3), ("master", 1), ("nobody", 0), ("\0", 0)] {
+    for (role, count) in [("infra", 3), ("master", 1), ("nobody", 0), ("😀", 0), ("\0", 0)] {
         let listed = store.node_groups(id, Some(role), &Page::first(10)).await.expect("listed");
         assert_eq!(listed.len(), count, "{role:?}");
     }

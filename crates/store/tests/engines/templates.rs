@@ -50,6 +50,9 @@ pub(crate) async fn templates_are_seen_by_their_project_and_public_ones_by_all(d
             assert_eq!(store.template(&name, &scope).await.expect("read"), Some(template));
         }
     }
+    for name in ["nobody's", "😀", "nul\0"] {
+        assert_eq!(store.template(&Ident::template(name), &Scope::All).await.expect(name), None);
+    }
     let hidden = store.template(&Ident::template("own-hidden"), &Scope::Project("p2".into())).await;
     assert_eq!(hidden.expect("read"), None);
 }
