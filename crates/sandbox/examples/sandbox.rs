@@ -17,6 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kubeconfig = dir.join("kubeconfig");
     std::fs::write(&kubeconfig, sandbox.kubeconfig.expose_secret())?;
     println!("management cluster: {}", sandbox.kubernetes_url);
+    println!("identity service: {}", sandbox.identity_url);
     println!("export KUBECONFIG={}", kubeconfig.display());
     tokio::signal::ctrl_c().await?;
     sandbox.stop().await;

@@ -1,13 +1,15 @@
 //! A pretend cloud on loopback: OpenStack services, a Kubernetes API with simulated Cluster API, workload clusters.
 
 pub mod cloud;
+mod controllers;
 mod faults;
 mod journal;
 mod kube;
 mod random;
 mod sandbox;
-mod tls;
 pub mod state;
+mod tls;
+mod workload;
 
 pub use faults::{Fault, FaultRule, Faults};
 pub use kube::kinds::ServedVersions;

@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cloud::{Cloud, CloudParts, PASSWORD};
+use crate::controllers::{self, Setup};
 use crate::faults::{FaultRule, Faults};
 use crate::kube::kinds::ServedVersions;
-use crate::kube::{Api, ApiParts, Kinds, Space, seed};
+use crate::kube::{Api, ApiParts, Kinds, Space, Version, seed};
 use crate::random;
 use crate::state::State;
 use crate::tls::{self, Credential, TlsError};
+use crate::workload::Host;
 
 /// The collection of what the sandbox keeps about itself.
 pub(crate) const OWN: &str = "sandbox";
@@ -149,10 +151,10 @@ impl Sandbox {
         });
         let api = Api::new(ApiParts {
             state: state.clone(),
-            space,
+            space: space.clone(),
             clock: Arc::clone(&config.clock),
             cancelled: cancelled.clone(),
-            version: config.kubernetes_version.clone(),
+            version: Version::Fixed(config.kubernetes_version.clone()),
             admin_token: Some(token.expose_secret().to_owned()),
             faults: Some(faults.clone()),
         });
@@ -180,6 +182,25 @@ impl Sandbox {
                 tracing::warn!(error = %error, "the OpenStack services ended");
             }
         });
+
+        let host = Host {
+            state: state.clone(),
+            clock: Arc::clone(&config.clock),
+            seed: config.seed,
+            listen: config.listen,
+            tracker: tracker.clone(),
+            cancelled: cancelled.clone(),
+        };
+        tracker.spawn(host.run());
+        let setup = Setup {
+            state: state.clone(),
+            space,
+            clock: Arc::clone(&config.clock),
+            seed: config.seed,
+            speed: config.speed.max(0.001),
+            listen: config.listen,
+        };
+        tracker.spawn(controllers::run(setup, cancelled.clone()));
 
         let kubernetes_url = format!("https://{address}");
         Ok(Self {

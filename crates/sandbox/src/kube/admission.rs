@@ -40,7 +40,10 @@ pub(crate) fn admit(
         (CONTROL_PLANE, "KubeadmControlPlane") => control_plane(old, new, &mut causes),
         (INFRASTRUCTURE, "OpenStackMachineTemplate" | "OpenStackClusterTemplate" | "DevMachineTemplate") => {
             if old.is_some_and(|old| old["spec"] != new["spec"]) {
-                let why = format!("Invalid value: {}: {} spec.template.spec field is immutable. Please create a new resource instead.", new["spec"], kind.kind);
+                let why = format!(
+                    "Invalid value: {}: {} spec.template.spec field is immutable. Please create a new resource instead.",
+                    new["spec"], kind.kind
+                );
                 causes.push(("spec.template.spec".to_owned(), why));
             }
         }
@@ -133,7 +136,12 @@ fn topology(space: &Space, writer: &Writer<'_>, old: Option<&Value>, new: &Value
     } else if next.0 > before.0 || next.1 > before.1 + 1 {
         causes.push((path(), invalid("version cannot be increased from one minor to more than the next")));
     } else if next != before && is_upgrading(space, writer, new) {
-        causes.push((path(), invalid("version cannot be changed while the control plane or workers are still being upgraded or provisioned")));
+        causes.push((
+            path(),
+            invalid(
+                "version cannot be changed while the control plane or workers are still being upgraded or provisioned",
+            ),
+        ));
     }
 }
 
@@ -170,20 +178,27 @@ fn control_plane(old: Option<&Value>, new: &Value, causes: &mut Vec<Cause>) {
     }
     let version = text(new, &["spec", "version"]);
     let Some(next) = release(version) else {
-        causes.push(("spec.version".to_owned(), format!("Invalid value: \"{version}\": must be a valid semantic version")));
+        causes.push((
+            "spec.version".to_owned(),
+            format!("Invalid value: \"{version}\": must be a valid semantic version"),
+        ));
         return;
     };
     if let Some(before) = old.and_then(|old| release(text(old, &["spec", "version"])))
         && (next < before || next.1 > before.1 + 1)
     {
-        let why = format!("Forbidden: cannot update Kubernetes version from {}.{}.{} to {version}", before.0, before.1, before.2);
+        let why = format!(
+            "Forbidden: cannot update Kubernetes version from {}.{}.{} to {version}",
+            before.0, before.1, before.2
+        );
         causes.push(("spec.version".to_owned(), why));
     }
 }
 
 fn worker_classes(cluster: &Value, class: &Value, causes: &mut Vec<Cause>) {
     let known = list(class, &["spec", "workers", "machineDeployments"]);
-    for (index, deployment) in list(cluster, &["spec", "topology", "workers", "machineDeployments"]).iter().enumerate() {
+    for (index, deployment) in list(cluster, &["spec", "topology", "workers", "machineDeployments"]).iter().enumerate()
+    {
         let wanted = text(deployment, &["class"]);
         if !known.iter().any(|one| one["class"] == wanted) {
             let path = format!("spec.topology.workers.machineDeployments[{index}].class");
@@ -250,7 +265,8 @@ fn variables(cluster: &Value, class: &Value, causes: &mut Vec<Cause>) {
     }
     let control_plane = list(cluster, &["spec", "topology", "controlPlane", "variables", "overrides"]);
     check_all(control_plane, class, "spec.topology.controlPlane.variables.overrides", causes);
-    for (index, deployment) in list(cluster, &["spec", "topology", "workers", "machineDeployments"]).iter().enumerate() {
+    for (index, deployment) in list(cluster, &["spec", "topology", "workers", "machineDeployments"]).iter().enumerate()
+    {
         let path = format!("spec.topology.workers.machineDeployments[{index}].variables.overrides");
         check_all(list(deployment, &["variables", "overrides"]), class, &path, causes);
     }
@@ -326,7 +342,9 @@ fn check(value: &Value, schema: &Value, path: &str, causes: &mut Vec<Cause>) {
             for (property, inner) in map {
                 let below = format!("{path}.{property}");
                 match (&schema["properties"][property], &schema["additionalProperties"]) {
-                    (known @ Value::Object(_), _) | (_, known @ Value::Object(_)) => check(inner, known, &below, causes),
+                    (known @ Value::Object(_), _) | (_, known @ Value::Object(_)) => {
+                        check(inner, known, &below, causes)
+                    }
                     (_, Value::Bool(true)) => {}
                     _ if schema["x-kubernetes-preserve-unknown-fields"] == true => {}
                     _ => causes.push((below, "Invalid value: field is not specified in the schema".to_owned())),

@@ -216,7 +216,8 @@ mod tests {
     #[test]
     fn what_is_no_longer_applied_goes_and_what_others_set_stays() {
         let now = Timestamp::UNIX_EPOCH;
-        let variables = |names: &[&str]| -> Value { names.iter().map(|name| json!({"name": name, "value": 1})).collect() };
+        let variables =
+            |names: &[&str]| -> Value { names.iter().map(|name| json!({"name": name, "value": 1})).collect() };
         let first = json!({"spec": {"topology": {"version": "v1", "variables": variables(&["a", "b"])}, "x": 1}});
         let one = apply(None, &first, &manager("me"), false, now).unwrap();
         let mut two = one.clone();

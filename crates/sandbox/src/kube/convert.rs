@@ -57,9 +57,9 @@ fn rename(value: &mut Value, names: &[(&str, &str)]) {
                 }
             }
             // What a user put into a variable is not ours to rename.
-            map.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "value" | "variables" | "template")).for_each(
-                |(_, inner)| rename(inner, names),
-            );
+            map.iter_mut()
+                .filter(|(name, _)| !matches!(name.as_str(), "value" | "variables" | "template"))
+                .for_each(|(_, inner)| rename(inner, names));
         }
         Value::Array(all) => all.iter_mut().for_each(|inner| rename(inner, names)),
         _ => {}
@@ -218,7 +218,12 @@ fn old_status(kind: &Kind, status: &Value) -> Value {
             old["readyReplicas"] = json!(number("readyReplicas"));
             old["updatedReplicas"] = json!(number("upToDateReplicas"));
             old["unavailableReplicas"] = json!(number("replicas") - number("availableReplicas"));
-            &[("Ready", "Available"), ("Available", "Initialized"), ("CertificatesAvailable", "CertificatesAvailable"), ("MachinesReady", "MachinesReady")]
+            &[
+                ("Ready", "Available"),
+                ("Available", "Initialized"),
+                ("CertificatesAvailable", "CertificatesAvailable"),
+                ("MachinesReady", "MachinesReady"),
+            ]
         }
         "MachineDeployment" | "MachineSet" => {
             old["readyReplicas"] = json!(number("readyReplicas"));

@@ -45,7 +45,9 @@ pub(crate) fn resources(kinds: &Kinds, group: &str, version: &str) -> Option<Val
             }));
         }
     }
-    for (review_group, plural, kind) in REVIEWS.iter().filter(|(review_group, _, _)| *review_group == group && version == "v1") {
+    for (review_group, plural, kind) in
+        REVIEWS.iter().filter(|(review_group, _, _)| *review_group == group && version == "v1")
+    {
         debug_assert_eq!(*review_group, group);
         resources.push(json!({
             "name": plural, "singularName": kind.to_lowercase(), "namespaced": false, "kind": kind, "verbs": ["create"],
@@ -58,15 +60,13 @@ pub(crate) fn resources(kinds: &Kinds, group: &str, version: &str) -> Option<Val
 
 /// The aggregated form of `/api` (`core`) or `/apis`.
 pub(crate) fn aggregated(kinds: &Kinds, core: bool) -> Value {
-    let groups: Vec<(&str, Vec<&str>)> = if core {
-        vec![("", vec!["v1"])]
-    } else {
-        kinds.groups().into_iter().chain(review_groups()).collect()
-    };
+    let groups: Vec<(&str, Vec<&str>)> =
+        if core { vec![("", vec!["v1"])] } else { kinds.groups().into_iter().chain(review_groups()).collect() };
     let items: Vec<Value> = groups
         .iter()
         .map(|(group, versions)| {
-            let versions: Vec<Value> = versions.iter().map(|version| aggregated_version(kinds, group, version)).collect();
+            let versions: Vec<Value> =
+                versions.iter().map(|version| aggregated_version(kinds, group, version)).collect();
             json!({"metadata": {"name": group, "creationTimestamp": null}, "versions": versions})
         })
         .collect();
@@ -83,7 +83,8 @@ fn aggregated_version(kinds: &Kinds, group: &str, version: &str) -> Value {
             let parts: Vec<Value> = parts(kind)
                 .iter()
                 .map(|(part, part_kind)| {
-                    let (part_group, part_version) = if *part == "scale" { ("autoscaling", "v1") } else { (group, version) };
+                    let (part_group, part_version) =
+                        if *part == "scale" { ("autoscaling", "v1") } else { (group, version) };
                     json!({
                         "subresource": part, "responseKind": response(part_kind, part_group, part_version),
                         "verbs": ["get", "patch", "update"],
@@ -118,8 +119,10 @@ fn review_groups() -> [(&'static str, Vec<&'static str>); 2] {
 }
 
 fn group(name: &str, versions: &[&str]) -> Value {
-    let versions: Vec<Value> =
-        versions.iter().map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version})).collect();
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+        .collect();
     json!({"name": name, "versions": versions, "preferredVersion": versions[0]})
 }
 

@@ -85,8 +85,16 @@ fn is_identity(path: &[Step]) -> bool {
             | ["metadata"]
             | [
                 "metadata",
-                "name" | "namespace" | "uid" | "resourceVersion" | "generation" | "creationTimestamp" | "deletionTimestamp"
-                    | "managedFields" | "deletionGracePeriodSeconds" | "selfLink",
+                "name"
+                    | "namespace"
+                    | "uid"
+                    | "resourceVersion"
+                    | "generation"
+                    | "creationTimestamp"
+                    | "deletionTimestamp"
+                    | "managedFields"
+                    | "deletionGracePeriodSeconds"
+                    | "selfLink",
                 ..
             ]
     )

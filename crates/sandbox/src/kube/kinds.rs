@@ -167,7 +167,13 @@ const COMMON: &[Kind] = &[
 
 /// Kinds of a management cluster with Cluster API, its kubeadm providers and the OpenStack provider.
 const MANAGEMENT: &[Kind] = &[
-    Kind::builtin("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", &["crd", "crds"], false),
+    Kind::builtin(
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        &["crd", "crds"],
+        false,
+    ),
     Kind::custom(
         CORE,
         BOTH,
@@ -186,7 +192,14 @@ const MANAGEMENT: &[Kind] = &[
             PHASE,
         ],
     ),
-    Kind::custom(CORE, BOTH, "ClusterClass", "clusterclasses", &["cc"], &[("Variables Ready", "string", "?VariablesReady")]),
+    Kind::custom(
+        CORE,
+        BOTH,
+        "ClusterClass",
+        "clusterclasses",
+        &["cc"],
+        &[("Variables Ready", "string", "?VariablesReady")],
+    ),
     Kind::custom(
         CORE,
         BOTH,
@@ -202,7 +215,8 @@ const MANAGEMENT: &[Kind] = &[
             PHASE,
         ],
     ),
-    Kind::custom(CORE, BOTH, "MachineSet", "machinesets", &["ms"], &[CLUSTER, REPLICAS[0], REPLICAS[1], REPLICAS[2]]).scalable(),
+    Kind::custom(CORE, BOTH, "MachineSet", "machinesets", &["ms"], &[CLUSTER, REPLICAS[0], REPLICAS[1], REPLICAS[2]])
+        .scalable(),
     Kind::custom(
         CORE,
         BOTH,
@@ -222,10 +236,19 @@ const MANAGEMENT: &[Kind] = &[
         "KubeadmControlPlane",
         "kubeadmcontrolplanes",
         &["kcp"],
-        &[CLUSTER, AVAILABLE, REPLICAS[0], REPLICAS[1], REPLICAS[2], REPLICAS[3], ("Version", "string", "/spec/version")],
+        &[
+            CLUSTER,
+            AVAILABLE,
+            REPLICAS[0],
+            REPLICAS[1],
+            REPLICAS[2],
+            REPLICAS[3],
+            ("Version", "string", "/spec/version"),
+        ],
     )
     .scalable(),
-    Kind::custom(CONTROL_PLANE, BOTH, "KubeadmControlPlaneTemplate", "kubeadmcontrolplanetemplates", &[], &[]).without_status(),
+    Kind::custom(CONTROL_PLANE, BOTH, "KubeadmControlPlaneTemplate", "kubeadmcontrolplanetemplates", &[], &[])
+        .without_status(),
     Kind::custom(BOOTSTRAP, BOTH, "KubeadmConfig", "kubeadmconfigs", &[], &[CLUSTER]),
     Kind::custom(BOOTSTRAP, BOTH, "KubeadmConfigTemplate", "kubeadmconfigtemplates", &[], &[]).without_status(),
     Kind::custom(
@@ -236,7 +259,8 @@ const MANAGEMENT: &[Kind] = &[
         &["osc"],
         &[CLUSTER, ("Ready", "boolean", "/status/ready"), ("Endpoint", "string", "/spec/controlPlaneEndpoint/host")],
     ),
-    Kind::custom(INFRASTRUCTURE, BETA1, "OpenStackClusterTemplate", "openstackclustertemplates", &["osct"], &[]).without_status(),
+    Kind::custom(INFRASTRUCTURE, BETA1, "OpenStackClusterTemplate", "openstackclustertemplates", &["osct"], &[])
+        .without_status(),
     Kind::custom(
         INFRASTRUCTURE,
         BETA1,
@@ -259,7 +283,8 @@ const MANAGEMENT: &[Kind] = &[
         &["oss"],
         &[("InstanceState", "string", "/status/instanceState"), ("Ready", "boolean", "/status/ready")],
     ),
-    Kind::custom(INFRASTRUCTURE, ALPHA, "OpenStackClusterIdentity", "openstackclusteridentities", &[], &[]).cluster_scoped(),
+    Kind::custom(INFRASTRUCTURE, ALPHA, "OpenStackClusterIdentity", "openstackclusteridentities", &[], &[])
+        .cluster_scoped(),
     Kind::custom(INFRASTRUCTURE, BOTH, "DevCluster", "devclusters", &[], &[CLUSTER]),
     Kind::custom(INFRASTRUCTURE, BOTH, "DevClusterTemplate", "devclustertemplates", &[], &[]).without_status(),
     Kind::custom(INFRASTRUCTURE, BOTH, "DevMachine", "devmachines", &[], &[CLUSTER]),
@@ -313,6 +338,11 @@ impl Kinds {
         self.kinds.iter().find(|kind| kind.group == group && kind.kind == name)
     }
 
+    /// The kind of that name; among the kinds known here names are unique.
+    pub(crate) fn named(&self, name: &str) -> Option<Kind> {
+        self.kinds.iter().find(|kind| kind.kind == name).copied()
+    }
+
     /// The kind kept in a collection (its name without the cluster's prefix).
     pub(crate) fn by_collection(&self, collection: &str) -> Option<&Kind> {
         let (plural, group) = collection.split_once('.').unwrap_or((collection, ""));
@@ -342,7 +372,9 @@ impl Kinds {
             }
         }
         for (_, versions) in &mut groups {
-            versions.sort_by_key(|version| ["v1", "v1beta2", "v1beta1", "v1alpha1"].iter().position(|known| known == version));
+            versions.sort_by_key(|version| {
+                ["v1", "v1beta2", "v1beta1", "v1alpha1"].iter().position(|known| known == version)
+            });
         }
         groups
     }

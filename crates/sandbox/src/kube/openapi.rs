@@ -39,7 +39,8 @@ pub(crate) fn group(kinds: &Kinds, group: &str, version: &str) -> Option<Value> 
             }),
         );
         let body = json!({"schema": {"$ref": format!("#/components/schemas/{schema}")}});
-        let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+        let parameter =
+            |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
         let parameters: Vec<Value> = ["dryRun", "fieldManager", "fieldValidation", "force"].map(parameter).into();
         let operation = |action: &str, types: &[&str]| {
             let content: Map<String, Value> = types.iter().map(|kind| ((*kind).to_owned(), body.clone())).collect();

@@ -35,5 +35,6 @@ pub(crate) fn list_kind(path: &[&str]) -> ListKind {
 
 /// Whether the map at `path` is one value although it is a map.
 pub(crate) fn is_atomic_map(path: &[&str]) -> bool {
-    matches!(path, ["spec", "selector"] | [.., "labelSelector" | "nodeSelector"]) || path.ends_with(&["openAPIV3Schema"])
+    matches!(path, ["spec", "selector"] | [.., "labelSelector" | "nodeSelector"])
+        || path.ends_with(&["openAPIV3Schema"])
 }

@@ -49,7 +49,9 @@ impl Selector {
     pub(crate) fn matches(&self, object: &Value) -> bool {
         let labels = self.labels.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => has(object, key) && values.iter().any(|value| value == label(object, key)),
-            Requirement::NotIn(key, values) => !has(object, key) || values.iter().all(|value| value != label(object, key)),
+            Requirement::NotIn(key, values) => {
+                !has(object, key) || values.iter().all(|value| value != label(object, key))
+            }
             Requirement::Exists(key) => has(object, key),
             Requirement::Missing(key) => !has(object, key),
         });

@@ -31,14 +31,22 @@ pub(crate) struct Peer {
     pub(crate) groups: Vec<String>,
 }
 
+/// Which version of Kubernetes an API says it is.
+pub(crate) enum Version {
+    /// This one, such as `v1.34.2`.
+    Fixed(String),
+    /// The one that the state knows of this workload cluster.
+    OfWorkload(String),
+}
+
 /// What an API is made of.
 pub(crate) struct ApiParts {
     pub(crate) state: State,
     pub(crate) space: Space,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cancelled: CancellationToken,
-    /// Kubernetes version, such as `v1.34.2`.
-    pub(crate) version: String,
+    /// Which version of Kubernetes it says it is.
+    pub(crate) version: Version,
     /// A bearer token that may do anything.
     pub(crate) admin_token: Option<String>,
     /// The rules for faults; only the management cluster has some.
@@ -79,9 +87,16 @@ impl Api {
     }
 
     fn version(&self) -> Value {
-        let (major, minor, _) = super::admission::release(&self.0.version).unwrap_or((1, 34, 0));
+        let version = match &self.0.version {
+            Version::Fixed(version) => version.clone(),
+            Version::OfWorkload(key) => {
+                let known = self.0.state.get(crate::controllers::WORKLOAD, key);
+                known.and_then(|known| known["version"].as_str().map(str::to_owned)).unwrap_or_default()
+            }
+        };
+        let (major, minor, _) = super::admission::release(&version).unwrap_or((1, 34, 0));
         json!({
-            "major": major.to_string(), "minor": minor.to_string(), "gitVersion": self.0.version,
+            "major": major.to_string(), "minor": minor.to_string(), "gitVersion": version,
             "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
             "buildDate": "2026-01-01T00:00:00Z", "goVersion": "go1.24.0", "compiler": "gc", "platform": "linux/amd64",
         })
@@ -108,7 +123,8 @@ async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
     if let Some(response) = documents(api, &path, &head.headers)? {
         return Ok(response);
     }
-    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let bytes =
+        axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| ApiError::bad_request(error.to_string()))?;
     if path.starts_with("/_sandbox/") {
         return sandbox(api, &head.method, &path, &bytes);
     }
@@ -165,12 +181,19 @@ fn documents(api: &Api, path: &str, headers: &HeaderMap) -> Result<Option<Respon
 }
 
 /// Questions about oneself that are asked by POST.
-fn review(path: &str, method: &Method, body: &[u8], user: &(String, Vec<String>)) -> Result<Option<Response>, ApiError> {
+fn review(
+    path: &str,
+    method: &Method,
+    body: &[u8],
+    user: &(String, Vec<String>),
+) -> Result<Option<Response>, ApiError> {
     if method != Method::POST {
         return Ok(None);
     }
     let status = match path {
-        "/apis/authentication.k8s.io/v1/selfsubjectreviews" => json!({"userInfo": {"username": user.0, "groups": user.1}}),
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews" => {
+            json!({"userInfo": {"username": user.0, "groups": user.1}})
+        }
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => json!({"allowed": true}),
         "/apis/authentication.k8s.io/v1/tokenreviews" => json!({"authenticated": false}),
         _ => return Ok(None),

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::apply::seconds;
 use super::object::{
-    add_finalizer, fields, finalizers, generation, is_deleting, list, name, namespace, resource_version, set, text, uid,
-    unset,
+    add_finalizer, fields, finalizers, generation, is_deleting, list, name, namespace, resource_version, set, text,
+    uid, unset,
 };
 use super::{ApiError, Kind, Kinds};
 use crate::random;
@@ -103,7 +103,8 @@ impl Space {
         if name(&object).is_empty() {
             let generated = text(&object, &["metadata", "generateName"]);
             if generated.is_empty() {
-                let causes = [("metadata.name".to_owned(), "Required value: name or generateName is required".to_owned())];
+                let causes =
+                    [("metadata.name".to_owned(), "Required value: name or generateName is required".to_owned())];
                 return Err(ApiError::invalid(kind.kind, kind.group, "", &causes));
             }
             let generated = format!("{generated}{}", random::suffix(chance, 5));
@@ -136,7 +137,9 @@ impl Space {
     /// Puts a changed object in the place of `old`; returns it as stored. Taking the last finalizer from something that
     /// is being deleted removes it, and a change of nothing is no write.
     pub(crate) fn replace(&self, writer: &mut Writer<'_>, kind: &Kind, old: &Value, mut new: Value) -> Value {
-        for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        for field in
+            ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"]
+        {
             match &old["metadata"][field] {
                 Value::Null => unset(&mut new, &["metadata", field]),
                 value => set(&mut new, &["metadata", field], value.clone()),
@@ -250,9 +253,7 @@ impl Space {
             return Err(ApiError::not_found("namespaces", "", namespace));
         };
         if is_deleting(&found) {
-            let why = format!(
-                "unable to create new content in namespace {namespace} because it is being terminated"
-            );
+            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
             return Err(ApiError::forbidden(&kind.collection(), name, &why));
         }
         Ok(())
@@ -272,7 +273,9 @@ pub(crate) fn version_of(object: &Value) -> u64 {
 /// What somebody wants of an object: all but what it is called and how it is.
 fn intent(object: &Value) -> Vec<(&String, &Value)> {
     object.as_object().map_or_else(Vec::new, |map| {
-        map.iter().filter(|(field, value)| !matches!(field.as_str(), "metadata" | "status") && !value.is_null()).collect()
+        map.iter()
+            .filter(|(field, value)| !matches!(field.as_str(), "metadata" | "status") && !value.is_null())
+            .collect()
     })
 }
 
@@ -292,7 +295,8 @@ fn valid_name(kind: &Kind, object: &Value) -> Result<(), ApiError> {
     let rbac = kind.group == "rbac.authorization.k8s.io" && !name.contains('/');
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let limit = if kind.kind == "Namespace" { 63 } else { 253 };
-    let valid = name.len() <= limit && name.chars().all(allowed) && ends(name.chars().next()) && ends(name.chars().last());
+    let valid =
+        name.len() <= limit && name.chars().all(allowed) && ends(name.chars().next()) && ends(name.chars().last());
     if rbac || valid {
         return Ok(());
     }

@@ -91,7 +91,9 @@ fn cell(object: &Value, source: &str, now: Timestamp) -> Value {
     }
     match source.split_once(':').unwrap_or((source, "")) {
         ("@age", _) => json!(age(text(object, &["metadata", "creationTimestamp"]), now)),
-        ("@count", pointer) => json!(object.pointer(pointer).and_then(Value::as_object).map_or(0, serde_json::Map::len)),
+        ("@count", pointer) => {
+            json!(object.pointer(pointer).and_then(Value::as_object).map_or(0, serde_json::Map::len))
+        }
         ("@node", _) => json!(node_status(object)),
         ("@roles", _) => json!(roles(object)),
         ("@address", kind) => {
@@ -110,14 +112,20 @@ fn cell(object: &Value, source: &str, now: Timestamp) -> Value {
         }
         ("@ports", _) => {
             let ports = list(object, &["spec", "ports"]).iter();
-            json!(ports.map(|port| format!("{}/{}", port["port"], text(port, &["protocol"]))).collect::<Vec<_>>().join(","))
+            json!(
+                ports
+                    .map(|port| format!("{}/{}", port["port"], text(port, &["protocol"])))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            )
         }
         _ => object.pointer(source).cloned().unwrap_or(Value::Null),
     }
 }
 
 fn node_status(node: &Value) -> String {
-    let ready = list(node, &["status", "conditions"]).iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let ready =
+        list(node, &["status", "conditions"]).iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
     let mut status = if ready { "Ready".to_owned() } else { "NotReady".to_owned() };
     if at(node, &["spec", "unschedulable"]) == true {
         status.push_str(",SchedulingDisabled");
@@ -127,8 +135,11 @@ fn node_status(node: &Value) -> String {
 
 fn roles(node: &Value) -> String {
     let labels = at(node, &["metadata", "labels"]).as_object();
-    let roles: Vec<&str> =
-        labels.into_iter().flat_map(|labels| labels.keys()).filter_map(|key| key.strip_prefix("node-role.kubernetes.io/")).collect();
+    let roles: Vec<&str> = labels
+        .into_iter()
+        .flat_map(|labels| labels.keys())
+        .filter_map(|key| key.strip_prefix("node-role.kubernetes.io/"))
+        .collect();
     if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") }
 }
 
@@ -146,6 +157,5 @@ fn age(since: &str, now: Timestamp) -> String {
 
 /// Only what identifies objects, for clients that ask for metadata alone.
 pub(crate) fn metadata_only(object: &Value) -> Value {
-
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }

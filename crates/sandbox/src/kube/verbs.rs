@@ -195,7 +195,11 @@ impl Change<'_> {
         })
     }
 
-    fn modify(&self, state: &State, change: impl FnOnce(&mut Value) -> Result<(), ApiError>) -> Result<Outcome, ApiError> {
+    fn modify(
+        &self,
+        state: &State,
+        change: impl FnOnce(&mut Value) -> Result<(), ApiError>,
+    ) -> Result<Outcome, ApiError> {
         let wanted = self.target.name.clone().unwrap_or_default();
         let kind = &self.target.kind;
         self.step(state, |writer| {
@@ -260,7 +264,8 @@ impl Change<'_> {
             if !gone {
                 return Ok(self.served(&object));
             }
-            let details = json!({"name": wanted, "group": kind.group, "kind": kind.plural, "uid": object["metadata"]["uid"]});
+            let details =
+                json!({"name": wanted, "group": kind.group, "kind": kind.plural, "uid": object["metadata"]["uid"]});
             Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}))
         })
     }
@@ -294,8 +299,9 @@ impl Change<'_> {
 /// GET of one object
 pub(crate) fn get(space: &Space, state: &State, target: &Target) -> Result<Value, ApiError> {
     let wanted = target.name.as_deref().unwrap_or_default();
-    let object =
-        space.read(state, &target.kind, &target.namespace, wanted).ok_or_else(|| Space::missing(&target.kind, wanted))?;
+    let object = space
+        .read(state, &target.kind, &target.namespace, wanted)
+        .ok_or_else(|| Space::missing(&target.kind, wanted))?;
     let served = convert::to_served(&target.kind, &target.version, &object);
     Ok(if target.part == Part::Scale { scale(&served) } else { served })
 }

@@ -91,9 +91,9 @@ impl Watch {
             }
             return Ok(());
         }
-        self.position = asked
-            .parse()
-            .map_err(|_| ApiError::bad_request(format!("Invalid value: {asked:?}: resourceVersion must be a number")))?;
+        self.position = asked.parse().map_err(|_| {
+            ApiError::bad_request(format!("Invalid value: {asked:?}: resourceVersion must be a number"))
+        })?;
         // A client may know a revision of a state that was forgotten since: it has to read again.
         let newest = self.parts.state.revision();
         if self.position > newest {

@@ -1,0 +1,54 @@
+//! The garbage collector and the namespace controller: what nobody owns any more goes, and with a namespace all in it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::context::Context;
+use crate::kube::Kind;
+use crate::kube::object::{finalizers, is_deleting, list, name, remove_finalizer, uid};
+use crate::kube::space::{FOREGROUND, Propagation};
+use crate::state::Document;
+
+/// Looks at one namespace; the key is its name.
+pub(super) fn run(context: &mut Context<'_, '_>) {
+    let namespace = context.name.clone();
+    let space = context.space();
+    let now = context.now;
+    let mut all: Vec<(Kind, Document)> = Vec::new();
+    for kind in space.kinds().all().filter(|kind| kind.namespaced) {
+        let found = context.writer.list_prefix(&space.collection(kind), &format!("{namespace}/"));
+        all.extend(found.into_iter().map(|(_, object)| (*kind, object)));
+    }
+    let alive: BTreeSet<&str> = all.iter().map(|(_, object)| uid(object)).collect();
+    let of_namespace = context.kind("Namespace");
+    let leaving = space.get(context.writer, &of_namespace, "", &namespace).is_some_and(|found| is_deleting(&found));
+
+    for (kind, object) in &all {
+        let owners = list(object, &["metadata", "ownerReferences"]);
+        let abandoned =
+            !owners.is_empty() && owners.iter().all(|owner| !alive.contains(owner["uid"].as_str().unwrap_or_default()));
+        let owner_first = owners.iter().any(|owner| {
+            all.iter().any(|(_, other)| {
+                uid(other) == owner["uid"] && is_deleting(other) && finalizers(other).contains(&FOREGROUND)
+            })
+        });
+        if (abandoned || owner_first || leaving) && !is_deleting(object) {
+            let key = (namespace.as_str(), name(object));
+            let _ = space.delete(context.writer, kind, key, Propagation::Background, now);
+        }
+        if is_deleting(object) && finalizers(object).contains(&FOREGROUND) {
+            let waits = all.iter().any(|(_, other)| {
+                list(other, &["metadata", "ownerReferences"]).iter().any(|owner| owner["uid"] == uid(object))
+            });
+            if !waits {
+                let mut freed = Value::clone(object);
+                remove_finalizer(&mut freed, FOREGROUND);
+                space.replace(context.writer, kind, object, freed);
+            }
+        }
+    }
+    if leaving && all.is_empty() {
+        context.writer.remove(&space.collection(&of_namespace), &namespace);
+    }
+}
