@@ -61,7 +61,7 @@ fn lines_are_taken_or_refused() {
         ("reconcile", None),
         ("all", None),
         ("dev --fresh --port 0 --kubeconfig k --os-cloud c", None),
-        ("sandbox --kube-port 1 --identity-port 2", None),
+        ("sandbox --dir d --kube-port 1 --identity-port 2", None),
         ("db upgrade --config-file a", None),
         ("db check", None),
         ("db", Some(Help)),
