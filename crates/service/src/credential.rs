@@ -9,7 +9,7 @@ use jeroboam_store::PendingCredential;
 use secrecy::SecretString;
 use tracing::{info, warn};
 
-use crate::cloud::refusal;
+use crate::cloud::{Cloud, refusal};
 use crate::error::{Looking, from_store};
 use crate::{Error, Service};
 
@@ -24,6 +24,7 @@ impl Service {
     pub(crate) async fn make_credential(
         &self,
         caller: &Caller,
+        cloud: &Cloud,
         project: &ProjectId,
         cluster: ClusterId,
     ) -> Result<Credential, Error> {
@@ -45,7 +46,6 @@ impl Service {
             roles: Some(roles(&caller.roles, &parts.settings.credential_roles)),
             ..NewApplicationCredential::default()
         };
-        let cloud = self.cloud(caller);
         let made = match cloud.session().identity().create_application_credential(&new).await {
             Ok(made) => made,
             Err(error) => {
@@ -67,7 +67,7 @@ impl Service {
         pending.secret = Some(secret.clone());
         let credential = Credential { name, id: made.id, secret };
         if let Err(error) = parts.store.note_credential(&pending).await {
-            self.take_back(caller, &credential).await;
+            self.take_back(caller, cloud, &credential).await;
             return Err(from_store(Looking::Clusters, error));
         }
         info!(cluster.id = %cluster, credential.id = %credential.id, "made an application credential");
@@ -75,8 +75,7 @@ impl Service {
     }
 
     /// Takes back a credential whose cluster was not made. What can't be taken back stays noted.
-    pub(crate) async fn take_back(&self, caller: &Caller, credential: &Credential) {
-        let cloud = self.cloud(caller);
+    pub(crate) async fn take_back(&self, caller: &Caller, cloud: &Cloud, credential: &Credential) {
         match cloud.session().identity().delete_application_credential(&caller.user, &credential.id).await {
             Ok(_) => self.forget(&credential.name).await,
             Err(error) => {

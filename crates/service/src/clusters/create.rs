@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Clusters;
 use crate::certificates::{self, ClusterCertificates, Issued};
-use crate::cloud::{self, References};
+use crate::cloud::{self, Cloud, References};
 use crate::credential::Credential;
 use crate::drivers::{self, Wanted};
 use crate::error::{Cause, Looking, from_store};
@@ -42,12 +42,13 @@ impl Clusters<'_> {
             return Err(Error::NotAuthorized);
         }
 
+        let cloud = service.cloud(caller);
         let draft = inherit(&new, &template, caller, project, service.now());
-        service.check_draft(caller, &draft.cluster, &template).await?;
+        service.check_draft(&cloud, &draft.cluster, &template).await?;
         if masters > 1 && !draft.cluster.master_lb_enabled {
             return Err(Error::bad_request("master_count must be 1 when master_lb_enabled is False"));
         }
-        service.commit(caller, draft, limit).await
+        service.commit(caller, &cloud, draft, limit).await
     }
 
     async fn template_for(&self, caller: &Caller, new: &NewCluster) -> Result<ClusterTemplate, Error> {
@@ -152,7 +153,7 @@ impl Service {
     }
 
     /// Labels, then everything that the cluster names in the cloud.
-    async fn check_draft(&self, caller: &Caller, cluster: &Cluster, template: &ClusterTemplate) -> Result<(), Error> {
+    async fn check_draft(&self, cloud: &Cloud, cluster: &Cluster, template: &ClusterTemplate) -> Result<(), Error> {
         labels::check(&cluster.labels)?;
         let given = |what: &str, name: &str, value: &Option<String>| match value {
             Some(_) => Ok(()),
@@ -171,7 +172,7 @@ impl Service {
             keypair: cluster.keypair.as_deref(),
         };
         let boot_volume = rules::boot_volume_size(&cluster.labels, &self.inner.settings)?;
-        let found = self.cloud(caller).look_up(named, boot_volume).await?;
+        let found = cloud.look_up(named, boot_volume).await?;
         if let (Some(name), Some(image)) = (named.image, &found.image) {
             cloud::release(name, image, &cluster.labels)?;
         }
@@ -179,18 +180,24 @@ impl Service {
     }
 
     /// Makes certificates and a credential, and writes all of it in one transaction.
-    async fn commit(&self, caller: &Caller, draft: Draft, limit: u32) -> Result<ClusterWithGroups, Error> {
+    async fn commit(
+        &self,
+        caller: &Caller,
+        cloud: &Cloud,
+        draft: Draft,
+        limit: u32,
+    ) -> Result<ClusterWithGroups, Error> {
         let (title, rules, now) = (draft.cluster.title(), self.inner.settings.signing.clone(), self.now());
         let (id, template) = (draft.cluster.id, draft.cluster.template);
         let (made, credential) = tokio::join!(
             tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)),
-            self.make_credential(caller, &draft.cluster.project, id),
+            self.make_credential(caller, cloud, &draft.cluster.project, id),
         );
         let credential = credential?;
         let made = match made {
             Ok(Ok(made)) => made,
-            Ok(Err(error)) => return self.abandoned(caller, &credential, error.into()).await,
-            Err(error) => return self.abandoned(caller, &credential, error.into()).await,
+            Ok(Err(error)) => return self.abandoned(caller, cloud, &credential, error.into()).await,
+            Err(error) => return self.abandoned(caller, cloud, &credential, error.into()).await,
         };
         let new = assemble(draft, made, &credential, self.deadline_of_creation(now));
         let failure = match self.inner.store.create_cluster(new, limit).await {
@@ -209,13 +216,19 @@ impl Service {
                 None => from_store(Looking::Clusters, error),
             },
         };
-        self.take_back(caller, &credential).await;
+        self.take_back(caller, cloud, &credential).await;
         Err(failure)
     }
 
     /// Certificates could not be made, which nobody can help who called.
-    async fn abandoned<T>(&self, caller: &Caller, credential: &Credential, cause: Cause) -> Result<T, Error> {
-        self.take_back(caller, credential).await;
+    async fn abandoned<T>(
+        &self,
+        caller: &Caller,
+        cloud: &Cloud,
+        credential: &Credential,
+        cause: Cause,
+    ) -> Result<T, Error> {
+        self.take_back(caller, cloud, credential).await;
         Err(Error::internal("make certificates", cause))
     }
 

@@ -5,7 +5,7 @@ mod resize;
 mod update;
 mod upgrade;
 
-use jeroboam_model::{Caller, ClusterId, ClusterWithGroups, Operation, Page, Status, Timestamp};
+use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, Status, Timestamp};
 use jeroboam_store::Acceptance;
 
 use crate::error::{Looking, from_store};
@@ -109,6 +109,3 @@ impl Service {
 pub(crate) fn allowed(yes: bool, doing: &'static str, status: Status) -> Result<(), Error> {
     if yes { Ok(()) } else { Err(Error::IllegalState { doing, status }) }
 }
-
-/// What is answered to a request that was accepted.
-pub(crate) type Accepted = ClusterId;

@@ -1,16 +1,16 @@
 //! `POST …/actions/resize`: another size for one node group, and which of its nodes go first.
 
-use jeroboam_model::{Caller, ClusterWithGroups, MachineView, NodeGroup, Removal, Work};
+use jeroboam_model::{Caller, ClusterId, ClusterWithGroups, MachineView, NodeGroup, Removal, Work};
 use jeroboam_store::Ident;
 
-use super::{ATTEMPTS, Accepted, Clusters, allowed};
+use super::{ATTEMPTS, Clusters, allowed};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{Error, Resize, rules};
 
 impl Clusters<'_> {
     /// `POST …/actions/resize`. The size that it has already is applied once more: that is how a failed update is retried.
-    pub async fn resize(&self, caller: &Caller, ident: &str, resize: Resize) -> Result<Accepted, Error> {
+    pub async fn resize(&self, caller: &Caller, ident: &str, resize: Resize) -> Result<ClusterId, Error> {
         for _ in 0..ATTEMPTS {
             let was = self.0.find_cluster(caller, ident).await?;
             self.0.enforce(caller, "cluster:resize", &Target::cluster(&was.cluster))?;

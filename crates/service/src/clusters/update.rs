@@ -1,8 +1,8 @@
 //! `PATCH /v1/clusters/{ident}`: the size of the default workers, and health as a healer outside sees it.
 
-use jeroboam_model::{Caller, Cluster, ClusterWithGroups, Status};
+use jeroboam_model::{Caller, Cluster, ClusterId, ClusterWithGroups, Status};
 
-use super::{ATTEMPTS, Accepted, Clusters, allowed};
+use super::{ATTEMPTS, Clusters, allowed};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{ClusterChange, Error, Service, rules};
@@ -15,7 +15,7 @@ impl Clusters<'_> {
         caller: &Caller,
         ident: &str,
         decide: impl Fn(&ClusterWithGroups) -> Result<ClusterChange, Error> + Send + Sync,
-    ) -> Result<Accepted, Error> {
+    ) -> Result<ClusterId, Error> {
         self.0.enforce_wider_view(caller, "cluster:update_all_projects")?;
         for _ in 0..ATTEMPTS {
             let was = self.0.find_cluster(caller, ident).await?;

@@ -1,12 +1,12 @@
 //! `POST …/actions/upgrade`: a cluster moves to another template, and with it to another Kubernetes release.
 
 use jeroboam_model::{
-    Caller, Cluster, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, Operation, Status,
+    Caller, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, Operation, Status,
 };
 use jeroboam_store::{Acceptance, Ident};
 
 use super::resize::group_of;
-use super::{ATTEMPTS, Accepted, Clusters, allowed};
+use super::{ATTEMPTS, Clusters, allowed};
 use crate::drivers::{self, Wanted};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
@@ -16,7 +16,7 @@ impl Clusters<'_> {
     /// `POST …/actions/upgrade`. All node groups move together: Cluster API keeps a cluster at one release.
     ///
     /// A failed update may be upgraded, which Magnum does not allow: it is the way out when the template was at fault.
-    pub async fn upgrade(&self, caller: &Caller, ident: &str, upgrade: Upgrade) -> Result<Accepted, Error> {
+    pub async fn upgrade(&self, caller: &Caller, ident: &str, upgrade: Upgrade) -> Result<ClusterId, Error> {
         self.0.enforce_wider_view(caller, "cluster:upgrade_all_projects")?;
         if upgrade.max_batch_size.is_some_and(|size| size < 1) {
             return Err(Error::bad_request("max_batch_size has to be at least 1."));

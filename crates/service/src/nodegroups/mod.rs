@@ -61,7 +61,8 @@ impl NodeGroups<'_> {
             if old.is_default {
                 return Err(Error::DefaultNodeGroup);
             }
-            let going = old.status == Status::DELETE_IN_PROGRESS || was.cluster.status == Status::DELETE_IN_PROGRESS;
+            // With a cluster that goes, or could not go yet, its groups go as well.
+            let going = old.status == Status::DELETE_IN_PROGRESS || was.cluster.status.verb() == Verb::Delete;
             if going {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use jeroboam_store::StoreError;
 use uuid::Uuid;
 
 use super::{Templates, validate};
-use crate::cloud::References;
+use crate::cloud::{Cloud, References};
 use crate::drivers::{self, Wanted};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
@@ -28,11 +28,12 @@ impl Templates<'_> {
         validate::name_servers(template.dns_nameserver.as_deref())?;
         rules::storage_driver(template.docker_storage_driver.as_deref(), template.docker_volume_size)?;
 
-        let image = service.image_of(caller, &template).await?;
+        let cloud = service.cloud(caller);
+        let image = cloud.image(template.image_id.as_deref().unwrap_or_default()).await?;
         template.cluster_distro = image.os_distro().map(str::to_owned);
         template.driver = Some(service.driver_of(&template, &image)?);
         service.enforce(caller, "clustertemplate:create", &Target::own(caller))?;
-        service.check_references(caller, &template, References { image: None, ..named(&template) }).await?;
+        service.check_references(&cloud, &template, References { image: None, ..named(&template) }).await?;
         if template.public || template.hidden {
             service.may_publish(caller)?;
         }
@@ -105,11 +106,6 @@ fn given(text: &Option<String>) -> Option<&str> {
 }
 
 impl Service {
-    pub(super) async fn image_of(&self, caller: &Caller, template: &ClusterTemplate) -> Result<Image, Error> {
-        let name = template.image_id.as_deref().unwrap_or_default();
-        self.cloud(caller).image(name).await
-    }
-
     /// The driver: named in the request, by the image, in the settings, or found by the operating system.
     pub(super) fn driver_of(&self, template: &ClusterTemplate, image: &Image) -> Result<String, Error> {
         let settings = &self.inner.settings;
@@ -122,13 +118,13 @@ impl Service {
     /// Labels and the named things, with the disk that nodes need.
     pub(super) async fn check_references(
         &self,
-        caller: &Caller,
+        cloud: &Cloud,
         template: &ClusterTemplate,
         named: References<'_>,
     ) -> Result<(), Error> {
         labels::check(&template.labels)?;
         let boot_volume = rules::boot_volume_size(&template.labels, &self.inner.settings)?;
-        self.cloud(caller).look_up(named, boot_volume).await.map(drop)
+        cloud.look_up(named, boot_volume).await.map(drop)
     }
 
     pub(super) fn may_publish(&self, caller: &Caller) -> Result<(), Error> {

@@ -68,7 +68,7 @@ impl Service {
         now: &mut ClusterTemplate,
         changed: &[&str],
     ) -> Result<(), Error> {
-        let settings = &self.inner.settings;
+        let (settings, cloud) = (&self.inner.settings, self.cloud(caller));
         let touches = |names: &[&str]| names.iter().any(|name| changed.contains(name));
         if touches(&["network_driver"]) {
             let driver = now.network_driver.take().unwrap_or_else(|| settings.default_network_driver.clone());
@@ -85,7 +85,7 @@ impl Service {
             rules::storage_driver(now.docker_storage_driver.as_deref(), now.docker_volume_size)?;
         }
         if touches(&["image_id", "driver", "server_type", "coe"]) {
-            let image = self.image_of(caller, now).await?;
+            let image = cloud.image(now.image_id.as_deref().unwrap_or_default()).await?;
             now.cluster_distro = image.os_distro().map(str::to_owned);
             now.driver = Some(self.driver_of(now, &image)?);
         }
@@ -102,7 +102,7 @@ impl Service {
             fixed_subnet: all.fixed_subnet.filter(|_| touches(&["fixed_network", "fixed_subnet"])),
             keypair: None,
         };
-        self.check_references(caller, now, references).await?;
+        self.check_references(&cloud, now, references).await?;
         if was.public != now.public || was.hidden != now.hidden {
             self.may_publish(caller)?;
         }

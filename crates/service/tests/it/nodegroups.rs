@@ -171,3 +171,15 @@ async fn a_group_goes_and_default_ones_stay() {
     let now = groups.get(&ann, &ident, "extra").await.expect("still shown");
     assert_eq!((now.group.status, now.cluster.status), (Status::DELETE_IN_PROGRESS, Status::UPDATE_IN_PROGRESS));
 }
+
+#[tokio::test]
+async fn a_group_of_a_cluster_that_goes_does_not_call_it_back() {
+    let bed = Bed::new().await;
+    let (ann, id) = (bed.ann(), bed.running().await.cluster.id);
+    bed.service.nodegroups().create(&ann, &id.to_string(), group("extra")).await.expect("made");
+    for status in [Status::DELETE_IN_PROGRESS, Status::DELETE_FAILED] {
+        bed.settle(id, status).await;
+        bed.service.nodegroups().delete(&ann, &id.to_string(), "extra").await.expect("nothing to do");
+        assert_eq!(bed.read(id).await.cluster.status, status);
+    }
+}
