@@ -1,7 +1,7 @@
 //! The deepest known cause: the server's before the machine's, the machine's before the group's, the group's before the
 //! cluster's.
 
-use crate::observed::{Condition, Conditions, InfrastructureSeen, MachineSeen, Observed, Truth};
+use crate::observed::{Condition, Conditions, InfrastructureSeen, MachineSeen, Observed, Truth, one_line};
 
 /// Conditions whose falsehood is good news.
 const GOOD_WHEN_FALSE: [&str; 7] =
@@ -58,7 +58,7 @@ pub(super) fn deepest_error(observed: &Observed) -> Option<String> {
         let cluster = observed.cluster.as_ref()?;
         let condition = cluster.conditions.get("TopologyReconciled")?;
         let refused = condition.truth == Truth::False && condition.reason == "ReconcileFailed";
-        refused.then(|| condition.message.clone()).or_else(|| cluster.failure.clone())
+        refused.then(|| one_line(&condition.message)).or_else(|| cluster.failure.clone())
     };
     of_server.or_else(|| of_infrastructure(observed, |c| c.error)).or_else(of_machine).or_else(refused)
 }

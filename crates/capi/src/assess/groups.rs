@@ -1,6 +1,6 @@
 //! Node groups: how many of their machines are as wanted, where they are, and what holds them up.
 
-use jeroboam_model::{KubeRelease, NodeGroupId};
+use jeroboam_model::{KubeRelease, NodeGroupId, Operation};
 
 use super::{Wanted, WantedGroup, cause};
 use crate::names::group_name;
@@ -110,7 +110,11 @@ impl View<'_> {
                 let why = cause::of_machine(self.observed, machine)?;
                 Some(format!("machine {}: {why}", machine.meta.name))
             });
-            let stands = format!("{ready} of {} machines ready", group.count);
+            let as_wanted = machines.iter().filter(|machine| right(machine)).count();
+            let stands = match self.wanted.operation {
+                Operation::Delete => format!("{present} machines left"),
+                _ => format!("{as_wanted} of {} machines ready", group.count),
+            };
             Some(wrong.map_or_else(|| stands.clone(), |wrong| format!("{stands}; {wrong}")))
         };
         GroupAssessment {

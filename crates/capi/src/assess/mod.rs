@@ -15,7 +15,7 @@ use jeroboam_model::{HealthStatus, KubeRelease, MachineView, NodeGroupId, Operat
 pub use groups::{GroupAssessment, GroupState};
 pub use health::Health;
 
-use crate::observed::{ClusterSeen, Observed, Truth};
+use crate::observed::{ClusterSeen, Observed, Truth, one_line};
 
 /// What the rows ask for, as far as it can be compared with what is seen.
 #[derive(Clone, Debug)]
@@ -214,7 +214,7 @@ fn failure(wanted: &Wanted, observed: &Observed, now: Timestamp) -> Option<Strin
     let infrastructure = observed.infrastructure.as_ref().and_then(|seen| Some((seen, seen.failure.as_ref()?)));
     cause::of_failed_machine(observed)
         .or_else(|| infrastructure.map(|(seen, failure)| format!("{} {}: {failure}", seen.kind, seen.meta.name)))
-        .or_else(|| refused.map(|condition| condition.message.clone()))
+        .or_else(|| refused.map(|condition| one_line(&condition.message)))
         .or_else(|| cluster.and_then(|cluster| cluster.failure.clone()))
 }
 

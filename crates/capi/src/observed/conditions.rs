@@ -38,13 +38,27 @@ pub struct Condition {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (reason, message) = (self.reason.as_str(), self.message.trim());
+        let (reason, message) = (self.reason.as_str(), one_line(&self.message));
         match (reason.is_empty(), message.is_empty()) {
             (false, false) => write!(f, "{reason}: {message}"),
             (false, true) => f.write_str(reason),
-            (true, _) => f.write_str(message),
+            (true, _) => f.write_str(&message),
         }
     }
+}
+
+/// A message that is a list of points over many lines, in one.
+pub(crate) fn one_line(message: &str) -> String {
+    let mut line = String::new();
+    for part in message.lines().map(|part| part.trim().trim_start_matches("* ")).filter(|part| !part.is_empty()) {
+        match line.chars().last() {
+            None => {}
+            Some(':') => line.push(' '),
+            Some(_) => line.push_str("; "),
+        }
+        line.push_str(part);
+    }
+    line
 }
 
 /// The conditions of an object.

@@ -8,6 +8,7 @@ mod conditions;
 use jeroboam_model::{KubeRelease, Timestamp};
 use serde_json::Value;
 
+pub(crate) use conditions::one_line;
 pub use conditions::{Condition, Conditions, Truth};
 
 use crate::names::{CLUSTER_LABEL, CLUSTER_NAME_LABEL, ClusterKey, DELETE_MACHINE_ANNOTATION, NODEGROUP_LABEL};

@@ -32,15 +32,14 @@ fn patches(_: CoreVersion) -> Vec<Patch> {
     }]
 }
 
-/// A size of 0 is said as well: a group without a volume must not get the cluster's.
+/// What is absent is said as well: a group without a volume or zone must not get the control plane's.
 fn values(volume: Option<&BootVolume>) -> Vec<Given> {
-    let Some(volume) = volume else { return vec![(VOLUME, json!({"size": 0}))] };
-    let mut value = json!({"size": volume.size});
-    if let Some(kind) = &volume.volume_type {
-        value["type"] = Value::from(kind.clone());
+    let mut value = json!({"size": volume.map_or(0, |volume| volume.size)});
+    if let Some(kind) = volume.and_then(|volume| volume.volume_type.clone()) {
+        value["type"] = Value::from(kind);
     }
-    let zone = volume.availability_zone.clone().map(|zone| (ZONE, zone.into()));
-    std::iter::once((VOLUME, value)).chain(zone).collect()
+    let zone = volume.and_then(|volume| volume.availability_zone.clone()).unwrap_or_default();
+    vec![(VOLUME, value), (ZONE, zone.into())]
 }
 
 fn cluster(cluster: &ResolvedCluster) -> Vec<Given> {
