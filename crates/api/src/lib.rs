@@ -26,6 +26,7 @@ pub use openapi::document;
 
 /// All routes, with everything that goes around them.
 pub fn router(app: App) -> Router {
+    let prefix = app.config().prefix.clone();
     let routes = Router::new()
         .merge(root::routes())
         .merge(health::routes())
@@ -35,6 +36,6 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(root::method_not_allowed)
         .layer(CatchPanicLayer::custom(root::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), edge::around))
-        .with_state(app.clone());
-    edge::routed(&app, routes)
+        .with_state(app);
+    edge::routed(prefix, routes)
 }

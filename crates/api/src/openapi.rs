@@ -2,8 +2,10 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use crate::App;
@@ -51,19 +53,46 @@ use crate::{health, root};
         health::metrics,
     ),
     components(schemas(crate::error::Errors)),
-    modifiers(&Token),
+    modifiers(&Common),
     security(("token" = []))
 )]
 struct Api;
 
-/// How callers show who they are.
-struct Token;
+/// What all operations have in common.
+struct Common;
 
-impl Modify for Token {
+impl Modify for Common {
     fn modify(&self, document: &mut Document) {
         let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token")));
         document.components.get_or_insert_default().add_security_scheme("token", scheme);
+        for (path, item) in &mut document.paths.paths {
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                complete(path, operation);
+            }
+        }
     }
+}
+
+fn complete(path: &str, operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+    operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
+    if ["versions", "health"].contains(&tag.as_str()) {
+        operation.security = Some(vec![SecurityRequirement::default()]);
+    }
+    if !path.starts_with("/v1") {
+        return;
+    }
+    let version = ParameterBuilder::new()
+        .name("OpenStack-API-Version")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("`container-infra 1.14`, or `container-infra latest`; 1.1 when absent"))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+    operation.parameters.get_or_insert_default().push(version.build().into());
+    let schema = Ref::from_schema_name("Errors");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let refusal = ResponseBuilder::new().description("A refusal").content("application/json", content);
+    operation.responses.responses.insert("default".to_owned(), refusal.build().into());
 }
 
 /// What part of a listing is asked for.

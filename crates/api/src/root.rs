@@ -61,7 +61,26 @@ pub(crate) async fn method_not_allowed() -> ApiError {
 
 /// A handler panicked: a defect. The caller learns only that.
 pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+    let text = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast::<&str>().map_or_else(|_| "no message".to_owned(), |text| (*text).to_owned()),
+    };
     ApiError::internal(format!("a handler panicked: {text}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Carried;
+
+    #[test]
+    fn a_panic_is_told_to_the_log_and_not_to_the_caller() {
+        let panics: [Box<dyn std::any::Any + Send>; 2] = [Box::new("secret path"), Box::new("secret path".to_owned())];
+        for panic in panics {
+            let response = super::panicked(panic);
+            assert_eq!(response.status(), 500);
+            let Carried(refusal) = response.extensions().get::<Carried>().expect("a refusal");
+            assert_eq!(refusal.chain(), "a handler panicked: secret path");
+            assert!(!refusal.detail().contains("secret"));
+        }
+    }
 }

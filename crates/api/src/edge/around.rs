@@ -25,8 +25,7 @@ const MAXIMUM: HeaderName = HeaderName::from_static("openstack-api-maximum-versi
 const VERSION: HeaderName = HeaderName::from_static("openstack-api-version");
 
 /// Puts the path in order before `routes` sees it.
-pub(crate) fn routed(app: &App, routes: Router) -> Router {
-    let prefix = app.config().prefix.clone();
+pub(crate) fn routed(prefix: String, routes: Router) -> Router {
     // axum names the methods of a route outside of everything that goes around it.
     let honest = tower::util::MapResponse::new(routes, without_head);
     let normal = tower::util::MapRequest::new(honest, move |request| normal_request(&prefix, request));

@@ -1,5 +1,7 @@
 //! Reads a body as JSON, whatever clients call it.
 
+use std::error::Error;
+
 use axum::extract::{FromRequest, Request};
 use http::HeaderName;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -99,8 +101,7 @@ impl FromRequest<App> for Body {
         let mimetype = mimetype(text(&parts, CONTENT_TYPE));
         let bytes = axum::body::to_bytes(body, limit).await;
         let bytes = bytes.map_err(|error| {
-            use std::error::Error as _;
-            let too_large = error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+            let too_large = error.source().is_some_and(<dyn Error>::is::<http_body_util::LengthLimitError>);
             if too_large { ApiError::too_large(limit) } else { ApiError::bad_request("The request broke off.") }
         })?;
         Self::parse(&mimetype, &bytes)

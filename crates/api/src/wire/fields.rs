@@ -58,6 +58,15 @@ impl Fields {
         Self(map)
     }
 
+    /// An object or a list, unless it is more than a column holds.
+    fn structure(&self, name: &str) -> ApiResult<Option<&Value>> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        if stored_size(value) > LARGEST_STRUCTURE {
+            return Err(ApiError::invalid(name, &shown(value), "Value is larger than can be stored"));
+        }
+        Ok(Some(value))
+    }
+
     /// The value, unless it is absent or null.
     fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
@@ -153,7 +162,7 @@ impl Fields {
 
     /// Names and values; numbers and booleans become text as Python writes them.
     pub(crate) fn map(&self, name: &str) -> ApiResult<Option<BTreeMap<String, String>>> {
-        let Some(value) = self.value(name) else { return Ok(None) };
+        let Some(value) = self.structure(name)? else { return Ok(None) };
         let Value::Object(map) = value else {
             return Err(ApiError::invalid(name, &shown(value), "Value should be an object"));
         };
@@ -174,7 +183,7 @@ impl Fields {
 
     /// A list of texts; numbers become text.
     pub(crate) fn texts(&self, name: &str) -> ApiResult<Option<Vec<String>>> {
-        let Some(value) = self.value(name) else { return Ok(None) };
+        let Some(value) = self.structure(name)? else { return Ok(None) };
         let bad = |value: &Value| ApiError::invalid(name, &shown(value), "Value should be a list of strings");
         let Value::Array(items) = value else { return Err(bad(value)) };
         let text = |item: &Value| match item {
@@ -186,7 +195,7 @@ impl Fields {
 
     /// A list of objects of texts.
     pub(crate) fn maps(&self, name: &str) -> ApiResult<Option<Vec<BTreeMap<String, String>>>> {
-        let Some(value) = self.value(name) else { return Ok(None) };
+        let Some(value) = self.structure(name)? else { return Ok(None) };
         let bad =
             |value: &Value| ApiError::invalid(name, &shown(value), "Value should be a list of objects of strings");
         let Value::Array(items) = value else { return Err(bad(value)) };
@@ -199,6 +208,20 @@ impl Fields {
             entries.iter().filter(|(_, value)| !value.is_null()).map(text).collect()
         };
         items.iter().map(map).collect::<ApiResult<_>>().map(Some)
+    }
+}
+
+/// What MariaDB's `TEXT` holds, less some room for what is merged in.
+const LARGEST_STRUCTURE: usize = 50_000;
+
+/// No less than the bytes that a value takes as JSON, where everything odd may be written as `\uxxxx`.
+fn stored_size(value: &Value) -> usize {
+    let text = |text: &str| text.chars().map(|c| if c.is_ascii_graphic() { 2 } else { 6 }).sum::<usize>() + 4;
+    match value {
+        Value::String(string) => text(string),
+        Value::Array(items) => items.iter().map(|item| stored_size(item) + 2).sum::<usize>() + 2,
+        Value::Object(map) => map.iter().map(|(key, value)| text(key) + stored_size(value) + 2).sum::<usize>() + 2,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 24,
     }
 }
 
@@ -263,7 +286,8 @@ mod tests {
     static ARGUMENT: Argument = Argument { name: "thing", known: &["a"], read_only: &["links"] };
 
     fn of(value: Value) -> Fields {
-        Fields::new(&ARGUMENT, json!({ "a": value })).expect("only known attributes")
+        let body = Map::from_iter([("a".to_owned(), value)]);
+        Fields::new(&ARGUMENT, body.into()).expect("only known attributes")
     }
 
     #[test]
@@ -361,6 +385,8 @@ mod tests {
         let labels: Vec<_> = labels.expect("given").into_iter().collect();
         let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(labels, [text("b", "True"), text("f", "1.5"), text("i", "1"), text("s", "x")]);
+        let large = json!({"a": "x".repeat(60_000)});
+        assert!(of(large).map("a").expect_err("too large").detail().ends_with("Value is larger than can be stored"));
         for value in [json!({"a": null}), json!({"a": []}), json!({"a": {}}), json!([]), json!("a=b"), json!(1)] {
             assert!(of(value.clone()).map("a").is_err(), "{value}");
         }

@@ -17,6 +17,8 @@ pub(crate) struct Things {
     pub(crate) asked: Vec<String>,
     /// Requests whose path holds this get a 503.
     pub(crate) failing: Option<&'static str>,
+    /// Requests whose path holds this are never answered.
+    pub(crate) hanging: Option<&'static str>,
     made: u32,
 }
 
@@ -51,6 +53,10 @@ impl Cloud {
 
 async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let hangs = shared.things.lock().expect("lock").hanging.is_some_and(|part| uri.path().contains(part));
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     let mut things = shared.things.lock().expect("lock");
     things.asked.push(format!("{method} {}", uri.path()));
     if things.failing.is_some_and(|part| uri.path().contains(part)) {

@@ -246,3 +246,13 @@ async fn a_file_takes_the_process_out_of_its_load_balancer() {
     std::fs::write(&file, "").expect("written");
     is(&bed.ask("GET", "/healthcheck").send().await, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let bed = Bed::with(|config| config.request_timeout = std::time::Duration::from_millis(100)).await;
+    bed.cloud.things().hanging = Some("/image");
+    let body = json!({"coe": "kubernetes", "image_id": "ubuntu"});
+    let answer = bed.ann("POST", "/v1/clustertemplates").json(&body).send().await;
+    assert_eq!((answer.status, answer.value()["errors"][0]["code"].as_str()), (503, Some("server")), "{}", answer.text);
+    assert_eq!(answer.header("openstack-api-version"), format!("{VERSIONS} 1.14"));
+}
