@@ -23,38 +23,17 @@ fn variables() -> Vec<Given> {
     ]
 }
 
-/// Load balancers of services reach nodes from the subnet that the cluster made; nothing else reaches node ports.
-const NODE_PORTS: &str = r#"
-- name: node-ports-tcp
-  description: Load balancers to node ports
-  direction: ingress
-  etherType: IPv4
-  protocol: tcp
-  portRangeMin: 30000
-  portRangeMax: 32767
-  remoteIPPrefix: {{ .nodeCidr | quote }}
-- name: node-ports-udp
-  description: Load balancers to node ports
-  direction: ingress
-  etherType: IPv4
-  protocol: udp
-  portRangeMin: 30000
-  portRangeMax: 32767
-  remoteIPPrefix: {{ .nodeCidr | quote }}
-"#;
-
 fn patches(_: CoreVersion) -> Vec<Patch> {
     let spec = |field: &str| format!("/spec/template/spec/{field}");
     vec![
         Patch {
             name: "managed",
             condition: Some("{{ if and .nodeCidr (not .fixedNetworkId) }}true{{ end }}"),
+            // The provider opens the node ports to the subnet by itself, for load balancers of services; a rule of ours
+            // that says the same is refused by Neutron as a double.
             changes: vec![(
                 Target::Cluster,
-                vec![
-                    render(&spec("managedSubnets"), "- cidr: {{ .nodeCidr | quote }}\n"),
-                    render(&spec("managedSecurityGroups/allNodesSecurityGroupRules"), NODE_PORTS),
-                ],
+                vec![render(&spec("managedSubnets"), "- cidr: {{ .nodeCidr | quote }}\n")],
             )],
         },
         Patch {
