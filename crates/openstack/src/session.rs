@@ -14,7 +14,8 @@ use tracing::debug;
 use crate::catalog::versioned;
 use crate::error::message_in;
 use crate::transport::{Outgoing, Transport};
-use crate::{Answer, Auth, Error, Interface, Request, ServiceType, Token, TokenInfo, TransportConfig};
+use crate::validate::KnownTokens;
+use crate::{Answer, Auth, Error, Interface, Request, ServiceType, Token, TokenInfo, TokenValidator, TransportConfig};
 
 pub(crate) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 pub(crate) const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
@@ -72,6 +73,7 @@ struct View {
     region: Option<String>,
     interface: Interface,
     overrides: Arc<BTreeMap<ServiceType, Url>>,
+    known: Option<KnownTokens>,
 }
 
 struct Shared {
@@ -113,7 +115,8 @@ impl Session {
         }
         let transport = Arc::new(Transport::new(&config.transport)?);
         let shared = Shared { transport, clock, auth_url, who: Who::Own(config.auth), token: Mutex::new(None) };
-        let view = View { region: config.region, interface: config.interface, overrides: Arc::new(overrides) };
+        let view =
+            View { region: config.region, interface: config.interface, overrides: Arc::new(overrides), known: None };
         Ok(Self { shared: Arc::new(shared), view })
     }
 
@@ -157,6 +160,13 @@ impl Session {
     #[must_use]
     pub fn with_region(mut self, region: Option<String>) -> Self {
         self.view.region = region;
+        self
+    }
+
+    /// The same session; what `validator` finds out about tokens is not asked for again by [`Session::for_token`].
+    #[must_use]
+    pub fn with_known_tokens(mut self, validator: &TokenValidator) -> Self {
+        self.view.known = Some(validator.known());
         self
     }
 
@@ -298,6 +308,12 @@ impl Session {
     }
 
     async fn look_at_own(&self, token: &SecretString) -> Result<Token, Error> {
+        let obtained = self.shared.clock.now();
+        if let Some(known) = &self.view.known
+            && let Some(info) = known.get(token).await
+        {
+            return Ok(Token { secret: token.clone(), info, obtained });
+        }
         let mut request = self.token_request(Method::GET);
         request.headers.insert(AUTH_TOKEN, token_header(token)?);
         request.headers.insert(SUBJECT_TOKEN, token_header(token)?);
@@ -306,11 +322,7 @@ impl Session {
         if !answer.status.is_success() {
             return Err(answer.refusal(Method::GET, "/auth/tokens".to_owned()));
         }
-        Ok(Token {
-            secret: token.clone(),
-            info: Arc::new(TokenInfo::from_body(&answer.body)?),
-            obtained: self.shared.clock.now(),
-        })
+        Ok(Token { secret: token.clone(), info: Arc::new(TokenInfo::from_body(&answer.body)?), obtained })
     }
 
     fn token_request(&self, method: Method) -> Outgoing {

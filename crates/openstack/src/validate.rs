@@ -83,6 +83,22 @@ pub enum TokenError {
 /// SHA-256 of a token.
 type Digest = [u8; 32];
 
+/// What checks have found out about tokens of late.
+#[derive(Clone)]
+pub(crate) struct KnownTokens(Cache<Digest, Arc<TokenInfo>>);
+
+impl KnownTokens {
+    pub(crate) async fn get(&self, token: &SecretString) -> Option<Arc<TokenInfo>> {
+        self.0.get(&digest(token)).await
+    }
+}
+
+impl std::fmt::Debug for KnownTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownTokens").finish_non_exhaustive()
+    }
+}
+
 /// Checks tokens for a service. Clones share the cache.
 #[derive(Clone)]
 pub struct TokenValidator {
@@ -126,6 +142,11 @@ impl TokenValidator {
     /// What a token stands for, expired ones excluded.
     pub async fn token(&self, token: &SecretString) -> Result<Arc<TokenInfo>, TokenError> {
         self.look_up(token, false).await
+    }
+
+    /// What this validator has found out, for sessions that use the same tokens.
+    pub(crate) fn known(&self) -> KnownTokens {
+        KnownTokens(self.good.clone())
     }
 
     /// A session in the caller's own name, with the catalogue that the token's check brought.

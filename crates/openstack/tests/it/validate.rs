@@ -182,6 +182,17 @@ async fn a_caller_has_what_the_token_says_and_calls_in_its_own_name() {
 }
 
 #[tokio::test]
+async fn a_session_of_other_credentials_may_know_what_the_validator_knows() {
+    let (cloud, validator, _) = validator(ValidatorConfig::default()).await;
+    let token = SecretString::from("good");
+    validator.token(&token).await.unwrap();
+    let other = cloud.session().with_known_tokens(&validator);
+    assert!(other.for_token(token, None).endpoint(ServiceType::Compute).await.is_ok());
+    assert_eq!(cloud.count(CHECK), 1);
+    assert!(other.for_token("forged".into(), None).endpoint(ServiceType::Compute).await.is_err());
+}
+
+#[tokio::test]
 async fn nothing_printed_holds_a_token() {
     let (_cloud, validator, _) = validator(ValidatorConfig::default()).await;
     let token = SecretString::from("good");
