@@ -117,14 +117,14 @@ fn application(
 ) -> Result<App> {
     let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
     let tokens = Session::new(settings::token_session(config)?, Arc::clone(&clock)).context("[keystone_authtoken]")?;
+    let auth = TokenValidator::new(tokens, settings::validator(config), Arc::clone(&clock));
     let service = Service::new(ServiceParts {
         store,
-        session,
+        session: session.with_known_tokens(&auth),
         policy: Arc::new(policy),
         settings: ServiceConfig::from_oslo(config),
-        clock: Arc::clone(&clock),
+        clock,
     });
-    let auth = TokenValidator::new(tokens, settings::validator(config), clock);
     Ok(App::new(AppParts { service, auth, config: api_config(config)?, metrics, http_metrics }))
 }
 
