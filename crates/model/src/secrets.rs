@@ -2,8 +2,6 @@
 
 /// Private key that signs service account tokens: PKCS#8 in PEM, not encrypted.
 pub const SERVICE_ACCOUNT_KEY: &str = "service_account_key";
-/// Its public key, PEM.
-pub const SERVICE_ACCOUNT_PUBLIC_KEY: &str = "service_account_public_key";
 /// Id of the cluster's application credential.
 pub const APPLICATION_CREDENTIAL_ID: &str = "application_credential_id";
 /// Its secret.

@@ -26,14 +26,8 @@ pub(crate) struct ClusterCertificates {
     pub(crate) front_proxy_ca: Issued,
     /// The service's own, `O=system:masters`.
     pub(crate) client: Issued,
-    /// What signs service account tokens.
-    pub(crate) service_account: PlainKey,
-}
-
-/// A key pair that is no certificate's. The store seals the private half, so it is PKCS#8 without a passphrase.
-pub(crate) struct PlainKey {
-    pub(crate) private: SecretString,
-    pub(crate) public: String,
+    /// What signs service account tokens: PKCS#8 without a passphrase, for the store seals it.
+    pub(crate) service_account: SecretString,
 }
 
 /// Makes three authorities, a client certificate and the service account key. Takes a while: not for an async thread.
@@ -49,13 +43,12 @@ pub(crate) fn for_cluster(title: &str, rules: &SigningRules, now: Timestamp) -> 
     let client_key = key()?;
     let signed = client_params(rules, now).signed_by(&client_key, &Issuer::from_params(&params, &ca_key))?;
     let client = Issued { certificate: signed.pem().trim().to_owned(), key: keys::seal(&client_key)? };
-    let tokens = key()?;
     Ok(ClusterCertificates {
         ca,
         etcd_ca: authority()?.2,
         front_proxy_ca: authority()?.2,
         client,
-        service_account: PlainKey { private: tokens.serialize_pem().into(), public: tokens.public_key_pem() },
+        service_account: key()?.serialize_pem().into(),
     })
 }
 

@@ -281,8 +281,7 @@ fn assemble(
         groups,
         key_pairs: vec![ca, etcd, proxy, client],
         secrets: vec![
-            named(secrets::SERVICE_ACCOUNT_KEY, made.service_account.private),
-            named(secrets::SERVICE_ACCOUNT_PUBLIC_KEY, made.service_account.public.into()),
+            named(secrets::SERVICE_ACCOUNT_KEY, made.service_account),
             named(secrets::APPLICATION_CREDENTIAL_ID, credential.id.clone().into()),
             named(secrets::APPLICATION_CREDENTIAL_SECRET, credential.secret.clone()),
         ],

@@ -36,7 +36,6 @@ async fn a_new_cluster_is_all_there_when_it_is_accepted() {
     }
     for (name, want) in [
         (secrets::SERVICE_ACCOUNT_KEY, "-----BEGIN PRIVATE KEY-----"),
-        (secrets::SERVICE_ACCOUNT_PUBLIC_KEY, "-----BEGIN PUBLIC KEY-----"),
         (secrets::APPLICATION_CREDENTIAL_ID, "credential-1"),
         (secrets::APPLICATION_CREDENTIAL_SECRET, "s3cret"),
     ] {
