@@ -2,10 +2,11 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use http::StatusCode;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use crate::App;
@@ -79,6 +80,12 @@ fn complete(path: &str, operation: &mut Operation) {
     operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
     if ["versions", "health"].contains(&tag.as_str()) {
         operation.security = Some(vec![SecurityRequirement::default()]);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let code = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+        if let (RefOr::T(response), Some(reason)) = (response, code.and_then(|code| code.canonical_reason())) {
+            response.description = reason.to_owned();
+        }
     }
     if !path.starts_with("/v1") {
         return;
