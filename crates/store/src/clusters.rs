@@ -55,7 +55,7 @@ impl Store {
             own_rows(&mut sql, "c", scope);
         }
         sql.push(" ORDER BY g.id");
-        let rows = self.db.query_all_raw(sql.build()).await.map_err(StoreError::from);
+        let rows = self.reader().query_all_raw(sql.build()).await.map_err(StoreError::from);
         one(&nothing_if_unstorable(rows)?)
     }
 
@@ -69,7 +69,7 @@ impl Store {
             columns: &columns,
             visible: &|sql, alias| own_rows(sql, alias, scope),
         };
-        let rows = listing.page(&self.db, page).await?;
+        let rows = listing.page(&self.reader(), page).await?;
         let mut clusters = rows.iter().map(cluster_and_labels).collect::<Result<Vec<_>, _>>()?;
         let mut groups = self.groups_of(&clusters).await?;
         Ok(clusters
@@ -102,13 +102,13 @@ impl Store {
                 }
             },
         };
-        let rows = nothing_if_unstorable(listing.page(&self.db, page).await)?;
+        let rows = nothing_if_unstorable(listing.page(&self.reader(), page).await)?;
         rows.iter().map(|row| read_group(row, 0)?.try_into()).collect()
     }
 
     /// What is to be done to a cluster; `None` where we never did anything.
     pub async fn work(&self, cluster: ClusterId) -> Result<Option<Work>, StoreError> {
-        let row = work::Entity::find_by_id(cluster.to_string()).one(&self.db).await?;
+        let row = work::Entity::find_by_id(cluster.to_string()).one(&self.reader()).await?;
         row.map(Work::try_from).transpose()
     }
 
@@ -139,7 +139,7 @@ impl Store {
             sql.bind(clusters.get(place).map_or(last, |(cluster, _)| cluster).id.to_string());
         }
         sql.push(") ORDER BY g.id");
-        for row in self.db.query_all_raw(sql.build()).await? {
+        for row in self.reader().query_all_raw(sql.build()).await? {
             let group = NodeGroup::try_from(read_group(&row, 0)?)?;
             groups.entry(group.cluster).or_default().push(group);
         }

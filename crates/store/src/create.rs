@@ -32,7 +32,7 @@ impl Store {
 
     /// How many clusters the project may have by its own quota row; `None`: it has no such row.
     pub async fn quota(&self, project: &ProjectId) -> Result<Option<u32>, StoreError> {
-        quota(&self.db, project).await
+        quota(&self.reader(), project).await
     }
 
     async fn insert_cluster(

@@ -105,6 +105,11 @@ pub(crate) fn worth_another_try(error: &StoreError) -> bool {
     }
 }
 
+/// Whether the connection that was used had died before.
+pub(crate) fn connection_died(error: &DbErr) -> bool {
+    class(error) == Class::Away && !matches!(error, DbErr::ConnectionAcquire(_))
+}
+
 /// Whether a statement failed because its row is there already.
 pub(crate) fn is_duplicate(error: &DbErr) -> bool {
     class(error) == Class::Duplicate

@@ -23,7 +23,7 @@ impl Store {
             .order_by_asc(Column::Cluster)
             .limit(limit)
             .into_tuple()
-            .all(&self.db)
+            .all(&self.reader())
             .await?;
         ids.into_iter().map(|id| parse_id(&id)).collect()
     }

@@ -15,6 +15,7 @@ mod json;
 mod lease;
 mod migrate;
 mod page;
+mod reader;
 mod record;
 mod rows;
 #[cfg(feature = "testing")]

@@ -1,7 +1,7 @@
 //! One page of a listing in one statement, whatever it is ordered by.
 
 use jeroboam_model::{Page, Scope, SortDirection};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::StoreError;
 use crate::sql::Sql;
@@ -22,7 +22,7 @@ pub(crate) struct Listing<'a> {
 
 impl Listing<'_> {
     /// Reads the page. `NULL`s come first on all engines.
-    pub(crate) async fn page(&self, db: &DatabaseConnection, page: &Page) -> Result<Vec<QueryResult>, StoreError> {
+    pub(crate) async fn page(&self, db: &impl ConnectionTrait, page: &Page) -> Result<Vec<QueryResult>, StoreError> {
         let key = self.columns.iter().find(|column| **column == page.sort_key);
         let key = *key.ok_or_else(|| StoreError::BadSortKey(page.sort_key.clone()))?;
         let rows = db.query_all_raw(self.statement(db.get_database_backend(), key, page).build()).await?;

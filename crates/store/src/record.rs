@@ -16,13 +16,13 @@ impl Store {
     pub async fn load(&self, lease: &Lease) -> Result<Option<Loaded>, StoreError> {
         // The work is read first. A request that comes between the reads is then seen without its revision, and a record
         // of what was seen is refused for the old one.
-        let Some(row) = work::Entity::find().filter(held(lease)).one(&self.db).await? else { return Ok(None) };
+        let Some(row) = work::Entity::find().filter(held(lease)).one(&self.reader()).await? else { return Ok(None) };
         let work = Work::try_from(row)?;
-        let Some(view) = self.view(&self.db, lease.cluster).await? else {
+        let Some(view) = self.view(&self.reader(), lease.cluster).await? else {
             self.forget(lease).await?;
             return Ok(None);
         };
-        let template = templates::template_row(&self.db, view.cluster.template).await?;
+        let template = templates::template_row(&self.reader(), view.cluster.template).await?;
         Ok(Some(Loaded { template: template.map(ClusterTemplate::try_from).transpose()?, view, work }))
     }
 

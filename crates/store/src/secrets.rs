@@ -15,14 +15,16 @@ use crate::{KeyPair, PendingCredential, Store, StoreError};
 impl Store {
     /// A certificate with its private key.
     pub async fn keypair(&self, id: KeyPairId) -> Result<Option<KeyPair>, StoreError> {
-        let row =
-            x509keypair::Entity::find().filter(x509keypair::Column::Uuid.eq(id.to_string())).one(&self.db).await?;
+        let row = x509keypair::Entity::find()
+            .filter(x509keypair::Column::Uuid.eq(id.to_string()))
+            .one(&self.reader())
+            .await?;
         row.map(KeyPair::try_from).transpose()
     }
 
     /// A secret of a cluster.
     pub async fn secret(&self, cluster: ClusterId, name: &str) -> Result<Option<SecretString>, StoreError> {
-        let row = secret::Entity::find_by_id((cluster.to_string(), name.to_owned())).one(&self.db).await?;
+        let row = secret::Entity::find_by_id((cluster.to_string(), name.to_owned())).one(&self.reader()).await?;
         row.map(|row| self.sealer()?.open(&place(cluster, name), &row.sealed)).transpose()
     }
 
@@ -65,7 +67,7 @@ impl Store {
     pub async fn pending_credentials(&self, noted_before: Timestamp) -> Result<Vec<PendingCredential>, StoreError> {
         use credential::{Column, Entity};
         let old = Entity::find().filter(Column::Noted.lt(millis(noted_before)));
-        let rows = old.order_by_asc(Column::Noted).order_by_asc(Column::Name).all(&self.db).await?;
+        let rows = old.order_by_asc(Column::Noted).order_by_asc(Column::Name).all(&self.reader()).await?;
         rows.into_iter().map(|row| self.credential(row)).collect()
     }
 

@@ -47,7 +47,7 @@ impl Store {
 
     /// All processes that ever reported, in the order they first did.
     pub async fn services(&self) -> Result<Vec<ServiceRow>, StoreError> {
-        let rows = Entity::find().order_by_asc(Column::Id).all(&self.db).await?;
+        let rows = Entity::find().order_by_asc(Column::Id).all(&self.reader()).await?;
         Ok(rows.into_iter().map(ServiceRow::from).collect())
     }
 }

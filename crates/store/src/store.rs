@@ -6,8 +6,8 @@ use std::time::Duration;
 use jeroboam_model::{Clock, SystemClock};
 use sea_orm::prelude::DateTime;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxMySqlConnector,
-    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions as _;
@@ -17,7 +17,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tracing::warn;
 
 use crate::clusters::Statements;
-use crate::error::worth_another_try;
+use crate::error::{connection_died, worth_another_try};
+use crate::reader::Reader;
 use crate::rows::database_time;
 use crate::seal::Sealer;
 use crate::url::Target;
@@ -36,6 +37,7 @@ pub struct Store {
     pub(crate) db: DatabaseConnection,
     pub(crate) sealer: Option<Arc<Sealer>>,
     pub(crate) statements: Arc<Statements>,
+    connections: u32,
     clock: Arc<dyn Clock>,
     faults: Option<FaultHook>,
     changes: Arc<watch::Sender<u64>>,
@@ -72,7 +74,16 @@ impl Store {
         let db = pool(target, config);
         let statements = Arc::new(Statements::new());
         let changes = Arc::new(watch::Sender::new(0));
-        Ok(Self { db, sealer, statements, clock: Arc::new(SystemClock), faults: None, changes, gate })
+        Ok(Self {
+            db,
+            sealer,
+            statements,
+            connections: config.max_connections,
+            clock: Arc::new(SystemClock),
+            faults: None,
+            changes,
+            gate,
+        })
     }
 
     /// The same store with a hook that is called just before and just after each committing write.
@@ -89,7 +100,7 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.db.execute_unprepared("SELECT 1").await?;
+        self.reader().query_one_raw(Statement::from_string(self.backend(), "SELECT 1")).await?;
         Ok(())
     }
 
@@ -117,6 +128,11 @@ impl Store {
 
     pub(crate) fn backend(&self) -> DbBackend {
         self.db.get_database_backend()
+    }
+
+    /// The pool, for reading outside of a transaction.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { db: &self.db, connections: self.connections }
     }
 
     /// Runs the steps as one transaction, again from the start when the engine breaks it off for the sake of another one.
@@ -148,10 +164,7 @@ impl Store {
         Fut: Future<Output = Result<Then<T>, StoreError>> + Send,
     {
         let _turn = self.turn().await;
-        // SQLite takes the write lock at the start: a transaction that reads first and writes later can't be overtaken.
-        let immediate = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
-        let transaction = Arc::new(self.db.begin_with_options(options).await?);
+        let transaction = Arc::new(self.begin().await?);
         let done = steps(Arc::clone(&transaction)).await;
         // The steps are over and with them every other hold on the transaction.
         let Some(transaction) = Arc::into_inner(transaction) else {
@@ -174,6 +187,20 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Begins a transaction, on another connection where one turns out to have died: nothing has been written yet.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        // SQLite takes the write lock at the start: a transaction that reads first and writes later can't be overtaken.
+        let immediate = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
+        for _ in 0..self.connections {
+            match self.db.begin_with_options(options).await {
+                Err(error) if connection_died(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.db.begin_with_options(options).await
     }
 
     /// Waits until no other write of this process is under way. SQLite only.

@@ -43,7 +43,7 @@ impl Store {
             },
             Ident::Name(name) => Column::Name.eq(name.as_str()),
         };
-        let rows = Entity::find().filter(wanted).filter(visible(scope)).limit(2).all(&self.db).await;
+        let rows = Entity::find().filter(wanted).filter(visible(scope)).limit(2).all(&self.reader()).await;
         let mut rows = nothing_if_unstorable(rows.map_err(StoreError::from))?;
         if rows.len() > 1 {
             return Err(StoreError::Ambiguous { what: "cluster template" });
@@ -53,7 +53,7 @@ impl Store {
 
     /// A template whoever may see it: what a cluster follows does not depend on who looks.
     pub async fn template_unfiltered(&self, id: TemplateId) -> Result<Option<ClusterTemplate>, StoreError> {
-        template_row(&self.db, id).await?.map(ClusterTemplate::try_from).transpose()
+        template_row(&self.reader(), id).await?.map(ClusterTemplate::try_from).transpose()
     }
 
     /// One page of the templates that may be seen, in one statement.
@@ -66,13 +66,13 @@ impl Store {
             columns: &columns,
             visible: &|sql, alias| visible_sql(sql, alias, scope),
         };
-        let rows = listing.page(&self.db, page).await?;
+        let rows = listing.page(&self.reader(), page).await?;
         rows.iter().map(|row| cluster_template::Model::from_query_result(row, "")?.try_into()).collect()
     }
 
     /// Whether any cluster follows it.
     pub async fn template_in_use(&self, id: TemplateId) -> Result<bool, StoreError> {
-        in_use(&self.db, id).await
+        in_use(&self.reader(), id).await
     }
 
     /// Writes `now` where the row still says `was`. `false`: somebody changed it meanwhile, read it again.

@@ -136,6 +136,6 @@ pub(crate) async fn processes_report_and_are_listed(db: TestDatabase) {
     let rows = store.services().await.expect("listed");
     let seen: Vec<_> = rows.iter().map(|row| (row.host.as_deref(), row.report_count)).collect();
     assert_eq!(seen, [(Some("a"), 2), (Some("b"), 1)]);
-    assert_eq!(rows[0].last_seen_up.map(|time| time.as_second()), Some(now.as_second()));
+    assert_eq!(rows[0].last_seen_up.map(jeroboam_model::Timestamp::as_second), Some(now.as_second()));
     assert_eq!((rows[0].created_at, rows[1].updated_at), (Some(samples::noon()), None));
 }

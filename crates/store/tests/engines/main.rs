@@ -1,6 +1,7 @@
 //! What the store promises, on every engine. `JEROBOAM_ENGINES=sqlite` leaves the servers out.
 
 mod clusters;
+mod failures;
 mod leases;
 mod pages;
 mod quota;
@@ -46,6 +47,8 @@ on_all_engines!(
     clusters::text_that_the_database_cannot_hold_is_a_clear_error,
     clusters::each_accepted_cluster_is_announced,
     clusters::processes_report_and_are_listed,
+    failures::dead_connections_are_replaced_unnoticed,
+    failures::writers_of_two_processes_wait_for_each_other,
     leases::of_twenty_claims_one_succeeds,
     leases::a_lost_lease_writes_nothing,
     leases::a_renewed_lease_is_not_taken,

@@ -59,7 +59,7 @@ pub(crate) async fn a_credential_is_pending_until_its_cluster_is_committed(db: T
     store.note_credential(&pending).await.expect("noted again");
     let read = store.pending_credentials(later).await.expect("read").remove(0);
     assert_eq!((read.id.as_deref(), read.cluster, read.user.as_str()), (Some("ac-1"), new.cluster.id, "user-1"));
-    assert_eq!(read.secret.as_ref().map(|secret| secret.expose_secret()), Some("s3cret"));
+    assert_eq!(read.secret.as_ref().map(ExposeSecret::expose_secret), Some("s3cret"));
 
     new.credential = Some(pending.name.clone());
     assert_eq!(
