@@ -29,6 +29,8 @@ pub struct ServiceConfig {
     pub disabled_drivers: Vec<String>,
     /// Roles of the application credential of a cluster, as far as the caller has them.
     pub credential_roles: Vec<String>,
+    /// Silence that makes a process count as down.
+    pub service_down_time: Duration,
     /// How certificates are made.
     pub signing: SigningRules,
 }
@@ -46,6 +48,7 @@ impl Default for ServiceConfig {
             default_driver: None,
             disabled_drivers: Vec::new(),
             credential_roles: vec!["member".to_owned(), "load-balancer_member".to_owned()],
+            service_down_time: Duration::from_secs(180),
             signing: SigningRules::default(),
         }
     }
@@ -75,6 +78,8 @@ impl ServiceConfig {
             default_driver: config.string("drivers", "default_driver"),
             disabled_drivers: config.list("drivers", "disabled_drivers"),
             credential_roles: config.list("jeroboam", "credential_roles"),
+            service_down_time: positive("DEFAULT", "service_down_time")
+                .map_or(default.service_down_time, |seconds| Duration::from_secs(seconds.into())),
             signing: SigningRules {
                 key_bits: positive("x509", "rsa_key_size").unwrap_or(default.signing.key_bits),
                 validity_days: positive("x509", "term_of_validity")

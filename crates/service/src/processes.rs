@@ -9,9 +9,6 @@ use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{Error, Service};
 
-/// Silence that makes a process count as down. Magnum: `service_down_time`.
-const DOWN_AFTER: Duration = Duration::from_secs(180);
-
 /// A process as last heard of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -26,15 +23,15 @@ impl Service {
     pub async fn processes(&self, caller: &Caller) -> Result<Vec<Process>, Error> {
         self.enforce(caller, "magnum-service:get_all", &Target::own(caller))?;
         let rows = self.inner.store.services().await.map_err(|error| from_store(Looking::Clusters, error))?;
-        let now = self.now();
-        Ok(rows.into_iter().map(|row| Process { up: is_up(&row, now), row }).collect())
+        let (now, silence) = (self.now(), self.inner.settings.service_down_time);
+        Ok(rows.into_iter().map(|row| Process { up: is_up(&row, now, silence), row }).collect())
     }
 }
 
 /// Magnum: `magnum/servicegroup/magnum_service_periodic.py service_is_up`.
-fn is_up(row: &ServiceRow, now: Timestamp) -> bool {
+fn is_up(row: &ServiceRow, now: Timestamp, silence: Duration) -> bool {
     let seen = row.last_seen_up.or(row.updated_at).or(row.created_at);
-    !row.forced_down && seen.is_some_and(|seen| now.duration_since(seen).unsigned_abs() <= DOWN_AFTER)
+    !row.forced_down && seen.is_some_and(|seen| now.duration_since(seen).unsigned_abs() <= silence)
 }
 
 #[cfg(test)]
@@ -66,7 +63,7 @@ mod tests {
             (row(None, None, false), false),
         ];
         for (row, expected) in rows {
-            assert_eq!(is_up(&row, at(0)), expected, "{row:?}");
+            assert_eq!(is_up(&row, at(0), Duration::from_secs(180)), expected, "{row:?}");
         }
     }
 }
