@@ -65,7 +65,7 @@ fn refusal(app: &App, error: TokenError) -> ApiError {
     if matches!(error, TokenError::Unavailable(_)) {
         return ApiError::keystone_away(error);
     }
-    tracing::info!(reason = %error, "refused a request without a good token");
+    tracing::debug!(reason = %error, "refused a request without a good token");
     let challenge = format!("Keystone uri=\"{}\"", app.config().www_authenticate_uri);
     ApiError::unauthenticated(HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Keystone")))
 }

@@ -79,12 +79,12 @@ fn patched(patch: &Patch, now: &ClusterTemplate, links: &Links) -> ApiResult<Clu
     ];
     for (name, slot) in texts {
         if patch.touches(name) {
-            *slot = fields.text(name, Length::COLUMN)?;
+            let was = std::mem::replace(slot, fields.text(name, Length::COLUMN)?);
+            // An emptied mandatory attribute is as good as removed.
+            if slot.is_none() && was.is_some() && RULES.mandatory.contains(&name) {
+                return Err(Fields::missing(name));
+            }
         }
-    }
-    // An emptied mandatory field would be as good as removed.
-    if template.image_id.is_none() {
-        return Err(Fields::missing("image_id"));
     }
     if patch.touches("tags") {
         template.tags = fields.text("tags", Length(0, 255))?;
@@ -180,6 +180,10 @@ mod tests {
             (
                 json!([{"op": "replace", "path": "/image_id", "value": ""}]),
                 "image_id. Value: 'None'. Mandatory field missing.",
+            ),
+            (
+                json!([{"op": "replace", "path": "/external_network_id", "value": ""}]),
+                "external_network_id. Value: 'None'. Mandatory field missing.",
             ),
             (json!([{"op": "remove", "path": "/image_id"}]), "is a mandatory attribute and can not be removed"),
             (
