@@ -20,7 +20,15 @@ pub(super) fn run(context: &mut Context<'_, '_>) {
         let found = context.writer.list_prefix(&space.collection(kind), &format!("{namespace}/"));
         all.extend(found.into_iter().map(|(_, object)| (*kind, object)));
     }
-    let alive: BTreeSet<&str> = all.iter().map(|(_, object)| uid(object)).collect();
+    // Owners without a namespace may own what is in one.
+    let wide: Vec<Document> = space
+        .kinds()
+        .all()
+        .filter(|kind| !kind.namespaced)
+        .flat_map(|kind| context.writer.list_prefix(&space.collection(kind), ""))
+        .map(|(_, object)| object)
+        .collect();
+    let alive: BTreeSet<&str> = all.iter().map(|(_, object)| object).chain(&wide).map(|object| uid(object)).collect();
     let of_namespace = context.kind("Namespace");
     let leaving = space.get(context.writer, &of_namespace, "", &namespace).is_some_and(|found| is_deleting(&found));
 

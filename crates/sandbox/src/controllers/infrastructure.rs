@@ -1,6 +1,8 @@
 //! The infrastructure provider's half of a cluster: network, load balancer and floating IP, one after the other, each a
 //! document of the cloud, and at the end the endpoint.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::context::{Context, Provider, SIMULATION, WORKLOAD, condition, old_condition};
@@ -68,6 +70,8 @@ pub(super) fn run(context: &mut Context<'_, '_>) {
             None => json!(0),
         };
         context.remember(memory);
+        // Nothing else may have changed that would bring the controller back.
+        context.again_after(Duration::from_millis(1));
         return;
     }
     endpoint(context, kind, &object_name);

@@ -204,6 +204,10 @@ fn workers(context: &mut Context<'_, '_>, cluster: &Value, class: &Value, provid
     let control_plane = context.mine("KubeadmControlPlane").first().cloned()?;
     let control_plane_done = is_rolled_out(&control_plane, version, &["spec", "version"]);
     let fresh = text(&control_plane, &["status", "version"]).is_empty();
+    // Numbers and new groups wait for an upgrade of the control plane, not for it to grow.
+    let reached = text(&control_plane, &["spec", "version"]) == version
+        && text(&control_plane, &["status", "version"]) == version;
+    let upgraded = fresh || reached;
     let mut outcome = None;
     // Only one is upgraded at a time.
     let mut upgrading = upgrading_workers(context);
@@ -220,7 +224,7 @@ fn workers(context: &mut Context<'_, '_>, cluster: &Value, class: &Value, provid
         };
         let found =
             context.mine("MachineDeployment").into_iter().find(|md| label(md, TOPOLOGY_DEPLOYMENT_LABEL) == part_name);
-        if found.is_none() && !fresh && !control_plane_done {
+        if found.is_none() && !upgraded {
             let message =
                 format!("MachineDeployment(s) {part_name} creation on hold. Control plane is upgrading to {version}");
             outcome = Some(Outcome::Waiting("MachineDeploymentsCreatePending", message));
@@ -256,8 +260,7 @@ fn workers(context: &mut Context<'_, '_>, cluster: &Value, class: &Value, provid
         }
         upgrading |= rolls && old != version;
         context.change("MachineDeployment", &object_name, |object| {
-            // Numbers wait while the control plane is upgraded.
-            if control_plane_done || fresh {
+            if upgraded {
                 set(object, &["spec", "replicas"], part["replicas"].as_i64().unwrap_or(1));
             }
             set(object, &["spec", "template", "metadata", "labels"], labels.clone());

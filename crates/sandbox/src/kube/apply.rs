@@ -58,11 +58,11 @@ pub(crate) fn apply(
 
     merge(&mut merged, applied, &mut Vec::new());
     if let Some(owned) = &owned {
-        // The deepest first, so that an element goes only after what was in it.
+        // An element goes as a whole; one that stays keeps what it is found by.
         let mut dropped: Vec<_> = owned.set.0.iter().filter(|path| !wanted.has_at_or_below(path)).collect();
-        dropped.sort_by_key(|path| std::cmp::Reverse(path.len()));
+        dropped.sort_by_key(|path| path.len());
         for path in dropped {
-            if !entries.iter().any(|entry| entry.set.has_at_or_below(path)) {
+            if !is_key_field(path) && !entries.iter().any(|entry| entry.set.has_at_or_below(path)) {
                 remove(&mut merged, path);
             }
         }
@@ -105,6 +105,16 @@ pub(crate) fn track(old: Option<&Value>, new: &mut Value, manager: &Manager, now
     }
     entries.retain(|entry| !entry.set.0.is_empty());
     write(new, entries);
+}
+
+/// Whether the path is a field by which its element is found.
+fn is_key_field(path: &[Step]) -> bool {
+    match path {
+        [.., Step::Key(key), Step::Field(name)] => {
+            serde_json::from_str::<Map<String, Value>>(key).is_ok_and(|keys| keys.contains_key(name))
+        }
+        _ => false,
+    }
 }
 
 /// A time as Kubernetes writes it, whole seconds.
