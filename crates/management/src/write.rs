@@ -8,10 +8,11 @@ use jeroboam_capi::{
 };
 use kube::api::{ApiResource, DeleteParams, GroupVersionKind, ListParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
+use tracing::warn;
 
 use crate::discovery::Role;
 use crate::read::secrets;
-use crate::{Management, ManagementError};
+use crate::{ErrorKind, Management, ManagementError};
 
 /// What is still there of a cluster that is to be gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,13 +97,62 @@ impl Management {
 
     /// Tells Cluster API to remove a cluster, and nothing else: what belongs to it goes in the right order by itself.
     /// Returns whether it was still there.
+    ///
+    /// To be called again while a cluster is on its way out: what Cluster API itself can't get rid of is then seen to.
     pub async fn delete_cluster(&self, key: &ClusterKey) -> Result<bool, ManagementError> {
         let plan = self.plan().await?;
         let mut was_there = false;
         for kind in plan.of(Role::Cluster) {
             was_there |= self.delete("delete cluster", kind, Some(&key.namespace), &key.name, None).await?;
         }
+        if was_there {
+            self.release_orphans(key).await?;
+        }
         Ok(was_there)
+    }
+
+    /// Lets go of machine sets that Cluster API holds for ever. A cluster that is removed while it is made may lose a
+    /// machine deployment just after that has made its set; the set's controller then looks for its owner first and never
+    /// comes to the removal (seen with 1.12). Without machines there is nothing left that the finalizer guards.
+    async fn release_orphans(&self, key: &ClusterKey) -> Result<(), ManagementError> {
+        let core = self.plan().await?.core.as_str();
+        let kind = |kind: &str| ApiResource::from_gvk(&GroupVersionKind::gvk("cluster.x-k8s.io", core, kind));
+        let in_namespace = |kind: &ApiResource| self.api(kind, Some(&key.namespace));
+        let (sets, deployments, machines) = (
+            in_namespace(&kind("MachineSet")),
+            in_namespace(&kind("MachineDeployment")),
+            in_namespace(&kind("Machine")),
+        );
+        let of_cluster = ListParams::default().labels(&format!("{CLUSTER_NAME_LABEL}={}", key.name));
+        let call = async { sets.list_metadata(&of_cluster).await };
+        let found = self.call(format!("list machine sets of {key}"), call).await?;
+        for meta in found.items.into_iter().map(|set| set.metadata).filter(|meta| meta.deletion_timestamp.is_some()) {
+            let name = meta.name.clone().unwrap_or_default();
+            let owner = meta.owner_references.iter().flatten().find(|owner| owner.kind == "MachineDeployment");
+            let Some(owner) = owner else { continue };
+            let call = async { deployments.get_metadata_opt(&owner.name).await };
+            let still_there = self.call(format!("read MachineDeployment {}", owner.name), call).await?;
+            if still_there.is_some_and(|there| there.metadata.uid.as_ref() == Some(&owner.uid)) {
+                continue;
+            }
+            let of_set = ListParams::default().limit(1).labels(&format!("cluster.x-k8s.io/set-name={name}"));
+            let call = async { machines.list_metadata(&of_set).await };
+            if !self.call(format!("list machines of {name}"), call).await?.items.is_empty() {
+                continue;
+            }
+            let finalizers = meta.finalizers.unwrap_or_default();
+            let others: Vec<_> = finalizers.iter().filter(|name| *name != "cluster.x-k8s.io/machineset").collect();
+            // The version makes sure that nothing happened since we looked.
+            let patch = json!({"metadata": {"finalizers": others, "resourceVersion": meta.resource_version}});
+            let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+            let call = async { sets.patch_metadata(&name, &params, &patch).await };
+            match self.write("release machine set", format!("release MachineSet {name}"), call).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {}
+                done => drop(done?),
+            }
+            warn!(cluster.namespace = key.namespace, cluster.name = key.name, "released orphaned machine set {name}");
+        }
+        Ok(())
     }
 
     /// Removes what Cluster API does not: our secrets, and the project's namespace with its rights once its last cluster is

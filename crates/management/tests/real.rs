@@ -77,6 +77,21 @@ impl Life {
         found.unwrap_or_else(|_| panic!("{what} did not come to pass: {last:#?}"))
     }
 
+    /// Deletes as the reconciler does: again and again until nothing is there.
+    async fn delete(&self) {
+        self.management.delete_cluster(&self.cluster.key).await.expect("deleted");
+        let again = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                self.management.delete_cluster(&self.cluster.key).await.expect("deleted again");
+            }
+        };
+        tokio::select! {
+            _ = self.until_complete("delete", Operation::Delete) => {}
+            () = again => {}
+        }
+    }
+
     async fn until_complete(&self, what: &str, operation: Operation) -> Assessment {
         self.until(what, operation, |now| now.complete).await
     }
@@ -286,8 +301,7 @@ async fn our_own_class_is_taken_by_the_api_server_where_capo_is_known() {
         // Ignition is behind a feature gate of Cluster API; that it is refused for nothing else is what counts.
         let gated = seen.reason.contains("KubeadmBootstrapFormatIgnition");
         assert!(gated || !seen.reason.contains("reconciling"), "{}", seen.reason);
-        management.delete_cluster(&life.cluster.key).await.expect("deleted");
-        life.until_complete("delete", Operation::Delete).await;
+        life.delete().await;
         management.delete_leftovers(&life.cluster.key).await.expect("cleaned");
     }
     token.cancel();
