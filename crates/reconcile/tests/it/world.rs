@@ -1,6 +1,6 @@
 //! A database, a cloud, a management cluster, and as many reconcilers as a test wants.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jeroboam_management::{KubeconfigSource, Management, ManagementConfig};
@@ -12,6 +12,7 @@ use jeroboam_openstack::{Auth, DomainRef, Named, Session, SessionConfig};
 use jeroboam_reconcile::{CloudConfig, ReconcileConfig, ReconcileParts, Reconciler, StepHook};
 use jeroboam_store::testing::{Engine, TestDatabase};
 use jeroboam_store::{Acceptance, Creation, Ident, KeyPair, Store, samples};
+use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,13 +21,16 @@ use crate::cloud::Cloud;
 use crate::kube::Kube;
 
 /// Waiting longer for anything is a failure.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) kube: Kube,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Another management cluster than the pretended one, and the class that clusters are of there.
+    real: Option<(SecretString, (String, String))>,
+    project: String,
     database: TestDatabase,
     template: ClusterTemplate,
     _servers: JoinSet<()>,
@@ -76,7 +80,19 @@ impl World {
             ..plain
         };
         let template = store.create_template(&template).await.expect("a template");
-        Self { cloud, kube, store, clock, database, template, _servers: servers }
+        Self { cloud, kube, store, clock, real: None, project: "p1".to_owned(), database, template, _servers: servers }
+    }
+
+    /// With a real management cluster in the pretended one's place. `project` keeps the test's clusters apart from others.
+    pub(crate) async fn with_cluster_api(kubeconfig: SecretString, class: (String, String), project: &str) -> Self {
+        let mut world = Self::new().await;
+        world.real = Some((kubeconfig, class));
+        world.project = project.to_owned();
+        world
+    }
+
+    fn kubeconfig(&self) -> SecretString {
+        self.real.as_ref().map_or_else(|| self.kube.kubeconfig().into(), |(kubeconfig, _)| kubeconfig.clone())
     }
 
     pub(crate) fn settings(&self) -> ReconcileConfig {
@@ -92,6 +108,7 @@ impl World {
                 interface: "public".into(),
                 ..CloudConfig::default()
             },
+            cluster_class: self.real.as_ref().map(|(_, class)| class.clone()),
             ..ReconcileConfig::default()
         }
     }
@@ -105,7 +122,7 @@ impl World {
         let watches = TaskTracker::new();
         let management = Management::new(ManagementConfig {
             call_timeout: Duration::from_secs(5),
-            ..ManagementConfig::new(KubeconfigSource::Text(self.kube.kubeconfig().into()))
+            ..ManagementConfig::new(KubeconfigSource::Text(self.kubeconfig()))
         });
         let management = management.await.expect("a kubeconfig");
         management.start(&watches, stop.clone());
@@ -133,7 +150,7 @@ impl World {
 
     /// Accepts a cluster with one control plane node and two workers.
     pub(crate) async fn create(&self, name: &str) -> ClusterId {
-        let mut new = samples::new_cluster(&self.template, "p1", name);
+        let mut new = samples::new_cluster(&self.template, &self.project, name);
         let now = self.clock.now();
         let id = new.cluster.id;
         let pairs: [KeyPair; 3] = std::array::from_fn(|_| key_pair());
@@ -149,7 +166,7 @@ impl World {
         new.deadline = Some(now + Duration::from_secs(3600));
         let credential = format!("credential-{id}");
         self.cloud.add_credential(&credential);
-        let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+        let key = rsa().serialize_pem();
         new.secrets = vec![
             (secrets::SERVICE_ACCOUNT_KEY.to_owned(), key.into()),
             (secrets::APPLICATION_CREDENTIAL_ID.to_owned(), credential.into()),
@@ -248,16 +265,26 @@ pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) -> bool {
     }
 }
 
+/// An authority. All have one key, as making one takes a while; Cluster API's in-memory machines know no other kind.
 fn key_pair() -> KeyPair {
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
     KeyPair {
         id: KeyPairId::random(),
-        certificate: params.self_signed(&key).expect("a certificate").pem(),
-        private_key: key.serialize_pem().into(),
+        certificate: params.self_signed(rsa()).expect("a certificate").pem(),
+        private_key: rsa().serialize_pem().into(),
         passphrase: "unused".into(),
         intermediates: None,
         project: "p1".into(),
         user: "user-1".into(),
     }
+}
+
+fn rsa() -> &'static rcgen::KeyPair {
+    static KEY: OnceLock<rcgen::KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let made = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048);
+        made.expect("a key")
+    })
 }
