@@ -75,6 +75,8 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 
+# One of the client's plugins complains about another at every start.
+openstack() { command openstack "$@" 2> >(grep -v blazarclient >&2); }
 coe() { openstack coe "$@"; }
 field() { coe cluster show real -f value -c "$1"; }
 until_status() {
