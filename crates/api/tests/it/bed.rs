@@ -28,7 +28,7 @@ pub(crate) const EVE: &str = "eve/blue/reader";
 pub(crate) const ROOT: &str = "root/admin/admin,member,reader";
 
 pub(crate) struct Bed {
-    router: Router,
+    pub(crate) router: Router,
     pub(crate) store: Store,
     pub(crate) cloud: Cloud,
     clock: Arc<ManualClock>,

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bed::{ANN, Bed, is};
 
@@ -255,4 +256,21 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let answer = bed.ann("POST", "/v1/clustertemplates").json(&body).send().await;
     assert_eq!((answer.status, answer.value()["errors"][0]["code"].as_str()), (503, Some("server")), "{}", answer.text);
     assert_eq!(answer.header("openstack-api-version"), format!("{VERSIONS} 1.14"));
+}
+
+#[tokio::test]
+async fn head_leaves_a_connection_in_order() {
+    let bed = Bed::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (router, mut tasks) = (bed.router.clone(), tokio::task::JoinSet::new());
+    tasks.spawn(async move { axum::serve(listener, router).await.expect("served") });
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+    let requests = "HEAD /v1 HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(requests.as_bytes()).await.expect("written");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("answers");
+    let (head, get) = text.split_once("\r\n\r\n").expect("two answers");
+    assert!(head.starts_with("HTTP/1.1 405 ") && head.contains("allow: GET"), "{head}");
+    assert!(get.starts_with("HTTP/1.1 200 ") && get.ends_with("\r\n\r\nok"), "{get}");
 }
