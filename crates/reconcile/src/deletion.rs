@@ -5,6 +5,7 @@ use jeroboam_openstack::Kind;
 use tracing::{error, info, warn};
 
 use crate::dereference;
+use crate::floating_ip;
 use crate::keys;
 use crate::next::Trouble;
 use crate::pass::{End, Pass, Stopped, refusal};
@@ -30,6 +31,10 @@ pub(crate) async fn step(pass: &Pass<'_>) -> Result<Step, Stopped> {
         if observed.cluster.as_ref().is_some_and(|cluster| !cluster.meta.deleting) {
             pass.guard.may("delete cluster")?;
             management.delete_cluster(&pass.key).await.map_err(|error| refusal(&error))?;
+        } else if observed.deployments.is_empty() && observed.machines.is_empty() {
+            // A cluster that is removed while it is made may be held by a machine set that lost its deployment.
+            pass.guard.may("release orphans")?;
+            management.release_orphans(&pass.key).await.map_err(|error| refusal(&error))?;
         }
         return Ok(Step::Left(Box::new(observed)));
     }
@@ -39,8 +44,30 @@ pub(crate) async fn step(pass: &Pass<'_>) -> Result<Step, Stopped> {
         return Err(Trouble::Waiting(format!("the last objects to go: {remaining}")).into());
     }
     // Last of all: everything before it may need the credential.
+    release_address(pass).await?;
     revoke(pass).await?;
     Ok(Step::Gone)
+}
+
+/// Gives the API's floating IP back, in the name of the cluster: nobody else may see it.
+async fn release_address(pass: &Pass<'_>) -> Result<(), Stopped> {
+    let Shared { store, session, settings, .. } = pass.shared;
+    let cluster = &pass.loaded.view.cluster;
+    // What stands in the way of reading the credential is said where the credential itself is to go.
+    let Ok(Some(stored)) = keys::credential(store, cluster.id).await else { return Ok(()) };
+    pass.guard.may("give floating ip back")?;
+    let own = dereference::session_of(session, &stored.credential(&settings.cloud));
+    match floating_ip::give_back(&own, cluster.id).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == Kind::Unauthorized => {
+            warn!(
+                cluster.id = %cluster.id, error = %chain(&error),
+                "the floating IP of a cluster that goes can't be looked for: its application credential is no longer accepted",
+            );
+            Ok(())
+        }
+        Err(error) => Err(dereference::trouble(&error).into()),
+    }
 }
 
 /// Deletes the cluster's application credential: with the service's rights, else with the credential's own.

@@ -9,6 +9,7 @@ mod chores;
 mod config;
 mod deletion;
 mod dereference;
+mod floating_ip;
 mod keys;
 mod lease;
 mod next;

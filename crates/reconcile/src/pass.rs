@@ -8,12 +8,14 @@ use jeroboam_capi::{
 };
 use jeroboam_management::{ErrorKind, ManagementError};
 use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, Operation, Timestamp, Work};
+use jeroboam_openstack::Session;
 use jeroboam_store::Loaded;
 use tracing::{debug, info, warn};
 
 use crate::config::ReconcileConfig;
 use crate::deletion;
 use crate::dereference;
+use crate::floating_ip;
 use crate::keys;
 use crate::lease::Guard;
 use crate::next::{Found, Situation, Trouble, next};
@@ -216,10 +218,11 @@ impl Pass<'_> {
         self.guard.may("look up")?;
         let session = dereference::session_of(&self.shared.session, &keys.credential);
         let inputs = dereference::look_up(&session, &references(view, template)).await;
-        let inputs = inputs.map_err(|error| dereference::trouble(&error))?;
+        let mut inputs = inputs.map_err(|error| dereference::trouble(&error))?;
+        let class = self.class().await?;
+        inputs.floating_ip = self.floating_ip(&session, &class, inputs.external_network.as_deref()).await?;
         let resolved = resolve(view, template, &inputs, &keys, self.key.clone(), settings);
         let resolved = resolved.map_err(|problem| Trouble::Impossible(problem.to_string()))?;
-        let class = self.class().await?;
         let prepared = build(&resolved, &class).map_err(|problem| match problem {
             BuildError::NotReady { .. } => Trouble::Waiting(problem.to_string()),
             _ => Trouble::Impossible(problem.to_string()),
@@ -237,6 +240,35 @@ impl Pass<'_> {
 }
 
 impl Pass<'_> {
+    /// The address of the API, taken before anything is made; `None` where the class or the tenant sees to it.
+    async fn floating_ip(
+        &self,
+        session: &Session,
+        class: &ClassInfo,
+        network: Option<&str>,
+    ) -> Result<Option<String>, Stopped> {
+        let cluster = &self.loaded.view.cluster;
+        let wanted =
+            resolve::wants_floating_ip(cluster).map_err(|problem| Trouble::Impossible(problem.to_string()))?;
+        if !wanted || !class.declares("apiServerFloatingIP") {
+            return Ok(None);
+        }
+        let cloud = |error: jeroboam_openstack::Error| dereference::trouble(&error);
+        let network = match network {
+            Some(network) => network.to_owned(),
+            None => {
+                let mut all = session.network().external_networks().await.map_err(cloud)?;
+                match (all.pop(), all.is_empty()) {
+                    (Some(only), true) => only.id,
+                    // None, or several to choose from: the provider says what it makes of that.
+                    _ => return Ok(None),
+                }
+            }
+        };
+        self.guard.may("take floating ip")?;
+        Ok(Some(floating_ip::take(session, cluster.id, &network).await.map_err(cloud)?))
+    }
+
     /// The class that the cluster is to be of. Our own is brought up to this program's form once in each process.
     async fn class(&self) -> Result<ClassInfo, Stopped> {
         let Shared { management, settings, .. } = self.shared;

@@ -32,6 +32,8 @@ pub(crate) struct Inputs {
     pub(crate) fixed_network: Option<String>,
     pub(crate) fixed_subnet: Option<String>,
     pub(crate) external_network: Option<String>,
+    /// The address that was taken for the API.
+    pub(crate) floating_ip: Option<String>,
 }
 
 /// What we need to know of an image.
@@ -128,7 +130,7 @@ pub(crate) fn resolve(
         workers,
         network: look.network(),
         dns_nameservers: name_servers(template.dns_nameserver.as_deref()),
-        api: api_endpoint(cluster)?,
+        api: api_endpoint(cluster, inputs.floating_ip.clone())?,
         ssh_key: given(cluster.keypair.as_ref(), template.keypair_id.as_ref()),
         cluster_network: cluster_network(labels, template.network_driver.as_deref()),
         healing: labels.boolean("auto_healing_enabled")?.unwrap_or(true).then(Healing::default),
@@ -272,13 +274,19 @@ fn name_servers(text: Option<&str>) -> Vec<String> {
     servers.filter(|server| !server.is_empty()).map(str::to_owned).collect()
 }
 
-fn api_endpoint(cluster: &Cluster) -> Result<ApiEndpoint, Unresolvable> {
+/// Whether an address has to be taken for the API: it is to have one, and the tenant has named none.
+pub(crate) fn wants_floating_ip(cluster: &Cluster) -> Result<bool, Unresolvable> {
+    let api = api_endpoint(cluster, None)?;
+    Ok(api.floating_ip && api.floating_ip_address.is_none())
+}
+
+fn api_endpoint(cluster: &Cluster, taken: Option<String>) -> Result<ApiEndpoint, Unresolvable> {
     let labels = &cluster.labels;
     let text = |name: &str| labels.text(name).map(str::to_owned);
     Ok(ApiEndpoint {
         load_balancer: cluster.master_lb_enabled,
         floating_ip: labels.boolean("master_lb_floating_ip_enabled")?.unwrap_or(cluster.floating_ip_enabled),
-        floating_ip_address: text("api_server_floating_ip"),
+        floating_ip_address: text("api_server_floating_ip").or(taken),
         provider: text("octavia_provider"),
         lb_flavor: text("api_server_lb_flavor"),
         lb_availability_zone: text("api_server_lb_availability_zone"),

@@ -36,6 +36,7 @@ impl Bed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
 async fn on_real_cluster_api_a_cluster_is_made_changed_and_deleted_to_nothing_left() {
     let Some((bed, class)) = bed() else {
         return eprintln!("skipped: no management cluster is named");

@@ -6,4 +6,5 @@ mod crashes;
 mod kube;
 mod leases;
 mod life;
+mod sandbox;
 mod world;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jeroboam_management::{KubeconfigSource, Management, ManagementConfig};
 use jeroboam_model::{
     CertificateRefs, Clock, ClusterId, ClusterTemplate, ClusterWithGroups, KeyPairId, NodeGroup, Operation, Scope,
-    Status, SystemClock, Work, secrets,
+    Status, SystemClock, UserId, Work, secrets,
 };
-use jeroboam_openstack::{Auth, DomainRef, Named, Session, SessionConfig};
+use jeroboam_openstack::{Auth, DomainRef, Named, NewApplicationCredential, Session, SessionConfig};
 use jeroboam_reconcile::{CloudConfig, ReconcileConfig, ReconcileParts, Reconciler, StepHook};
+use jeroboam_sandbox::Sandbox;
 use jeroboam_store::testing::{Engine, TestDatabase};
 use jeroboam_store::{Acceptance, Creation, Ident, KeyPair, Store, samples};
 use secrecy::SecretString;
@@ -28,8 +29,11 @@ pub(crate) struct World {
     pub(crate) kube: Kube,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Another management cluster than the pretended one, and the class that clusters are of there.
-    real: Option<(SecretString, (String, String))>,
+    /// Another management cluster than the one of this test.
+    other_kubeconfig: Option<SecretString>,
+    class: Option<(String, String)>,
+    /// Another cloud than the one of this test, and somebody there who makes clusters.
+    other_cloud: Option<(String, Session)>,
     project: String,
     database: TestDatabase,
     template: ClusterTemplate,
@@ -80,19 +84,85 @@ impl World {
             ..plain
         };
         let template = store.create_template(&template).await.expect("a template");
-        Self { cloud, kube, store, clock, real: None, project: "p1".to_owned(), database, template, _servers: servers }
+        Self {
+            cloud,
+            kube,
+            store,
+            clock,
+            other_kubeconfig: None,
+            class: None,
+            other_cloud: None,
+            project: "p1".to_owned(),
+            database,
+            template,
+            _servers: servers,
+        }
     }
 
     /// With a real management cluster in the pretended one's place. `project` keeps the test's clusters apart from others.
     pub(crate) async fn with_cluster_api(kubeconfig: SecretString, class: (String, String), project: &str) -> Self {
         let mut world = Self::new().await;
-        world.real = Some((kubeconfig, class));
+        world.other_kubeconfig = Some(kubeconfig);
+        world.class = Some(class);
         world.project = project.to_owned();
         world
     }
 
+    /// With the sandbox in the place of everything that is pretended here.
+    pub(crate) async fn on_sandbox(sandbox: &Sandbox) -> Self {
+        let mut world = Self::new().await;
+        world.other_kubeconfig = Some(sandbox.kubeconfig.clone());
+        let tenant = Auth::Password {
+            user: named("demo"),
+            password: sandbox.password.clone(),
+            scope: jeroboam_openstack::Scope::Project(named("demo")),
+        };
+        let tenant = Session::new(SessionConfig::new(&sandbox.identity_url, tenant), Arc::clone(&world.clock));
+        let tenant = tenant.expect("an address");
+        let token = tenant.authenticate().await.expect("the demo user");
+        world.project = token.info.project.as_ref().expect("a project").to_string();
+        world.other_cloud = Some((sandbox.identity_url.clone(), tenant));
+        world.template = world.add_template("sandbox", "ubuntu-kube-v1.33.5").await;
+        world
+    }
+
+    /// A template whose image alone says the release.
+    pub(crate) async fn add_template(&self, name: &str, image: &str) -> ClusterTemplate {
+        let template = ClusterTemplate {
+            image_id: Some(image.to_owned()),
+            flavor_id: Some("m1.medium".into()),
+            master_flavor_id: Some("m1.large".into()),
+            labels: jeroboam_model::Labels::default(),
+            ..samples::template(&self.project, name)
+        };
+        self.store.create_template(&template).await.expect("a template")
+    }
+
+    fn auth_url(&self) -> &str {
+        self.other_cloud.as_ref().map_or(&self.cloud.url, |(url, _)| url)
+    }
+
+    /// Ids of the application credentials that there are.
+    pub(crate) async fn credentials(&self) -> Vec<String> {
+        let Some((_, tenant)) = &self.other_cloud else { return self.cloud.credentials() };
+        let user = tenant.token().await.expect("a token").info.user.clone();
+        let found = tenant.identity().application_credentials(&user, None).await.expect("a list");
+        found.into_iter().map(|credential| credential.id).collect()
+    }
+
+    /// Makes an application credential: its user, id and secret.
+    async fn new_credential(&self, name: &str) -> (UserId, String, SecretString) {
+        let Some((_, tenant)) = &self.other_cloud else {
+            self.cloud.add_credential(name);
+            return ("user-1".into(), name.to_owned(), "hush".into());
+        };
+        let new = NewApplicationCredential { name: name.to_owned(), ..NewApplicationCredential::default() };
+        let made = tenant.identity().create_application_credential(&new).await.expect("a credential");
+        (tenant.token().await.expect("a token").info.user.clone(), made.id, made.secret.expect("a secret"))
+    }
+
     fn kubeconfig(&self) -> SecretString {
-        self.real.as_ref().map_or_else(|| self.kube.kubeconfig().into(), |(kubeconfig, _)| kubeconfig.clone())
+        self.other_kubeconfig.clone().unwrap_or_else(|| self.kube.kubeconfig().into())
     }
 
     pub(crate) fn settings(&self) -> ReconcileConfig {
@@ -104,11 +174,11 @@ impl World {
             backoff_first: Duration::from_millis(20),
             backoff_max: Duration::from_millis(200),
             cloud: CloudConfig {
-                auth_url: self.cloud.url.clone(),
+                auth_url: self.auth_url().to_owned(),
                 interface: "public".into(),
                 ..CloudConfig::default()
             },
-            cluster_class: self.real.as_ref().map(|(_, class)| class.clone()),
+            cluster_class: self.class.clone(),
             ..ReconcileConfig::default()
         }
     }
@@ -127,11 +197,11 @@ impl World {
         let management = management.await.expect("a kubeconfig");
         management.start(&watches, stop.clone());
         let auth = Auth::Password {
-            user: Named::Name { name: "magnum".into(), domain: DomainRef::default() },
+            user: named("magnum"),
             password: "secret".into(),
-            scope: jeroboam_openstack::Scope::Project(Named::Id("service".into())),
+            scope: jeroboam_openstack::Scope::Project(named("service")),
         };
-        let session = Session::new(SessionConfig::new(&self.cloud.url, auth), Arc::clone(&self.clock));
+        let session = Session::new(SessionConfig::new(self.auth_url(), auth), Arc::clone(&self.clock));
         let reconciler = Reconciler::new(ReconcileParts {
             // Each process has connections of its own.
             store: Store::connect(&self.database.config()).await.expect("the database"),
@@ -164,13 +234,14 @@ impl World {
         new.cluster.created_at = now;
         new.cluster.keypair = None;
         new.deadline = Some(now + Duration::from_secs(3600));
-        let credential = format!("credential-{id}");
-        self.cloud.add_credential(&credential);
+        let (user, credential, secret) = self.new_credential(&format!("credential-{id}")).await;
+        new.cluster.user = user;
+        new.groups.iter_mut().for_each(|group| group.image_id.clone_from(&self.template.image_id));
         let key = rsa().serialize_pem();
         new.secrets = vec![
             (secrets::SERVICE_ACCOUNT_KEY.to_owned(), key.into()),
             (secrets::APPLICATION_CREDENTIAL_ID.to_owned(), credential.into()),
-            (secrets::APPLICATION_CREDENTIAL_SECRET.to_owned(), "hush".into()),
+            (secrets::APPLICATION_CREDENTIAL_SECRET.to_owned(), secret),
         ];
         match self.store.create_cluster(new, 100).await.expect("accepted") {
             Creation::Created(_) => id,
@@ -249,6 +320,10 @@ impl World {
         let left = self.view(id).await.map(|view| (view.cluster.status, view.cluster.status_reason));
         assert!(gone, "the cluster stayed: {left:?}, {:?}", self.kube.left());
     }
+}
+
+fn named(name: &str) -> Named {
+    Named::Name { name: name.to_owned(), domain: DomainRef::default() }
 }
 
 /// Asks again and again, for a bounded time.
