@@ -3,18 +3,14 @@
 use std::collections::HashMap;
 
 use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, Work};
-use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, QueryResult};
 
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, own_rows};
-use crate::rows::{CLUSTER_COLUMNS, GROUP_COLUMNS, read_cluster, read_group, template_labels};
-use crate::sql::{Sql, columns};
+use crate::rows::{read_row, template_labels};
+use crate::sql::{Sql, json_row};
 use crate::{Ident, Store, StoreError};
-
-/// Where the template's labels stand in a joined row, and where the node group begins.
-const TEMPLATE_LABELS: usize = CLUSTER_COLUMNS.len();
-const GROUP: usize = TEMPLATE_LABELS + 1;
 
 /// The beginnings of statements, put together once.
 pub(crate) struct Statements {
@@ -26,18 +22,25 @@ pub(crate) struct Statements {
     group: String,
 }
 
+/// Where things stand in a row of `joined`; the first three also in one of `listed`.
+const SERIAL: usize = 0;
+const CLUSTER: usize = 1;
+const TEMPLATE_LABELS: usize = 2;
+const GROUP_SERIAL: usize = 3;
+const GROUP: usize = 4;
+
 impl Statements {
-    pub(crate) fn new() -> Self {
-        let cluster = columns("c", CLUSTER_COLUMNS);
-        let group = columns("g", GROUP_COLUMNS);
+    pub(crate) fn new(backend: DbBackend) -> Self {
+        let cluster = json_row::<cluster::Column>(backend, "c");
         // A template without labels is not the same as no template.
-        let labels = "COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{}' END)";
+        let listed = format!("c.id, {cluster}, COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{{}}' END)");
         let joined = format!(
-            "SELECT {cluster}, {labels}, {group} FROM cluster c \
+            "SELECT {listed}, g.id, {} FROM cluster c \
              LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id \
-             LEFT JOIN nodegroup g ON g.cluster_id = c.uuid WHERE "
+             LEFT JOIN nodegroup g ON g.cluster_id = c.uuid WHERE ",
+            json_row::<nodegroup::Column>(backend, "g")
         );
-        Self { joined, listed: format!("{cluster}, {labels}"), group }
+        Self { joined, listed, group: json_row::<nodegroup::Column>(backend, "c") }
     }
 }
 
@@ -92,7 +95,7 @@ impl Store {
         let columns: Vec<_> = nodegroup::Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "nodegroup",
-            select: crate::sql::columns("c", GROUP_COLUMNS),
+            select: self.statements.group.clone(),
             joins: "",
             columns: &columns,
             visible: &|sql, alias| {
@@ -103,7 +106,7 @@ impl Store {
             },
         };
         let rows = nothing_if_unstorable(listing.page(&self.reader(), page).await)?;
-        rows.iter().map(|row| read_group(row, 0)?.try_into()).collect()
+        rows.iter().map(|row| read_row::<nodegroup::Model>(row, 0)?.try_into()).collect()
     }
 
     /// What is to be done to a cluster; `None` where we never did anything.
@@ -129,7 +132,7 @@ impl Store {
     ) -> Result<HashMap<ClusterId, Vec<NodeGroup>>, StoreError> {
         let mut groups: HashMap<ClusterId, Vec<NodeGroup>> = HashMap::with_capacity(clusters.len());
         let Some((last, _)) = clusters.last() else { return Ok(groups) };
-        let select = format!("SELECT {} FROM nodegroup g WHERE g.cluster_id IN (", self.statements.group);
+        let select = format!("SELECT {} FROM nodegroup c WHERE c.cluster_id IN (", self.statements.group);
         let mut sql = Sql::new(self.backend(), select);
         // Filled up to a power of two, so that the engine keeps few prepared statements and not one for each length.
         for place in 0..clusters.len().next_power_of_two() {
@@ -138,9 +141,9 @@ impl Store {
             }
             sql.bind(clusters.get(place).map_or(last, |(cluster, _)| cluster).id.to_string());
         }
-        sql.push(") ORDER BY g.id");
+        sql.push(") ORDER BY c.id");
         for row in self.reader().query_all_raw(sql.build()).await? {
-            let group = NodeGroup::try_from(read_group(&row, 0)?)?;
+            let group = NodeGroup::try_from(read_row::<nodegroup::Model>(&row, 0)?)?;
             groups.entry(group.cluster).or_default().push(group);
         }
         Ok(groups)
@@ -156,30 +159,16 @@ fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
         if i64::from(row.try_get_by_index::<i32>(SERIAL)?) != cluster.serial {
             return Err(StoreError::Ambiguous { what: "cluster" });
         }
-        if row.try_get_by_index::<Option<i32>>(GROUP)?.is_some() {
-            groups.push(NodeGroup::try_from(read_group(row, GROUP)?)?);
+        if row.try_get_by_index::<Option<i32>>(GROUP_SERIAL)?.is_some() {
+            groups.push(NodeGroup::try_from(read_row::<nodegroup::Model>(row, GROUP)?)?);
         }
     }
     Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
 }
 
-/// Where the cluster's number stands.
-const SERIAL: usize = 2;
-
 fn cluster_and_labels(row: &QueryResult) -> Result<(Cluster, Option<Labels>), StoreError> {
-    let cluster = Cluster::try_from(read_cluster(row, 0)?)?;
+    let cluster = Cluster::try_from(read_row::<cluster::Model>(row, CLUSTER)?)?;
     let labels: Option<String> = row.try_get_by_index(TEMPLATE_LABELS)?;
     let labels = labels.map(|text| template_labels(&cluster.template.to_string(), Some(&text))).transpose()?;
     Ok((cluster, labels))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_number_stands_where_it_is_looked_for() {
-        assert_eq!(CLUSTER_COLUMNS[SERIAL], "id");
-        assert_eq!(GROUP_COLUMNS[0], "id");
-    }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use sea_orm::prelude::DateTime;
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde_json::Value;
 
 /// Writes as Python does: a blank after `:` and `,`, and nothing outside of ASCII.
@@ -61,6 +63,45 @@ pub(crate) fn python_text(value: Value) -> String {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// Reads a time out of a row that the database wrote as JSON: with a blank or a `T` in the middle, with or without fractions.
+pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let form = if text.contains('T') { "%Y-%m-%dT%H:%M:%S%.f" } else { "%Y-%m-%d %H:%M:%S%.f" };
+    let time = DateTime::parse_from_str(&text, form);
+    time.map(Some).map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"a time"))
+}
+
+/// Reads a boolean out of a row that the database wrote as JSON: PostgreSQL has booleans, the others have 0 and 1.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    deserializer.deserialize_any(Flag)
+}
+
+struct Flag;
+
+impl Visitor<'_> for Flag {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a boolean, a number or null")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Some(flag))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number != 0))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number != 0))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Statements that are written by hand: those whose shape SeaORM has no words for.
 
-use sea_orm::{DbBackend, Statement, Value};
+use sea_orm::{DbBackend, IdenStatic, Iterable, Statement, Value};
 
 /// A statement that grows, with its values. Names need no quotes: none of ours is reserved when its table stands before it.
 pub(crate) struct Sql {
@@ -39,4 +39,15 @@ impl Sql {
 pub(crate) fn columns(alias: &str, names: &[&str]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("{alias}.{name}")).collect();
     names.join(", ")
+}
+
+/// All columns of a table as one JSON array, in the order of the entity's fields.
+pub(crate) fn json_row<C: IdenStatic + Iterable>(backend: DbBackend, alias: &str) -> String {
+    let names: Vec<_> = C::iter().map(|column| column.as_str()).collect();
+    let names = columns(alias, &names);
+    match backend {
+        DbBackend::Postgres => format!("CAST(json_build_array({names}) AS text)"),
+        DbBackend::MySql => format!("JSON_ARRAY({names})"),
+        _ => format!("json_array({names})"),
+    }
 }

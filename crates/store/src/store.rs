@@ -72,7 +72,7 @@ impl Store {
         let target = Target::parse(config.url.expose_secret())?;
         let gate = matches!(target, Target::Sqlite { .. }).then(|| Arc::new(Mutex::new(())));
         let db = pool(target, config);
-        let statements = Arc::new(Statements::new());
+        let statements = Arc::new(Statements::new(db.get_database_backend()));
         let changes = Arc::new(watch::Sender::new(0));
         Ok(Self {
             db,

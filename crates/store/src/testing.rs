@@ -110,6 +110,73 @@ impl TestDatabase {
     }
 }
 
+/// A MariaDB of one test alone, which may be cut down and raised again. It is gone with this value, or with the process.
+#[derive(Debug)]
+pub struct MortalServer {
+    dir: TempDir,
+    command: Vec<String>,
+    keeper: Option<Child>,
+}
+
+impl MortalServer {
+    /// A data directory; nothing runs yet.
+    ///
+    /// # Panics
+    /// When MariaDB is not installed; the message names the package.
+    #[must_use]
+    pub fn prepare() -> Self {
+        let dir = TempDir::with_prefix("jeroboam-").expect("a temporary directory");
+        let as_root = fs::metadata(dir.path()).is_ok_and(|meta| meta.uid() == 0);
+        let mut command = mariadb(dir.path(), as_root).unwrap_or_else(|problem| panic!("{problem}"));
+        // What is committed survives, as in any real deployment; the last one counts.
+        command.push("--innodb-flush-log-at-trx-commit=1".to_owned());
+        Self { dir, command, keeper: None }
+    }
+
+    /// The address of a database on it, in SQLAlchemy's form.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        mariadb_url(self.dir.path(), database)
+    }
+
+    /// Starts it, waits until it answers, and makes the database unless it is there.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn raise(&mut self, database: &str) {
+        self.keeper = Some(keep(self.dir.path(), &self.command));
+        wait(Engine::MariaDb, self.dir.path(), &self.url("mysql")).await.unwrap_or_else(|problem| panic!("{problem}"));
+        let admin = open(&self.url("mysql")).await;
+        execute(&admin, &format!("CREATE DATABASE IF NOT EXISTS {database}")).await;
+        admin.close().await;
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn cut_down(&mut self) {
+        let pid = fs::read_to_string(self.dir.path().join("pid")).expect("it runs");
+        let killed = Command::new("kill").args(["-9", pid.trim()]).status().expect("a kill command");
+        assert!(killed.success(), "it runs");
+        self.end();
+    }
+
+    /// The keeper ends when its standard input closes, and sees to it that the server has ended first.
+    fn end(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            keeper.wait().ok();
+        }
+    }
+}
+
+impl Drop for MortalServer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Runs a statement on the database of a store.
 ///
 /// # Panics
@@ -126,6 +193,17 @@ pub async fn texts(store: &Store, sql: &str) -> Vec<Option<String>> {
     let statement = sea_orm::Statement::from_string(store.backend(), sql);
     let rows = store.db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     rows.iter().map(|row| row.try_get_by_index(0).unwrap_or_else(|error| panic!("{sql}: {error:?}"))).collect()
+}
+
+/// The id of the cluster of a row, read by the primary key through the store's own pool: the floor that reads are compared with.
+///
+/// # Panics
+/// When the query fails or there is no such row.
+pub async fn id_by_key(store: &Store, serial: i64) -> String {
+    let mut sql = crate::sql::Sql::new(store.backend(), "SELECT uuid FROM cluster WHERE id = ");
+    sql.bind(serial);
+    let row = store.db.query_one_raw(sql.build()).await.unwrap_or_else(|error| panic!("read a row: {error}"));
+    row.and_then(|row| row.try_get_by_index(0).ok()).expect("the row is there")
 }
 
 static MARIADB: OnceCell<Result<Server, String>> = OnceCell::const_new();
@@ -148,8 +226,9 @@ impl Server {
             Engine::MariaDb => mariadb(&dir, as_root)?,
             _ => postgresql(&dir, as_root)?,
         };
-        let server = Self { engine, _keeper: keep(&dir, &command), dir };
-        server.wait().await?;
+        let keeper = keep_with_dir(&dir, &command);
+        let server = Self { engine, _keeper: keeper, dir };
+        wait(engine, &server.dir, &server.url(server.admin_database())).await?;
         Ok(server)
     }
 
@@ -163,30 +242,32 @@ impl Server {
     fn url(&self, database: &str) -> String {
         let dir = self.dir.display();
         match self.engine {
-            Engine::MariaDb => {
-                format!("mysql+pymysql://root@localhost/{database}?charset=utf8&unix_socket={dir}/socket")
-            }
+            Engine::MariaDb => mariadb_url(&self.dir, database),
             _ => format!("postgresql+psycopg2://postgres@localhost/{database}?host={dir}"),
         }
     }
+}
 
-    async fn wait(&self) -> Result<(), String> {
-        let store = open(&self.url(self.admin_database())).await;
-        let mut last = None;
-        for _ in 0..600 {
-            match store.ping().await {
-                Ok(()) => {
-                    store.close().await;
-                    return Ok(());
-                }
-                Err(error) => last = Some(error),
+async fn wait(engine: Engine, dir: &Path, url: &str) -> Result<(), String> {
+    let store = open(url).await;
+    let mut last = None;
+    for _ in 0..600 {
+        match store.ping().await {
+            Ok(()) => {
+                store.close().await;
+                return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err(error) => last = Some(error),
         }
-        let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-        let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
-        Err(format!("{} did not start: {last:?}\n{end}", self.engine.name()))
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+    let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+    Err(format!("{} did not start: {last:?}\n{end}", engine.name()))
+}
+
+fn mariadb_url(dir: &Path, database: &str) -> String {
+    format!("mysql+pymysql://root@localhost/{database}?charset=utf8&unix_socket={}/socket", dir.display())
 }
 
 async fn open(url: &str) -> Store {
@@ -245,8 +326,18 @@ fn postgresql(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
     Ok(prefix.into_iter().chain(serve).chain(settings).collect())
 }
 
+/// Starts a server that ends when this process does, and its directory with it.
+fn keep_with_dir(dir: &Path, command: &[String]) -> Child {
+    keep_and(dir, r#"rm -rf "$dir""#, command)
+}
+
 /// Starts a server that ends when this process does.
 fn keep(dir: &Path, command: &[String]) -> Child {
+    keep_and(dir, ":", command)
+}
+
+/// Starts a server that ends when this process does; then a shell does the rest.
+fn keep_and(dir: &Path, rest: &str, command: &[String]) -> Child {
     const SCRIPT: &str = r#"
         trap "" HUP INT TERM
         dir=$1; shift
@@ -256,10 +347,9 @@ fn keep(dir: &Path, command: &[String]) -> Child {
         read -r _
         kill -TERM $pid
         wait $pid
-        rm -rf "$dir"
     "#;
     Command::new("sh")
-        .args(["-c", SCRIPT, "sh"])
+        .args(["-c", &format!("{SCRIPT}\n{rest}"), "sh"])
         .arg(dir)
         .args(command)
         .stdin(Stdio::piped())

@@ -1,11 +1,16 @@
 //! Magnum's `cluster`.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+use crate::json::{flag, time};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "cluster")]
 pub(crate) struct Model {
+    #[serde(deserialize_with = "time")]
     pub(crate) created_at: Option<DateTime>,
+    #[serde(deserialize_with = "time")]
     pub(crate) updated_at: Option<DateTime>,
     #[sea_orm(primary_key)]
     pub(crate) id: i32,
@@ -38,7 +43,9 @@ pub(crate) struct Model {
     pub(crate) front_proxy_ca_cert_ref: Option<String>,
     pub(crate) fixed_network: Option<String>,
     pub(crate) fixed_subnet: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) floating_ip_enabled: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) master_lb_enabled: Option<bool>,
 }
 

@@ -1,11 +1,16 @@
 //! Magnum's `nodegroup`.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+use crate::json::{flag, time};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "nodegroup")]
 pub(crate) struct Model {
+    #[serde(deserialize_with = "time")]
     pub(crate) created_at: Option<DateTime>,
+    #[serde(deserialize_with = "time")]
     pub(crate) updated_at: Option<DateTime>,
     #[sea_orm(primary_key)]
     pub(crate) id: i32,
@@ -24,6 +29,7 @@ pub(crate) struct Model {
     pub(crate) max_node_count: Option<i32>,
     pub(crate) min_node_count: Option<i32>,
     pub(crate) role: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) is_default: Option<bool>,
     pub(crate) stack_id: Option<String>,
     pub(crate) status: Option<String>,
