@@ -97,16 +97,11 @@ impl Management {
 
     /// Tells Cluster API to remove a cluster, and nothing else: what belongs to it goes in the right order by itself.
     /// Returns whether it was still there.
-    ///
-    /// To be called again while a cluster is on its way out: what Cluster API itself can't get rid of is then seen to.
     pub async fn delete_cluster(&self, key: &ClusterKey) -> Result<bool, ManagementError> {
         let plan = self.plan().await?;
         let mut was_there = false;
         for kind in plan.of(Role::Cluster) {
             was_there |= self.delete("delete cluster", kind, Some(&key.namespace), &key.name, None).await?;
-        }
-        if was_there {
-            self.release_orphans(key).await?;
         }
         Ok(was_there)
     }
@@ -114,7 +109,10 @@ impl Management {
     /// Lets go of machine sets that Cluster API holds for ever. A cluster that is removed while it is made may lose a
     /// machine deployment just after that has made its set; the set's controller then looks for its owner first and never
     /// comes to the removal (seen with 1.12). Without machines there is nothing left that the finalizer guards.
-    async fn release_orphans(&self, key: &ClusterKey) -> Result<(), ManagementError> {
+    ///
+    /// Worth a call while a cluster is being removed and has neither deployments nor machines. Does nothing to sets that are
+    /// as they should be.
+    pub async fn release_orphans(&self, key: &ClusterKey) -> Result<(), ManagementError> {
         let core = self.plan().await?.core.as_str();
         let kind = |kind: &str| ApiResource::from_gvk(&GroupVersionKind::gvk("cluster.x-k8s.io", core, kind));
         let in_namespace = |kind: &ApiResource| self.api(kind, Some(&key.namespace));

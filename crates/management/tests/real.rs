@@ -77,13 +77,13 @@ impl Life {
         found.unwrap_or_else(|_| panic!("{what} did not come to pass: {last:#?}"))
     }
 
-    /// Deletes as the reconciler does: again and again until nothing is there.
+    /// Deletes as the reconciler does, looking after what stays behind.
     async fn delete(&self) {
         self.management.delete_cluster(&self.cluster.key).await.expect("deleted");
         let again = async {
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
-                self.management.delete_cluster(&self.cluster.key).await.expect("deleted again");
+                self.management.release_orphans(&self.cluster.key).await.expect("looked at");
             }
         };
         tokio::select! {
