@@ -163,7 +163,7 @@ fn members(context: &mut Context<'_, '_>, object: &Value) {
     let first = active.iter().find(|machine| annotation(machine, DELETE_FIRST).is_some());
     match (outdated.first(), active.len().cmp(&desired)) {
         (Some(_), std::cmp::Ordering::Less | std::cmp::Ordering::Equal) | (None, std::cmp::Ordering::Less) => {
-            create(context, object)
+            create(context, object);
         }
         (Some(oldest), std::cmp::Ordering::Greater) => context.delete("Machine", name(first.unwrap_or(oldest))),
         (None, std::cmp::Ordering::Greater) => {

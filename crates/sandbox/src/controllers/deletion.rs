@@ -42,7 +42,7 @@ pub(super) fn run(context: &mut Context<'_, '_>) {
         match waiting {
             Some("WaitingForWorkersDeletion") => {}
             Some("WaitingForControlPlaneDeletion") => {
-                condition(cluster, "WorkersAvailable", "True", "NoWorkers", "", now)
+                condition(cluster, "WorkersAvailable", "True", "NoWorkers", "", now);
             }
             Some(_) => condition(
                 cluster,

@@ -233,10 +233,14 @@ fn make(context: &mut Context<'_, '_>, provider: Provider, object: &Value, resou
             return Ok(());
         }
         "floatingip" if floating && !external.is_empty() => {
-            let wanted = spec["apiServerFloatingIP"].as_str().map(str::to_owned);
+            // An address that somebody brought is only led to the load balancer.
+            if let Some(wanted) = spec["apiServerFloatingIP"].as_str() {
+                let port = id(context, object, "vip");
+                return associate(context, &provider.collection("floatingip"), wanted, &port);
+            }
             let number = random::mix(context.setup.seed, &[&id_of]);
             json!({
-                "floating_ip_address": wanted.unwrap_or_else(|| format!("203.0.113.{}", number % 200 + 20)),
+                "floating_ip_address": format!("203.0.113.{}", number % 200 + 20),
                 "floating_network_id": external, "fixed_ip_address": address(spec, 5), "status": "ACTIVE", "tags": tags,
                 "port_id": id(context, object, "vip"), "project_id": project, "description": "Created by cluster-api-provider-openstack",
             })
@@ -289,6 +293,17 @@ pub(super) fn address(spec: &Value, host: u64) -> String {
     format!("{base}.{host}")
 }
 
+/// Leads a floating IP that was there before to a port, or away from it; it is never made nor removed here.
+fn associate(context: &mut Context<'_, '_>, collection: &str, address: &str, port: &str) -> Result<(), String> {
+    let mut all = context.writer.list_prefix(collection, "").into_iter();
+    let found = all.find(|(_, ip)| ip["floating_ip_address"] == address);
+    let Some((id, document)) = found else { return Err(format!("floating IP {address} was not found")) };
+    let mut document = Value::clone(&document);
+    document["port_id"] = json!(port);
+    context.writer.put(collection, &id, document);
+    Ok(())
+}
+
 /// Takes everything of the cluster out of the cloud, load balancer first, as the provider does.
 fn remove(context: &mut Context<'_, '_>, provider: Provider, object: &Value) {
     let key = context.key();
@@ -307,6 +322,14 @@ fn remove(context: &mut Context<'_, '_>, provider: Provider, object: &Value) {
             if document["_cluster"] == key.as_str() {
                 context.writer.remove(&collection, &id);
             }
+        }
+    }
+    let (floating, port) = (provider.collection("floatingip"), id(context, object, "vip"));
+    for (id, document) in context.writer.list_prefix(&floating, "") {
+        if document["port_id"] == port.as_str() {
+            let mut left = Value::clone(&document);
+            left["port_id"] = Value::Null;
+            context.writer.put(&floating, &id, left);
         }
     }
     context.writer.remove(SIMULATION, &key);

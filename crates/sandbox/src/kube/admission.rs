@@ -38,14 +38,14 @@ pub(crate) fn admit(
             topology(space, writer, old, new, &mut causes);
         }
         (CONTROL_PLANE, "KubeadmControlPlane") => control_plane(old, new, &mut causes),
-        (INFRASTRUCTURE, "OpenStackMachineTemplate" | "OpenStackClusterTemplate" | "DevMachineTemplate") => {
-            if old.is_some_and(|old| old["spec"] != new["spec"]) {
-                let why = format!(
-                    "Invalid value: {}: {} spec.template.spec field is immutable. Please create a new resource instead.",
-                    new["spec"], kind.kind
-                );
-                causes.push(("spec.template.spec".to_owned(), why));
-            }
+        (INFRASTRUCTURE, "OpenStackMachineTemplate" | "OpenStackClusterTemplate" | "DevMachineTemplate")
+            if old.is_some_and(|old| old["spec"] != new["spec"]) =>
+        {
+            let why = format!(
+                "Invalid value: {}: {} spec.template.spec field is immutable. Please create a new resource instead.",
+                new["spec"], kind.kind
+            );
+            causes.push(("spec.template.spec".to_owned(), why));
         }
         (CORE, "MachineDeployment") if text(new, &["spec", "clusterName"]).is_empty() => {
             causes.push(("spec.clusterName".to_owned(), "Required value".to_owned()));
@@ -298,7 +298,8 @@ fn check(value: &Value, schema: &Value, path: &str, causes: &mut Vec<Cause>) {
         "object" => value.is_object(),
         _ => true,
     };
-    if !fits && !(value.is_null() && schema["nullable"] == true) {
+    let absent = value.is_null() && schema["nullable"] == true;
+    if !fits && !absent {
         wrong(format!("must be of type {wanted}"));
         return;
     }
@@ -343,7 +344,7 @@ fn check(value: &Value, schema: &Value, path: &str, causes: &mut Vec<Cause>) {
                 let below = format!("{path}.{property}");
                 match (&schema["properties"][property], &schema["additionalProperties"]) {
                     (known @ Value::Object(_), _) | (_, known @ Value::Object(_)) => {
-                        check(inner, known, &below, causes)
+                        check(inner, known, &below, causes);
                     }
                     (_, Value::Bool(true)) => {}
                     _ if schema["x-kubernetes-preserve-unknown-fields"] == true => {}

@@ -81,8 +81,7 @@ fn is_identity(path: &[Step]) -> bool {
     let names: Vec<&str> = path.iter().filter_map(field_name).collect();
     matches!(
         names.as_slice(),
-        ["apiVersion" | "kind"]
-            | ["metadata"]
+        ["apiVersion" | "kind" | "metadata"]
             | [
                 "metadata",
                 "name"

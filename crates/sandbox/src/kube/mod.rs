@@ -11,6 +11,7 @@ pub(crate) mod kinds;
 pub(crate) mod object;
 mod openapi;
 mod patch;
+mod protobuf;
 mod schema;
 pub(crate) mod seed;
 mod selector;

@@ -17,7 +17,7 @@ pub(crate) fn list_kind(path: &[&str]) -> ListKind {
     match path {
         ["metadata", "finalizers"] => ListKind::Set,
         ["metadata", "ownerReferences"] => ListKind::Map(&["uid"]),
-        [.., "status", "conditions"] | [.., "v1beta1" | "v1beta2", "conditions"] => ListKind::Map(&["type"]),
+        [.., "status" | "v1beta1" | "v1beta2", "conditions"] => ListKind::Map(&["type"]),
         ["spec", "topology", "variables"] => ListKind::Map(&["name"]),
         ["spec", "topology", "workers", "machineDeployments" | "machinePools"] => ListKind::Map(&["name"]),
         ["spec", "topology", .., "variables", "overrides"] => ListKind::Map(&["name"]),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::target::{Part, Query, Target};
 use super::verbs::{self, Change, Outcome, PatchKind};
 use super::watch::{self, Form, WatchParts};
-use super::{ApiError, Space, convert, discovery, kinds, openapi, table};
+use super::{ApiError, Space, convert, discovery, kinds, openapi, protobuf, table};
 use crate::faults::{Fault, FaultRule, Faults, Occasion};
 use crate::state::State;
 
@@ -128,7 +128,7 @@ async fn answer(api: &Api, request: Request) -> Result<Response, ApiError> {
     if path.starts_with("/_sandbox/") {
         return sandbox(api, &head.method, &path, &bytes);
     }
-    if let Some(response) = review(&path, &head.method, &bytes, &user)? {
+    if let Some(response) = review(&path, &head.method, (&bytes, content_type(&head.headers)), &user)? {
         return Ok(response);
     }
     let target = Target::parse(api.0.space.kinds(), &path).ok_or_else(ApiError::no_such_path)?;
@@ -151,7 +151,7 @@ fn documents(api: &Api, path: &str, headers: &HeaderMap) -> Result<Option<Respon
     let aggregated = accept.contains("as=APIGroupDiscoveryList") && accept.contains("v=v2;");
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let document = match parts.as_slice() {
-        ["api"] | ["apis"] if aggregated => {
+        ["api" | "apis"] if aggregated => {
             let document = discovery::aggregated(kinds, parts == ["api"]);
             let form = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
             let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(form))];
@@ -184,7 +184,7 @@ fn documents(api: &Api, path: &str, headers: &HeaderMap) -> Result<Option<Respon
 fn review(
     path: &str,
     method: &Method,
-    body: &[u8],
+    (body, content): (&[u8], &str),
     user: &(String, Vec<String>),
 ) -> Result<Option<Response>, ApiError> {
     if method != Method::POST {
@@ -198,7 +198,7 @@ fn review(
         "/apis/authentication.k8s.io/v1/tokenreviews" => json!({"authenticated": false}),
         _ => return Ok(None),
     };
-    let mut document: Value = parse(body, "application/json")?;
+    let mut document: Value = parse(body, content)?;
     document["status"] = status;
     Ok(Some((StatusCode::CREATED, axum::Json(document)).into_response()))
 }
@@ -293,6 +293,10 @@ impl Struck {
     }
 }
 
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json")
+}
+
 fn form(headers: &HeaderMap) -> Form {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("as=Table") {
@@ -318,7 +322,7 @@ fn serve(
     let form = form(headers);
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     let agent = agent.split(['/', ' ']).next().unwrap_or("unknown");
-    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    let content = content_type(headers);
     let change = Change { space: &parts.space, target, query, agent, now, webhooks: api.is_management() };
     let definitions = target.kind.kind == "CustomResourceDefinition";
     if definitions && !matches!(verb, "get" | "list" | "watch") {
@@ -342,17 +346,17 @@ fn serve(
         "list" => {
             let page = verbs::list(&parts.space, &parts.state, target, query)?;
             let document = match form {
-                Form::Whole => verbs::list_of(target, page.items, page.revision, page.next),
+                Form::Whole => verbs::list_of(target, &page.items, page.revision, page.next),
                 Form::Partial => {
-                    let items = page.items.iter().map(table::metadata_only).collect();
-                    let mut list = verbs::list_of(target, items, page.revision, page.next);
+                    let items: Vec<Value> = page.items.iter().map(table::metadata_only).collect();
+                    let mut list = verbs::list_of(target, &items, page.revision, page.next);
                     list["kind"] = json!("PartialObjectMetadataList");
                     list["apiVersion"] = json!("meta.k8s.io/v1");
                     list
                 }
                 Form::Table => {
                     let metadata = verbs::list_metadata(page.revision, page.next);
-                    table::table(&target.kind, &page.items, metadata, false, now)
+                    table::table(&target.kind, &page.items, &metadata, false, now)
                 }
             };
             return Ok(reply(StatusCode::OK, &document, &deprecation(target)));
@@ -398,7 +402,7 @@ fn shown(target: &Target, object: Value, form: Form, now: jiff::Timestamp) -> Va
     match form {
         Form::Table if target.part != Part::Scale => {
             let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-            table::table(&target.kind, &[object], metadata, false, now)
+            table::table(&target.kind, &[object], &metadata, false, now)
         }
         Form::Partial => table::metadata_only(&object),
         Form::Whole | Form::Table => object,
@@ -431,7 +435,10 @@ fn patch_kind(content: &str) -> Result<PatchKind, ApiError> {
 }
 
 fn parse(bytes: &[u8], content: &str) -> Result<Value, ApiError> {
-    if content.contains("protobuf") || content.contains("cbor") {
+    if content.contains("protobuf") {
+        return protobuf::decode(bytes);
+    }
+    if content.contains("cbor") {
         return Err(ApiError::unsupported_media_type(content));
     }
     match serde_json::from_slice(bytes) {

@@ -7,7 +7,7 @@ use super::Kind;
 use super::object::{at, list, text};
 
 /// The table of some objects.
-pub(crate) fn table(kind: &Kind, objects: &[Value], metadata: Value, whole: bool, now: Timestamp) -> Value {
+pub(crate) fn table(kind: &Kind, objects: &[Value], metadata: &Value, whole: bool, now: Timestamp) -> Value {
     let columns = columns(kind);
     let rows: Vec<Value> = objects
         .iter()

@@ -282,7 +282,7 @@ impl Change<'_> {
                     items.push(self.served(&deleted));
                 }
             }
-            Ok(list_of(self.target, items, state_revision(writer), None))
+            Ok(list_of(self.target, &items, state_revision(writer), None))
         })
     }
 
@@ -368,7 +368,7 @@ impl Query {
 }
 
 /// A `List` of items.
-pub(crate) fn list_of(target: &Target, items: Vec<Value>, revision: u64, next: Option<(String, usize)>) -> Value {
+pub(crate) fn list_of(target: &Target, items: &[Value], revision: u64, next: Option<(String, usize)>) -> Value {
     json!({
         "kind": format!("{}List", target.kind.kind), "apiVersion": target.api_version(),
         "metadata": list_metadata(revision, next), "items": items,
