@@ -35,6 +35,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("jeroboam-api", Level::Surfaces),
     ("jeroboam-cli", Level::Surfaces),
     ("jeroboam", Level::Programs),
+    ("jeroboam-bench", Level::Programs),
     ("xtask", Level::Programs),
 ];
 
@@ -53,9 +54,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kube", &["jeroboam-management"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
-    ("clap", &["jeroboam-cli", "jeroboam", "xtask"]),
-    ("axum", &["jeroboam-api", "jeroboam-sandbox", "jeroboam"]),
-    ("anyhow", &["jeroboam-cli", "jeroboam", "xtask"]),
+    ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "xtask"]),
+    ("axum", &["jeroboam-api", "jeroboam-sandbox", "jeroboam", "jeroboam-bench"]),
+    ("anyhow", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "xtask"]),
 ];
 
 /// What crates of the lowest level do without.

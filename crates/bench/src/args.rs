@@ -1,0 +1,107 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use jeroboam_store::testing::Engine;
+
+/// Measures the service.
+#[derive(Debug, Parser)]
+#[command(name = "jeroboam-bench")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure and print
+    Run(RunArgs),
+    /// The bare routes that figures are compared with
+    #[command(hide = true)]
+    Floor(FloorArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The program to measure
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binary: PathBuf,
+    /// Few rounds and few clusters: to see whether it works, not to quote
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Databases to measure on
+    #[arg(long, value_delimiter = ',', default_values = ["sqlite", "mariadb"])]
+    pub(crate) engines: Vec<EngineName>,
+    /// What to measure
+    #[arg(long, value_delimiter = ',', default_values = ["start", "requests", "life"])]
+    pub(crate) parts: Vec<Part>,
+    /// Numbers of clusters at which the way of a status is timed
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) clusters: Vec<usize>,
+    /// Also write all figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+impl RunArgs {
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+
+    /// The numbers of clusters, smallest first.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let mut sizes = match (&*self.clusters, self.quick) {
+            ([], true) => vec![1, 20],
+            ([], false) => vec![1, 100, 1000],
+            (given, _) => given.to_vec(),
+        };
+        sizes.sort_unstable();
+        sizes
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FloorArgs {
+    /// Where the port is written once it answers
+    #[arg(long, value_name = "FILE")]
+    pub(crate) port_file: PathBuf,
+    /// Where the database is written down, in SQLAlchemy's form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database_file: PathBuf,
+    /// Connections at most
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) connections: u32,
+    /// The row that is read
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) row: i64,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// From the start of the process to the first answer.
+    Start,
+    /// Requests beside the floors.
+    Requests,
+    /// Clusters in the pretend cloud: how fast their state is seen, and memory.
+    Life,
+}
+
+/// A database engine, as the command line names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    Sqlite,
+    Mariadb,
+    Postgresql,
+}
+
+impl EngineName {
+    pub(crate) const fn engine(self) -> Engine {
+        match self {
+            Self::Sqlite => Engine::Sqlite,
+            Self::Mariadb => Engine::MariaDb,
+            Self::Postgresql => Engine::PostgreSql,
+        }
+    }
+}
