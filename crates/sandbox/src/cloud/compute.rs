@@ -149,8 +149,11 @@ impl Cloud {
     /// A key pair as Nova keeps it; `None`: that is no public key.
     pub(super) fn keypair_document(&self, user: &str, name: &str, public_key: &str) -> Option<Value> {
         use base64::Engine;
-        let data = public_key.split_whitespace().nth(1)?;
-        let bytes = base64::prelude::BASE64_STANDARD.decode(data).ok().filter(|bytes| !bytes.is_empty())?;
+        let mut words = public_key.split_whitespace();
+        let (kind, data) = (words.next()?, words.next()?);
+        let bytes = base64::prelude::BASE64_STANDARD.decode(data).ok()?;
+        // The data begins with the length of the kind and the kind itself.
+        bytes.get(4..)?.strip_prefix(kind.as_bytes()).filter(|rest| !rest.is_empty())?;
         let number = bytes.iter().fold(0, |hash, byte| crate::random::mix_number(hash, u64::from(*byte)));
         let pairs = crate::random::uuid(number).into_bytes().map(|byte| format!("{byte:02x}"));
         Some(json!({

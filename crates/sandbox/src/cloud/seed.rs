@@ -10,7 +10,7 @@ pub const PASSWORD: &str = "secret";
 
 /// A public key that is there from the beginning; nobody has its private half.
 const PUBLIC_KEY: &str =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhLQ9mXQ0m0Z8m8m1o4nWkQ2m3Zk3n6c7v1x9y5s2aB demo@sandbox";
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpPGtBgyoXgBEtaCeM34v0Ia1oeL7td146sGcXLsozB demo@sandbox";
 
 /// Who can log in from the beginning.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ fn plant_networks(cloud: &Cloud) {
         "subnet",
         &subnet,
         json!({"id": subnet, "name": "public-subnet", "network_id": network, "cidr": "172.24.0.0/16",
-        "ip_version": 4, "enable_dhcp": false, "gateway_ip": "172.24.0.1", "project_id": admin, "tenant_id": admin,
+        "ip_version": 4, "router:external": true, "enable_dhcp": false, "gateway_ip": "172.24.0.1", "project_id": admin, "tenant_id": admin,
         "allocation_pools": [{"start": "172.24.4.2", "end": "172.24.20.250"}], "created_at": now, "updated_at": now}),
     );
     for (_, project, _) in USERS {

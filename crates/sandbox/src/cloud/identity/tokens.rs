@@ -138,7 +138,15 @@ impl Cloud {
         let login = match method.as_str() {
             "password" => self.with_password(&identity["password"]["user"]),
             "token" => return self.with_token(&identity["token"]["id"]),
-            "application_credential" => self.with_credential(&identity["application_credential"]),
+            "application_credential" => {
+                let given = &identity["application_credential"];
+                if let Some(id) = given["id"].as_str()
+                    && self.state().get("application_credential", id).is_none()
+                {
+                    return Err(WHO.refuse(404, format!("Could not find Application Credential: {id}.")));
+                }
+                self.with_credential(given)
+            }
             other => return Err(WHO.refuse(401, format!("Authentication method {other} is not supported"))),
         };
         login.filter(|login| login.user["enabled"] != false).ok_or_else(Refusal::unauthorized)
