@@ -3,6 +3,7 @@
 use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::request::only;
 use crate::{Error, ServiceType, Session};
@@ -151,6 +152,23 @@ impl Networks<'_> {
     pub async fn floating_ip_at(&self, address: &str) -> Result<Option<FloatingIp>, Error> {
         let found: Vec<FloatingIp> = self.list("floatingips", &[("floating_ip_address", address)]).await?;
         Ok(found.into_iter().find(|ip| ip.floating_ip_address == address))
+    }
+
+    /// The floating IPs of the project whose description is exactly this.
+    pub async fn floating_ips_described(&self, description: &str) -> Result<Vec<FloatingIp>, Error> {
+        let found: Vec<FloatingIp> = self.list("floatingips", &[("description", description)]).await?;
+        Ok(found.into_iter().filter(|ip| ip.description == description).collect())
+    }
+
+    /// Takes a floating IP of an external network, by the network's id.
+    pub async fn create_floating_ip(&self, network: &str, description: &str) -> Result<FloatingIp, Error> {
+        let body = json!({"floatingip": {"floating_network_id": network, "description": description}});
+        self.0.request(SERVICE, Method::POST, &["floatingips"]).json(body).send().await?.member("floatingip")
+    }
+
+    /// The networks that lead out of the cloud, as far as the project sees them.
+    pub async fn external_networks(&self) -> Result<Vec<Network>, Error> {
+        self.list("networks", &[("router:external", "true")]).await
     }
 
     /// Gives a floating IP back; `false`: it was gone already.

@@ -293,7 +293,10 @@ impl Session {
         let answer = self.send_bare(&request).await?;
         match answer.status {
             status if status.is_success() => {}
-            StatusCode::UNAUTHORIZED => return Err(Error::Login { message: message_in(&answer.body) }),
+            // Keystone answers 404 to an application credential that it does not have.
+            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+                return Err(Error::Login { message: message_in(&answer.body) });
+            }
             // Keystone's schema errors repeat what they do not like, which may be the password.
             StatusCode::BAD_REQUEST => return Err(quiet_refusal(&answer)),
             _ => return Err(answer.refusal(Method::POST, "/auth/tokens".to_owned())),
@@ -319,8 +322,13 @@ impl Session {
         request.headers.insert(SUBJECT_TOKEN, token_header(token)?);
         request.headers.insert(ACCESS_RULES, HeaderValue::from_static("1.0"));
         let answer = self.send_bare(&request).await?;
-        if !answer.status.is_success() {
-            return Err(answer.refusal(Method::GET, "/auth/tokens".to_owned()));
+        match answer.status {
+            status if status.is_success() => {}
+            // Keystone does not find a token that has been revoked, even where it is the one that asks.
+            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+                return Err(Error::Login { message: message_in(&answer.body) });
+            }
+            _ => return Err(answer.refusal(Method::GET, "/auth/tokens".to_owned())),
         }
         Ok(Token { secret: token.clone(), info: Arc::new(TokenInfo::from_body(&answer.body)?), obtained })
     }
