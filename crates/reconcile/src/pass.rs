@@ -248,8 +248,7 @@ impl Pass<'_> {
         network: Option<&str>,
     ) -> Result<Option<String>, Stopped> {
         let cluster = &self.loaded.view.cluster;
-        let wanted =
-            resolve::wants_floating_ip(cluster).map_err(|problem| Trouble::Impossible(problem.to_string()))?;
+        let wanted = resolve::wants_floating_ip(cluster).map_err(|problem| Trouble::Impossible(problem.to_string()))?;
         if !wanted || !class.declares("apiServerFloatingIP") {
             return Ok(None);
         }
