@@ -57,7 +57,6 @@ impl Store {
             sql.push(" AND ");
             own_rows(&mut sql, "c", scope);
         }
-        sql.push(" ORDER BY g.id");
         let rows = self.reader().query_all_raw(sql.build()).await.map_err(StoreError::from);
         one(&nothing_if_unstorable(rows)?)
     }
@@ -122,7 +121,7 @@ impl Store {
         cluster: ClusterId,
     ) -> Result<Option<ClusterWithGroups>, StoreError> {
         let mut sql = Sql::new(self.backend(), self.statements.joined.as_str());
-        sql.push("c.uuid = ").bind(cluster.to_string()).push(" ORDER BY g.id");
+        sql.push("c.uuid = ").bind(cluster.to_string());
         one(&db.query_all_raw(sql.build()).await?)
     }
 
@@ -141,11 +140,12 @@ impl Store {
             }
             sql.bind(clusters.get(place).map_or(last, |(cluster, _)| cluster).id.to_string());
         }
-        sql.push(") ORDER BY c.id");
+        sql.push(")");
         for row in self.reader().query_all_raw(sql.build()).await? {
             let group = NodeGroup::try_from(read_row::<nodegroup::Model>(&row, 0)?)?;
             groups.entry(group.cluster).or_default().push(group);
         }
+        groups.values_mut().for_each(|groups| oldest_first(groups));
         Ok(groups)
     }
 }
@@ -163,7 +163,13 @@ fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
             groups.push(NodeGroup::try_from(read_row::<nodegroup::Model>(row, GROUP)?)?);
         }
     }
+    oldest_first(&mut groups);
     Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
+}
+
+/// Groups are put in order here: MariaDB sorts rows with long texts by way of a table on disk.
+fn oldest_first(groups: &mut [NodeGroup]) {
+    groups.sort_unstable_by_key(|group| group.serial);
 }
 
 fn cluster_and_labels(row: &QueryResult) -> Result<(Cluster, Option<Labels>), StoreError> {
