@@ -90,7 +90,8 @@ async fn handshake(tls: &TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls:
     }
 }
 
-fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>> {
+/// What agrees on TLS, where that is wanted.
+pub(crate) fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>> {
     if !config.bool("api", "enabled_ssl").unwrap_or(false) {
         return Ok(None);
     }

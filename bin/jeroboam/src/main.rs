@@ -4,6 +4,8 @@ mod database;
 mod dev;
 mod faults;
 mod listen;
+mod obstacles;
+mod policy;
 mod serve;
 mod settings;
 
@@ -12,7 +14,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use jeroboam_cli::{Cli, Command, ServerArgs, ServerCommand, Surroundings, run_client, run_operator};
+use jeroboam_cli::args::ConfigCommand;
+use jeroboam_cli::{Cli, Command, OperatorCommand, ServerArgs, ServerCommand, Surroundings, run_client, run_operator};
 use jeroboam_model::SystemClock;
 use jeroboam_oslo::Config;
 use jeroboam_telemetry::{LogConfig, LogFormat, Shutdown};
@@ -37,7 +40,13 @@ fn main() -> ExitCode {
 async fn dispatch(command: Command) -> ExitCode {
     match command {
         Command::Client(command) => ExitCode::from(run_client(command, &mut Surroundings::of_process()).await),
-        Command::Operator(command) => ExitCode::from(run_operator(command, &mut Surroundings::of_process())),
+        Command::Operator(command) => {
+            let mut surroundings = Surroundings::of_process();
+            if let OperatorCommand::Config(ConfigCommand::Check { config, .. }) = &command {
+                surroundings.obstacles = obstacles::of(config).await;
+            }
+            ExitCode::from(run_operator(command, &mut surroundings))
+        }
         Command::Server(command) => match server(command).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

@@ -17,7 +17,7 @@ use jeroboam_telemetry::{Metrics, Shutdown};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::{faults, listen, settings};
+use crate::{faults, listen, policy, settings};
 
 /// Which parts this process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,10 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
         shutdown.tasks().spawn(async move { reconciler.run(token).await });
     }
     let served = if role.answers() {
-        let app = application(config, store.clone(), session, Arc::clone(&clock), (metrics, http_metrics))?;
+        let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
+        let policy = Arc::new(policy);
+        shutdown.tasks().spawn(policy::follow(Arc::clone(&policy), shutdown.token()));
+        let app = application(config, store.clone(), session, policy, Arc::clone(&clock), (metrics, http_metrics))?;
         serve_api(config, app, shutdown).await
     } else {
         serve_metrics(config, &metrics, shutdown).await
@@ -112,23 +115,23 @@ fn application(
     config: &Config,
     store: Store,
     session: Session,
+    policy: Arc<Enforcer>,
     clock: Arc<dyn Clock>,
     (metrics, http_metrics): (Metrics, HttpMetrics),
 ) -> Result<App> {
-    let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
     let tokens = Session::new(settings::token_session(config)?, Arc::clone(&clock)).context("[keystone_authtoken]")?;
     let auth = TokenValidator::new(tokens, settings::validator(config), Arc::clone(&clock));
     let service = Service::new(ServiceParts {
         store,
         session: session.with_known_tokens(&auth),
-        policy: Arc::new(policy),
+        policy,
         settings: ServiceConfig::from_oslo(config),
         clock,
     });
     Ok(App::new(AppParts { service, auth, config: api_config(config)?, metrics, http_metrics }))
 }
 
-fn api_config(config: &Config) -> Result<ApiConfig> {
+pub(crate) fn api_config(config: &Config) -> Result<ApiConfig> {
     let uri = config.string("keystone_authtoken", "www_authenticate_uri");
     let uri = uri.or_else(|| config.string("keystone_authtoken", "auth_url")).unwrap_or_default();
     let default = ApiConfig::new(uri);

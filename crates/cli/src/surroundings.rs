@@ -42,6 +42,9 @@ pub struct Surroundings {
     pub screen: Screen,
     /// Pause between two looks at a cluster.
     pub poll: Duration,
+    /// What keeps the service from starting with the configuration that is to be checked, beyond values that are wrong in
+    /// themselves: the binary knows.
+    pub obstacles: Vec<String>,
 }
 
 impl fmt::Debug for Surroundings {
@@ -69,6 +72,7 @@ impl Surroundings {
             input: Box::new(io::BufReader::new(io::stdin())),
             screen: Screen { out, err, input: io::stdin().is_terminal(), colour },
             poll: Duration::from_secs(1),
+            obstacles: Vec::new(),
             env,
         }
     }

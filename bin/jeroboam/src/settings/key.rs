@@ -10,13 +10,34 @@ use base64::engine::general_purpose::STANDARD;
 use jeroboam_oslo::Config;
 use secrecy::SecretString;
 
+/// Where the key comes from.
+enum Source {
+    There(SecretString),
+    ToMake(PathBuf),
+}
+
 /// The operator's key, or for a database in a file of this machine one beside it, made when there is none.
 pub(super) fn find(config: &Config, url: &str) -> Result<SecretString> {
+    match source(config, url)? {
+        Source::There(key) => Ok(key),
+        Source::ToMake(file) => make(&file),
+    }
+}
+
+/// As [`find`], but where that would make a key this is just some key, and nothing is written.
+pub(super) fn foreseen(config: &Config, url: &str) -> Result<SecretString> {
+    match source(config, url)? {
+        Source::There(key) => Ok(key),
+        Source::ToMake(_) => Ok(SecretString::from(STANDARD.encode([0; 32]))),
+    }
+}
+
+fn source(config: &Config, url: &str) -> Result<Source> {
     if let Some(key) = config.secret("jeroboam", "encryption_key") {
-        return Ok(key);
+        return Ok(Source::There(key));
     }
     if let Some(file) = config.string("jeroboam", "encryption_key_file") {
-        return read(Path::new(&file));
+        return read(Path::new(&file)).map(Source::There);
     }
     let Some(file) = beside(url) else {
         bail!(
@@ -24,7 +45,7 @@ pub(super) fn find(config: &Config, url: &str) -> Result<SecretString> {
              Make one with `openssl rand -base64 32` and give it to every process of this database"
         );
     };
-    if file.exists() { read(&file) } else { make(&file) }
+    if file.exists() { read(&file).map(Source::There) } else { Ok(Source::ToMake(file)) }
 }
 
 /// Where the key of a SQLite file is: several machines never share such a file.

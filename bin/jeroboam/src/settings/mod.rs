@@ -53,9 +53,19 @@ fn minutes(config: &Config, name: &str) -> Duration {
     seconds(config, "jeroboam", name, 60) * 60
 }
 
+/// Where the database is.
+pub(crate) fn database_url(config: &Config) -> Result<SecretString> {
+    config.secret("database", "connection").context("[database] connection is not set")
+}
+
+/// The key that seals what the database keeps secret, or one like it where a start would make it.
+pub(crate) fn key(config: &Config) -> Result<SecretString> {
+    key::foreseen(config, database_url(config)?.expose_secret())
+}
+
 /// The database and the key that seals its secrets.
 pub(crate) fn store(config: &Config) -> Result<StoreConfig> {
-    let url = config.secret("database", "connection").context("[database] connection is not set")?;
+    let url = database_url(config)?;
     let key = key::find(config, url.expose_secret())?;
     let number = |name: &str| config.int("database", name).and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
     let connections = number("max_pool_size").saturating_add(number("max_overflow")).clamp(1, 64);

@@ -55,6 +55,13 @@ fn check_config(args: &ConfigArgs, strict: bool, surroundings: &mut Surroundings
     if errors > 0 {
         return Err(Failure::new(format!("the service does not start: {errors} of its options cannot be used")));
     }
+    let obstacles = std::mem::take(&mut surroundings.obstacles);
+    for obstacle in &obstacles {
+        surroundings.print(&format!("error: {obstacle}\n"))?;
+    }
+    if !obstacles.is_empty() {
+        return Err(Failure::new("the service does not start with this configuration"));
+    }
     if strict && warnings > 0 {
         return Err(Failure::new(format!("{warnings} options have no effect or will have none")));
     }

@@ -112,6 +112,7 @@ pub(crate) async fn run(env: BTreeMap<String, String>, line: &str, answer: Optio
         input: Box::new(Cursor::new(answer.unwrap_or_default().to_owned())),
         screen: Screen { input: answer.is_some(), ..Screen::default() },
         poll: Duration::from_millis(1),
+        obstacles: Vec::new(),
     };
     let words = std::iter::once("jeroboam").chain(line.split_whitespace());
     let code = match Cli::try_parse_from(words).expect("a good line").command {

@@ -198,6 +198,13 @@ impl Config {
         places.find(|path| path.exists())
     }
 
+    /// Where [`Config::find_file`] would look first, whether or not something is there yet.
+    #[must_use]
+    pub fn first_place(&self, name: &str) -> Option<PathBuf> {
+        let dir = self.dirs.first().filter(|_| !name.is_empty())?;
+        Some(dir.join(name))
+    }
+
     /// The texts in force, references replaced; more than one only for options that may be repeated.
     fn texts(&self, group: &str, name: &str) -> Vec<String> {
         self.resolved(group, name, 0).unwrap_or_default()

@@ -35,11 +35,14 @@ impl PolicySettings {
         // A deployment that never wrote YAML keeps its policy.json.
         let file = config
             .find_file(&name)
-            .or_else(|| (name == "policy.yaml").then(|| config.find_file("policy.json")).flatten());
+            .or_else(|| (name == "policy.yaml").then(|| config.find_file("policy.json")).flatten())
+            .or_else(|| config.first_place(&name));
         let dirs = config.list("oslo_policy", "policy_dirs");
+        // What is not there yet may come while the service runs.
+        let place = |dir: &String| config.find_file(dir).or_else(|| config.first_place(dir));
         Self {
             file,
-            dirs: dirs.iter().filter_map(|dir| config.find_file(dir)).collect(),
+            dirs: dirs.iter().filter_map(place).collect(),
             enforce_new_defaults: config.bool("oslo_policy", "enforce_new_defaults").unwrap_or(true),
             default_rule: config.string("oslo_policy", "policy_default_rule").unwrap_or_default(),
         }

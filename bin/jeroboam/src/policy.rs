@@ -1,0 +1,28 @@
+//! Puts changed policy files in force while the service runs. Magnum looks at them before each check; here a task does.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jeroboam_oslo::Enforcer;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+/// How often the files are looked at.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Looks at the files until told to stop. A file that cannot be used changes nothing.
+pub(crate) async fn follow(policy: Arc<Enforcer>, token: CancellationToken) {
+    while token.run_until_cancelled(tokio::time::sleep(STEP)).await.is_some() {
+        let policy = Arc::clone(&policy);
+        match tokio::task::spawn_blocking(move || policy.refresh()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => info!("the policy files changed, their new rules are in force"),
+            Ok(Err(error)) => {
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                error!("the policy files changed and the old rules stay in force: {error}{cause}");
+            }
+            Err(error) => error!(error = %error, "could not look at the policy files"),
+        }
+    }
+}
