@@ -83,8 +83,51 @@ async fn write(State(fake): State<Fake>, Path(path): Path<Vec<(String, String)>>
     }
 }
 
+/// Three machine sets that are being removed: one whose deployment is there, one with a machine, and one that is neither.
+async fn of_namespace(
+    Path((_, _, kind)): Path<(String, String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Json<Value> {
+    let set = |name: &str| {
+        let owner =
+            json!({"apiVersion": "x/v1", "kind": "MachineDeployment", "name": format!("of-{name}"), "uid": "u"});
+        json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+            "namespace": "n", "name": name, "resourceVersion": "7", "deletionTimestamp": "2026-11-21T12:00:00Z",
+            "ownerReferences": [owner], "finalizers": ["cluster.x-k8s.io/machineset", "example.org/other"]}})
+    };
+    let of_busy = query.get("labelSelector").is_some_and(|selector| selector.ends_with("=busy"));
+    let items = match kind.as_str() {
+        "machinesets" => vec![set("owned"), set("busy"), set("orphan")],
+        "machines" if of_busy => vec![json!({"metadata": {"namespace": "n", "name": "m"}})],
+        _ => vec![],
+    };
+    Json(json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": items}))
+}
+
+async fn deployment(Path((_, _, _, name)): Path<(String, String, String, String)>) -> Response {
+    if name == "of-owned" {
+        return Json(json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+            "metadata": {"namespace": "n", "name": name, "uid": "u"}}))
+        .into_response();
+    }
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"});
+    (StatusCode::NOT_FOUND, Json(status)).into_response()
+}
+
+async fn release(
+    State(fake): State<Fake>,
+    Path((_, _, _, name)): Path<(String, String, String, String)>,
+    body: String,
+) -> Json<Value> {
+    let patch: Value = serde_json::from_str(&body).expect("JSON");
+    fake.writes.lock().expect("whole").push(format!("{name} {}", patch["metadata"]));
+    Json(json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": name}}))
+}
+
 fn router(fake: Fake) -> Router {
     Router::new()
+        .route("/apis/{group}/{version}/namespaces/n/{kind}", get(of_namespace))
+        .route("/apis/{group}/{version}/namespaces/n/{kind}/{name}", get(deployment).patch(release))
         .route("/apis", get(groups))
         .route("/apis/{group}/{version}/{kind}", get(list_or_watch))
         .route("/api/v1/namespaces/{name}", patch(write))
@@ -217,4 +260,15 @@ async fn every_answer_to_a_write_has_its_kind_and_words() {
             (applied, _) => panic!("{answer:?}: {applied:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn only_machine_sets_that_nothing_holds_are_let_go() {
+    let fake = Fake { versions: vec!["v1beta2"], ..Fake::default() };
+    let listener = listener().await;
+    let management = management(&listener).await;
+    let _server = serve(listener, fake.clone());
+    soon(management.release_orphans(&key("c"))).await.expect("looked at");
+    let writes = fake.writes.lock().expect("whole").clone();
+    assert_eq!(writes, [r#"orphan {"finalizers":["example.org/other"],"resourceVersion":"7"}"#]);
 }
