@@ -17,7 +17,7 @@ step() { printf '\n\033[1m$ %s\033[0m\n' "${*/#$jeroboam/jeroboam}"; "$@"; }
 [ -t 1 ] || step() { printf '\n$ %s\n' "${*/#$jeroboam/jeroboam}"; "$@"; }
 
 echo "Starting jeroboam dev: the service and a pretend cloud, in one process, on free ports of this machine"
-"$jeroboam" dev --data-dir "$home/data" --port 0 --clouds-file "$home/clouds.yaml" >"$log" 2>&1 &
+"$jeroboam" dev --dir "$home/data" --port 0 --clouds-file "$home/clouds.yaml" >"$log" 2>&1 &
 service=$!
 for _ in $(seq 300); do
   [ -s "$home/clouds.yaml" ] && break
@@ -28,7 +28,7 @@ done
 export OS_CLIENT_CONFIG_FILE=$home/clouds.yaml OS_CLOUD=jeroboam-dev
 
 step "$jeroboam" template list
-step "$jeroboam" cluster create demo --template kubernetes-v1.33 --control-planes 1 --nodes 2 --wait
+step "$jeroboam" cluster create demo --template kubernetes-v1.33 --master-count 1 --node-count 2 --wait
 step "$jeroboam" cluster show demo
 step "$jeroboam" kubeconfig demo --output "$home/demo.kubeconfig"
 if command -v kubectl >/dev/null; then

@@ -143,6 +143,7 @@ pub(crate) fn inputs() -> Inputs {
         kube_version: version.map(str::to_owned),
     };
     Inputs {
+        floating_ip: None,
         images: [
             ("ubuntu-kube".to_owned(), image("image-1", None)),
             ("ubuntu-34".to_owned(), image("image-2", Some("v1.34.1"))),

@@ -161,7 +161,7 @@ fn greet(clouds: &Path, cloud: &files::Cloud, port: u16) {
         println!("  export OS_CLIENT_CONFIG_FILE={}", clouds.display());
         println!("  export OS_CLOUD=jeroboam-dev");
         println!("  openstack coe cluster template list");
-        println!("  jeroboam cluster create demo --template {} --nodes 2 --wait\n", templates::OLDER);
+        println!("  jeroboam cluster create demo --template {} --node-count 2 --wait\n", templates::OLDER);
     }
     println!("Ctrl-C stops it; what it knows is kept.");
 }

@@ -1,5 +1,6 @@
 //! Things that go wrong on purpose, before or after a service has done its work; and the route to ask for them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -49,11 +50,21 @@ async fn cut(response: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
 }
 
-/// `GET`, `POST` and `DELETE /_sandbox/faults`.
+/// `GET`, `POST` and `DELETE /_sandbox/faults`; `GET /_sandbox/documents`.
 pub(super) fn router() -> Router<Cloud> {
     Router::new()
+        .route("/_sandbox/documents", get(documents))
         .route("/_sandbox/faults", get(list).post(add).delete(clear))
         .route("/_sandbox/faults/{id}", delete(remove))
+}
+
+/// The ids of everything there is, by collection: how a test sees that nothing was left behind.
+async fn documents(State(cloud): State<Cloud>) -> Answer {
+    let ids = cloud.state().collections().into_iter().map(|collection| {
+        let all: Vec<_> = cloud.state().list(&collection).into_iter().map(|(id, _)| id.to_string()).collect();
+        (collection.to_string(), all)
+    });
+    ok(json!(ids.collect::<BTreeMap<_, _>>()))
 }
 
 async fn list(State(cloud): State<Cloud>) -> Answer {
