@@ -1,10 +1,10 @@
 //! As much of OpenStack as a reconciler asks: tokens, one image, flavors, one network, application credentials.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -26,6 +26,10 @@ struct Inside {
     credentials: BTreeSet<String>,
     away: bool,
     flavors: BTreeSet<String>,
+    /// Descriptions by id.
+    floating_ips: BTreeMap<String, String>,
+    /// Counts the floating IPs that ever were.
+    taken: usize,
 }
 
 type Shared = State<Arc<Mutex<Inside>>>;
@@ -48,6 +52,8 @@ impl Cloud {
             .route("/v2.1/flavors", get(flavors))
             .route("/v2.1/flavors/{id}", get(flavor))
             .route("/v2.0/networks", get(networks))
+            .route("/v2.0/floatingips", get(floating_ips).post(take_floating_ip))
+            .route("/v2.0/floatingips/{id}", delete(give_floating_ip_back))
             .with_state(Arc::clone(&state));
         tasks.spawn(async move { axum::serve(listener, app).await.expect("serving") });
         Self { url, state }
@@ -59,6 +65,11 @@ impl Cloud {
 
     pub(crate) fn credentials(&self) -> Vec<String> {
         self.inside().credentials.iter().cloned().collect()
+    }
+
+    /// How many floating IPs are taken.
+    pub(crate) fn floating_ips(&self) -> usize {
+        self.inside().floating_ips.len()
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -154,4 +165,29 @@ async fn flavor(State(state): Shared, Path(id): Path<String>) -> Response {
 
 async fn networks() -> Json<Value> {
     Json(json!({"networks": [{"id": "net-public", "name": "public", "router:external": true, "subnets": []}]}))
+}
+
+fn floating_ip(id: &str, description: &str) -> Value {
+    json!({"id": id, "floating_ip_address": id, "description": description, "port_id": null})
+}
+
+async fn floating_ips(State(state): Shared, Query(query): Query<BTreeMap<String, String>>) -> Json<Value> {
+    let inside = locked(&state);
+    let wanted = |description: &String| query.get("description").is_none_or(|wanted| wanted == description);
+    let found = inside.floating_ips.iter().filter(|(_, description)| wanted(description));
+    Json(json!({"floatingips": found.map(|(id, text)| floating_ip(id, text)).collect::<Vec<_>>()}))
+}
+
+async fn take_floating_ip(State(state): Shared, Json(body): Json<Value>) -> Response {
+    let mut inside = locked(&state);
+    inside.taken += 1;
+    let id = format!("192.0.2.{}", inside.taken);
+    let description = body["floatingip"]["description"].as_str().unwrap_or_default().to_owned();
+    let made = json!({"floatingip": floating_ip(&id, &description)});
+    inside.floating_ips.insert(id, description);
+    (StatusCode::CREATED, Json(made)).into_response()
+}
+
+async fn give_floating_ip_back(State(state): Shared, Path(id): Path<String>) -> Response {
+    if locked(&state).floating_ips.remove(&id).is_some() { StatusCode::NO_CONTENT.into_response() } else { nothing() }
 }

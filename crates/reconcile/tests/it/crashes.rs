@@ -31,10 +31,9 @@ async fn end_state(world: &World, id: ClusterId) -> Vec<String> {
         lines.push(format!("{} {:?} {:?}", cluster.status, cluster.status_reason, cluster.api_address));
         lines.extend(view.groups.iter().map(|group| format!("{} {} {}", group.name, group.node_count, group.status)));
         lines.push(format!("{:?}", world.work(id).await.operation));
-        lines.push(format!("{} credentials", world.cloud.credentials().len()));
-    } else {
-        lines.push(format!("{:?}", world.cloud.credentials()));
     }
+    lines.push(format!("{} credentials", world.cloud.credentials().len()));
+    lines.push(format!("{} floating IPs", world.cloud.floating_ips()));
     lines
 }
 

@@ -15,6 +15,7 @@ async fn a_cluster_is_made_resized_upgraded_and_deleted_to_nothing_left() {
 
     let made = world.until(id, Status::CREATE_COMPLETE).await;
     assert_eq!(made.cluster.status_reason, None);
+    assert_eq!(world.cloud.floating_ips(), 1);
     assert_eq!(made.cluster.api_address.as_deref(), Some("https://192.0.2.10:6443"));
     assert_eq!(made.cluster.coe_version.as_deref(), Some("v1.33.4"));
     assert_eq!(made.cluster.health_status, Some(HealthStatus::Healthy));
@@ -44,6 +45,7 @@ async fn a_cluster_is_made_resized_upgraded_and_deleted_to_nothing_left() {
 
     world.delete(id).await;
     world.until_gone(id).await;
+    assert_eq!(world.cloud.floating_ips(), 0);
     assert_eq!(world.kube.left(), [] as [String; 0]);
     assert_eq!(world.cloud.credentials(), [] as [String; 0]);
     reconciler.stop().await;
