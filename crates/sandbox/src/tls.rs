@@ -97,8 +97,9 @@ pub(crate) fn acceptor(server: &Credential, clients: &str) -> Result<TlsAcceptor
     for certificate in CertificateDer::pem_slice_iter(clients.as_bytes()) {
         roots.add(certificate?)?;
     }
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).allow_unauthenticated().build()?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .allow_unauthenticated()
+        .build()?;
     let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes()).collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(server.key.expose_secret().as_bytes())?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)

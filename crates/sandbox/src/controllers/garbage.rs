@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use crate::kube::Kind;
-use crate::kube::object::{finalizers, is_deleting, list, name, remove_finalizer, uid};
+use crate::kube::object::{finalizers, is_deleting, list, name, remove_finalizer, text, uid};
 use crate::kube::space::{FOREGROUND, Propagation};
 use crate::state::Document;
 
@@ -32,28 +32,32 @@ pub(super) fn run(context: &mut Context<'_, '_>) {
     let of_namespace = context.kind("Namespace");
     let leaving = space.get(context.writer, &of_namespace, "", &namespace).is_some_and(|found| is_deleting(&found));
 
+    // Owners that want to see their dependents go first, and all that are somebody's owner.
+    let patient: BTreeSet<&str> = all
+        .iter()
+        .filter(|(_, object)| is_deleting(object) && finalizers(object).contains(&FOREGROUND))
+        .map(|(_, object)| uid(object))
+        .collect();
+    let owners_of = |object: &Value| -> Vec<String> {
+        let references = list(object, &["metadata", "ownerReferences"]).iter();
+        references.map(|owner| text(owner, &["uid"]).to_owned()).collect()
+    };
+    let mut needed: BTreeSet<String> = BTreeSet::new();
+    if !patient.is_empty() {
+        needed.extend(all.iter().flat_map(|(_, object)| owners_of(object)));
+    }
     for (kind, object) in &all {
-        let owners = list(object, &["metadata", "ownerReferences"]);
-        let abandoned =
-            !owners.is_empty() && owners.iter().all(|owner| !alive.contains(owner["uid"].as_str().unwrap_or_default()));
-        let owner_first = owners.iter().any(|owner| {
-            all.iter().any(|(_, other)| {
-                uid(other) == owner["uid"] && is_deleting(other) && finalizers(other).contains(&FOREGROUND)
-            })
-        });
-        if (abandoned || owner_first || leaving) && !is_deleting(object) {
+        let owners = owners_of(object);
+        let abandoned = !owners.is_empty() && owners.iter().all(|owner| !alive.contains(owner.as_str()));
+        let goes_first = owners.iter().any(|owner| patient.contains(owner.as_str()));
+        if (abandoned || goes_first || leaving) && !is_deleting(object) {
             let key = (namespace.as_str(), name(object));
             let _ = space.delete(context.writer, kind, key, Propagation::Background, now);
         }
-        if is_deleting(object) && finalizers(object).contains(&FOREGROUND) {
-            let waits = all.iter().any(|(_, other)| {
-                list(other, &["metadata", "ownerReferences"]).iter().any(|owner| owner["uid"] == uid(object))
-            });
-            if !waits {
-                let mut freed = Value::clone(object);
-                remove_finalizer(&mut freed, FOREGROUND);
-                space.replace(context.writer, kind, object, freed);
-            }
+        if patient.contains(uid(object)) && !needed.contains(uid(object)) {
+            let mut freed = Value::clone(object);
+            remove_finalizer(&mut freed, FOREGROUND);
+            space.replace(context.writer, kind, object, freed);
         }
     }
     if leaving && all.is_empty() {

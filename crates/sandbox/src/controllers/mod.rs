@@ -29,7 +29,8 @@ pub(crate) use context::WORKLOAD;
 use context::{CLUSTER_LABEL, Context};
 
 use crate::kube::Space;
-use crate::kube::object::{label, name, namespace};
+use crate::kube::object::{finalizers, is_deleting, label, name, namespace};
+use crate::kube::space::FOREGROUND;
 use crate::state::{Change, State};
 
 /// What controllers are started with.
@@ -228,7 +229,8 @@ fn react(setup: &Setup, queue: &mut Queue, change: &Change) {
         return;
     }
     let Some(kind) = setup.space.kind_of(&change.collection) else { return };
-    if change.after.is_none() || !object["metadata"]["deletionTimestamp"].is_null() {
+    let waits = is_deleting(object) && (kind.kind == "Namespace" || finalizers(object).contains(&FOREGROUND));
+    if change.after.is_none() || waits {
         let scope = if kind.kind == "Namespace" { name(object) } else { namespace(object) };
         plan(Controller::Garbage, scope.into());
     }

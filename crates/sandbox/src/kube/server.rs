@@ -356,7 +356,7 @@ fn serve(
                 }
                 Form::Table => {
                     let metadata = verbs::list_metadata(page.revision, page.next);
-                    table::table(&target.kind, &page.items, &metadata, false, now)
+                    table::table(&target.kind, &page.items, &metadata, query.whole_rows, now)
                 }
             };
             return Ok(reply(StatusCode::OK, &document, &deprecation(target)));

@@ -104,6 +104,8 @@ pub(crate) struct Query {
     pub(crate) force: bool,
     pub(crate) field_manager: Option<String>,
     pub(crate) propagation: Option<String>,
+    /// Rows of a table carry their objects whole.
+    pub(crate) whole_rows: bool,
 }
 
 // === impl Query ===
@@ -142,6 +144,7 @@ impl Query {
             force: flag("force"),
             field_manager: get("fieldManager").map(str::to_owned),
             propagation: get("propagationPolicy").map(str::to_owned),
+            whole_rows: get("includeObject") == Some("Object"),
         })
     }
 }

@@ -181,7 +181,7 @@ impl Watch {
             Form::Table => {
                 let metadata = json!({"resourceVersion": served["metadata"]["resourceVersion"]});
                 let now = self.parts.clock.now();
-                table::table(&self.parts.target.kind, &[served], &metadata, false, now)
+                table::table(&self.parts.target.kind, &[served], &metadata, self.parts.query.whole_rows, now)
             }
         };
         self.push_line(&json!({"type": event, "object": shown}));
