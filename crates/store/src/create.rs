@@ -35,6 +35,11 @@ impl Store {
         quota(&self.reader(), project).await
     }
 
+    /// How many clusters the project has. Magnum: every row counts, the failed ones and those on their way out, too.
+    pub async fn cluster_count(&self, project: &ProjectId) -> Result<u64, StoreError> {
+        count(&self.reader(), project).await
+    }
+
     async fn insert_cluster(
         &self,
         tx: &DatabaseTransaction,
@@ -44,9 +49,7 @@ impl Store {
         let cluster = &new.cluster;
         lock_project(tx, &cluster.project).await?;
         let limit = quota(tx, &cluster.project).await?.unwrap_or(limit);
-        // Magnum: every row counts, the failed ones and those on their way out, too.
-        let of_project = cluster::Entity::find().filter(cluster::Column::ProjectId.eq(cluster.project.as_str()));
-        if of_project.count(tx).await? >= u64::from(limit) {
+        if count(tx, &cluster.project).await? >= u64::from(limit) {
             return Ok(Then::Undo(Creation::OverQuota { limit }));
         }
         if templates::locked(tx, cluster.template).await?.is_none() {
@@ -132,6 +135,11 @@ async fn lock_project<C: ConnectionTrait>(tx: &C, project: &ProjectId) -> Result
         .to_owned();
     Entity::insert(row).on_conflict(count).exec_without_returning(tx).await?;
     Ok(())
+}
+
+async fn count<C: ConnectionTrait>(db: &C, project: &ProjectId) -> Result<u64, StoreError> {
+    let of_project = cluster::Entity::find().filter(cluster::Column::ProjectId.eq(project.as_str()));
+    Ok(of_project.count(db).await?)
 }
 
 async fn quota<C: ConnectionTrait>(db: &C, project: &ProjectId) -> Result<Option<u32>, StoreError> {

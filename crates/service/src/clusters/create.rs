@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jeroboam_model::{
     Caller, CertificateRefs, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, KeyPairId, NodeGroup, NodeGroupId,
-    Page, ProjectId, Scope, Status, Timestamp, secrets,
+    ProjectId, Scope, Status, Timestamp, secrets,
 };
 use jeroboam_store::{Creation, Ident, KeyPair, StoreError, StoreErrorKind};
 use secrecy::SecretString;
@@ -147,9 +147,8 @@ impl Service {
         let store = &self.inner.store;
         let quota = store.quota(project).await.map_err(|error| from_store(Looking::Clusters, error))?;
         let limit = quota.unwrap_or(self.inner.settings.max_clusters_per_project);
-        let held = store.clusters(&Scope::Project(project.clone()), &Page::first(u64::from(limit))).await;
-        let held = held.map_err(|error| from_store(Looking::Clusters, error))?.len();
-        if held >= limit as usize { Err(Error::OverQuota { limit }) } else { Ok(limit) }
+        let held = store.cluster_count(project).await.map_err(|error| from_store(Looking::Clusters, error))?;
+        if held >= u64::from(limit) { Err(Error::OverQuota { limit }) } else { Ok(limit) }
     }
 
     /// Labels, then everything that the cluster names in the cloud.

@@ -15,6 +15,9 @@ pub(crate) async fn fifty_creates_at_once_make_exactly_as_many_as_allowed(db: Te
     assert_eq!(answers.iter().filter(|answer| matches!(answer, Creation::Created(_))).count(), 5);
     assert_eq!(answers.iter().filter(|answer| **answer == Creation::OverQuota { limit: 5 }).count(), 45);
     assert_eq!(store.clusters(&Scope::All, &Page::first(100)).await.expect("listed").len(), 5);
+    for (project, count) in [("p1", 5), ("p2", 0)] {
+        assert_eq!(store.cluster_count(&project.into()).await.expect("counted"), count, "{project}");
+    }
 }
 
 pub(crate) async fn a_projects_own_quota_goes_before_the_default(db: TestDatabase) {
