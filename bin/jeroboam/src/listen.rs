@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::polite::Polite;
+
 /// A client that has sent no header by then is cut off, so that idle connections don't pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A client that has not agreed on TLS by then is cut off.
@@ -58,12 +60,12 @@ pub(crate) async fn serve(config: &Config, listener: TcpListener, routes: Router
             let service = TowerToHyperService::new(routes);
             let served = match tls {
                 None => {
-                    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+                    let connection = builder.serve_connection(TokioIo::new(Polite::new(stream)), service).into_owned();
                     watcher.watch(connection).await
                 }
                 Some(tls) => {
                     let Some(stream) = handshake(&tls, stream).await else { return };
-                    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+                    let connection = builder.serve_connection(TokioIo::new(Polite::new(stream)), service).into_owned();
                     watcher.watch(connection).await
                 }
             };

@@ -6,6 +6,7 @@ mod faults;
 mod listen;
 mod obstacles;
 mod policy;
+mod polite;
 mod serve;
 mod settings;
 

@@ -79,7 +79,7 @@ pub(crate) fn store(config: &Config) -> Result<StoreConfig> {
 
 /// The session that checks callers' tokens.
 pub(crate) fn token_session(config: &Config) -> Result<SessionConfig> {
-    credentials::session(config, "keystone_authtoken").context("[keystone_authtoken]")
+    credentials::session(config, "keystone_authtoken")
 }
 
 /// The session for everything that the service asks in its own name.
@@ -89,7 +89,7 @@ pub(crate) fn service_session(config: &Config) -> Result<SessionConfig> {
     } else {
         "keystone_authtoken"
     };
-    credentials::session(config, group).with_context(|| format!("[{group}]"))
+    credentials::session(config, group)
 }
 
 /// How callers' tokens are checked.

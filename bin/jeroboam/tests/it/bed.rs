@@ -93,10 +93,21 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts it in `dir` and waits for its files.
     pub(crate) async fn start(dir: &Path, speed: &str) -> Self {
-        let api_port = free_port();
+        Self::at(dir, speed, free_port()).await
+    }
+
+    /// The same cloud again, after its process ended: on the same ports and with all that it knew.
+    pub(crate) async fn again(&mut self, speed: &str) {
+        self.process.kill();
+        let dir = self.dir.parent().expect("a folder around the cloud's").to_owned();
+        std::fs::remove_file(self.dir.join("magnum.conf")).expect("the mark of a ready cloud");
+        *self = Self::at(&dir, speed, self.api_port).await;
+    }
+
+    async fn at(dir: &Path, speed: &str, api_port: u16) -> Self {
         let data = dir.join("cloud");
         let port = api_port.to_string();
-        let args = ["sandbox", "--data-dir", data.to_str().expect("utf-8"), "--api-port", &port, "--speed", speed];
+        let args = ["sandbox", "--dir", data.to_str().expect("utf-8"), "--api-port", &port, "--speed", speed];
         let mut process = Process::start(dir, "cloud", &args);
         let ready = data.join("magnum.conf");
         until("the pretend cloud", || {
@@ -133,6 +144,36 @@ impl Cloud {
     /// Somebody of the demo project.
     pub(crate) async fn demo(&self) -> Tenant {
         Tenant::log_in(&self.dir.join("clouds.yaml"), self.api_port, "demo", "demo").await
+    }
+
+    /// Somebody of another project, who administers everything.
+    pub(crate) async fn admin(&self) -> Tenant {
+        Tenant::log_in(&self.dir.join("clouds.yaml"), self.api_port, "admin", "admin").await
+    }
+
+    /// Where the cloud's services listen.
+    pub(crate) fn base(&self) -> String {
+        let text = std::fs::read_to_string(self.dir.join("clouds.yaml")).expect("clouds.yaml");
+        let url = text.lines().find_map(|line| line.trim_start().strip_prefix("auth_url: ")).expect("auth_url");
+        url.trim_end_matches("/v3").to_owned()
+    }
+
+    /// Makes something go wrong in the cloud until [`Cloud::mend`].
+    pub(crate) async fn damage(&self, rule: &Value) {
+        let asked = reqwest::Client::new().post(format!("{}/_sandbox/faults", self.base())).json(rule).send().await;
+        assert_eq!(asked.expect("the pretend cloud answers").status(), 201, "{rule}");
+    }
+
+    /// The ids of everything that the cloud holds, by collection.
+    pub(crate) async fn documents(&self) -> std::collections::BTreeMap<String, Vec<String>> {
+        let asked = reqwest::Client::new().get(format!("{}/_sandbox/documents", self.base())).send().await;
+        asked.expect("the pretend cloud answers").json().await.expect("collections")
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) async fn mend(&self) {
+        let asked = reqwest::Client::new().delete(format!("{}/_sandbox/faults", self.base())).send().await;
+        assert!(asked.expect("the pretend cloud answers").status().is_success());
     }
 }
 
@@ -176,14 +217,23 @@ impl Tenant {
         Self { base: format!("http://127.0.0.1:{port}/v1"), ..self.clone() }
     }
 
-    /// One call; `None` when nobody answered.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
-        let request = self
-            .http
+    /// The token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The beginning of a call.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http
             .request(method, format!("{}{path}", self.base))
             .header("x-auth-token", &self.token)
             .header("openstack-api-version", "container-infra latest")
-            .timeout(Duration::from_secs(60));
+            .timeout(Duration::from_secs(60))
+    }
+
+    /// One call; `None` when nobody answered.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Option<Answer> {
+        let request = self.request(method, path);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,

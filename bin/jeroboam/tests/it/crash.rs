@@ -35,7 +35,7 @@ impl Life {
         let port = free_port();
         let own = dir.join("own.conf");
         let text = format!(
-            "[api]\nport = {port}\n[database]\nconnection = sqlite:///{}/magnum.sqlite\n[jeroboam]\nlease_seconds = 2\n",
+            "[api]\nport = {port}\n[database]\nconnection = sqlite:///{}/magnum.sqlite\n[jeroboam]\nlease_seconds = 3\n",
             dir.display()
         );
         std::fs::write(&own, text).expect("written");
@@ -52,6 +52,9 @@ impl Life {
 
     /// When the power was cut, two fresh processes take over.
     fn look_after(&mut self) {
+        for fresh in &mut self.fresh {
+            assert!(!fresh.ended(), "{}: a fresh process ended: {}", self.name, fresh.last_words());
+        }
         if !self.fresh.is_empty() || !self.doomed.ended() {
             return;
         }
@@ -148,7 +151,7 @@ impl Life {
     async fn machines(&mut self) -> usize {
         let path = format!("/jeroboam/clusters/{}/progress", self.name);
         let seen = self.answer(Method::GET, &path, None).await;
-        seen.body["machines"].as_array().map_or(0, Vec::len)
+        seen.body["progress"]["machines"].as_array().map_or(0, Vec::len)
     }
 
     async fn live(&mut self) {

@@ -37,7 +37,7 @@ pub(crate) async fn create(tenant: &Tenant, name: &str, template: &str, plan: &P
 /// Machines as the service last saw them.
 pub(crate) async fn machines(tenant: &Tenant, id: &str) -> Vec<Value> {
     let progress = tenant.must(Method::GET, &format!("/jeroboam/clusters/{id}/progress"), None, 200).await;
-    progress["machines"].as_array().expect("machines").clone()
+    progress["progress"]["machines"].as_array().expect("machines").clone()
 }
 
 /// Waits until so many machines are there and ready.
