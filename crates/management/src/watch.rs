@@ -72,7 +72,22 @@ impl Management {
         watches
     }
 
+    /// Follows one kind for ever.
     async fn watch_one(&self, role: Role, kind: &ApiResource, plan: &Plan) {
+        let mut backoff = WatchBackoff::default();
+        loop {
+            if self.follow(role, kind, plan).await {
+                backoff = WatchBackoff::default();
+            }
+            debug!(kind = kind.kind, "the API server has forgotten where the watch was, listing again");
+            tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+        }
+    }
+
+    /// Lists and follows until the API server has forgotten where we were before it began to tell what changed since: the
+    /// watcher sees that only in the middle of a watch, and would ask for the same for ever. Whether anything changed meanwhile.
+    async fn follow(&self, role: Role, kind: &ApiResource, plan: &Plan) -> bool {
+        let mut changed = false;
         let config = watcher::Config::default().labels(selector(role));
         let events = watch(self.api(kind, None), config).backoff(WatchBackoff::default()).into_stream();
         let mut events = std::pin::pin!(events);
@@ -94,18 +109,22 @@ impl Management {
                     }
                 }
                 Ok(Event::Apply(object)) => {
+                    changed = true;
                     if let Some(seen) = read(role, kind, object) {
                         self.shared.cache.apply(&kind.kind, seen);
                     }
                 }
                 Ok(Event::Delete(object)) => {
+                    changed = true;
                     if let Some(seen) = read(role, kind, object) {
                         self.shared.cache.remove(&kind.kind, &seen);
                     }
                 }
+                Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) if status.code == 410 => break,
                 Err(error) => debug!(kind = kind.kind, %error, "watch interrupted, going on"),
             }
         }
+        changed
     }
 }
 

@@ -27,6 +27,8 @@ struct Fake {
     clusters: Arc<Mutex<Vec<&'static str>>>,
     /// What the next watch of clusters comes to find: the list changes under it and its version is too old.
     meanwhile: Arc<Mutex<Option<Vec<&'static str>>>>,
+    /// That is said by the status of the answer and not in the middle of it.
+    at_once: bool,
     answer: Arc<Mutex<Option<(u16, &'static str)>>>,
     writes: Arc<Mutex<Vec<String>>>,
 }
@@ -52,13 +54,14 @@ async fn list_or_watch(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
     if query.contains_key("watch") {
-        let line =
-            (kind == "clusters").then(|| fake.meanwhile.lock().expect("whole").take()).flatten().map(|changed| {
-                *fake.clusters.lock().expect("whole") = changed;
-                let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410,
-                "reason": "Expired", "message": "too old resource version"});
-                Ok::<_, std::io::Error>(format!("{}\n", json!({"type": "ERROR", "object": gone})))
-            });
+        let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410,
+            "reason": "Expired", "message": "too old resource version"});
+        let changed = (kind == "clusters").then(|| fake.meanwhile.lock().expect("whole").take()).flatten();
+        let expired = changed.map(|changed| *fake.clusters.lock().expect("whole") = changed).is_some();
+        if expired && fake.at_once {
+            return (StatusCode::GONE, Json(gone)).into_response();
+        }
+        let line = expired.then(|| Ok::<_, std::io::Error>(format!("{}\n", json!({"type": "ERROR", "object": gone}))));
         let rest = futures::stream::pending();
         return Body::from_stream(futures::stream::iter(line).chain(rest)).into_response();
     }
@@ -175,7 +178,12 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn a_watch_that_was_forgotten_lists_again() {
-    let fake = Fake { versions: vec!["v1beta2", "v1beta1"], ..Fake::default() };
+    for at_once in [false, true] {
+        forgotten(Fake { versions: vec!["v1beta2", "v1beta1"], at_once, ..Fake::default() }).await;
+    }
+}
+
+async fn forgotten(fake: Fake) {
     *fake.clusters.lock().expect("whole") = vec!["stays", "goes"];
     *fake.meanwhile.lock().expect("whole") = Some(vec!["stays", "comes"]);
     let listener = listener().await;

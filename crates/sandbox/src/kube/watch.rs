@@ -97,13 +97,16 @@ impl Watch {
         // A client may know a revision of a state that was forgotten since: it has to read again.
         let newest = self.parts.state.revision();
         if self.position > newest {
-            return Err(ApiError::gone(self.position, newest));
+            self.push_gone(self.position, newest);
         }
-        self.parts
-            .state
-            .changes_since(self.position)
-            .map(|_| ())
-            .map_err(|forgotten| ApiError::gone(forgotten.asked, forgotten.oldest))
+        Ok(())
+    }
+
+    /// Ends with the word that the version is too old: within the answer, as the real API server does it.
+    fn push_gone(&mut self, asked: u64, oldest: u64) {
+        let gone = ApiError::gone(asked, oldest);
+        self.push_line(&json!({"type": "ERROR", "object": gone.to_status()}));
+        self.over = true;
     }
 
     fn wants(&self, object: &Value) -> bool {
@@ -141,9 +144,7 @@ impl Watch {
         let changes = match self.parts.state.changes_since(self.position) {
             Ok(changes) => changes,
             Err(forgotten) => {
-                let gone = ApiError::gone(forgotten.asked, forgotten.oldest);
-                self.push_line(&json!({"type": "ERROR", "object": gone.to_status()}));
-                self.over = true;
+                self.push_gone(forgotten.asked, forgotten.oldest);
                 return;
             }
         };

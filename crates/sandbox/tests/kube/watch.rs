@@ -77,7 +77,8 @@ async fn a_forgotten_or_unknown_version_is_gone() {
     bed.sandbox.state().forget_history();
     for wrong in [version, version + 1_000] {
         let (status, body) = bed.get(&format!("{ALL}?watch=true&resourceVersion={wrong}")).await;
-        assert_eq!((status, &body["reason"]), (StatusCode::GONE, &json!("Expired")));
+        assert_eq!((status, &body["type"]), (StatusCode::OK, &json!("ERROR")));
+        assert_eq!((&body["object"]["code"], &body["object"]["reason"]), (&json!(410), &json!("Expired")));
     }
 }
 
