@@ -7,9 +7,9 @@ use kube::runtime::utils::Backoff;
 use rand::Rng as _;
 
 const FIRST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(4);
 
-/// Doubles from 0.2 s to 10 s; each wait is somewhere between half and all of that.
+/// Doubles from 0.2 s to 4 s; each wait is somewhere between half and all of that.
 #[derive(Debug)]
 pub(crate) struct WatchBackoff(Duration);
 

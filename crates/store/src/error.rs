@@ -154,6 +154,10 @@ fn sqlx_class(error: &sqlx::Error) -> Class {
     if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
         return postgres_class(&code);
     }
+    // SQLite has no code of its own for this.
+    if database.message().starts_with("no such table") {
+        return Class::Away;
+    }
     sqlite_class(&code)
 }
 
@@ -165,22 +169,24 @@ pub(crate) fn nothing_if_unstorable<T: Default>(found: Result<T, StoreError>) ->
     }
 }
 
-/// MariaDB's error numbers. Galera refuses a commit that clashes with another node's by 1213, too.
+/// MariaDB's error numbers. Galera refuses a commit that clashes with another node's by 1213, too. A table that is not there
+/// yet, 1146, is a matter of time: somebody prepares the database.
 const fn mysql_class(number: u16) -> Class {
     match number {
         1205 | 1213 | 1020 => Class::Again,
         1267 | 1300 | 1366 | 1406 => Class::Text,
-        1040 | 1042 | 1045 | 1044 | 1047 | 1049 | 1053 | 1129 | 1203 | 1226 | 1290 | 1927 => Class::Away,
+        1040 | 1042 | 1045 | 1044 | 1047 | 1049 | 1053 | 1129 | 1146 | 1203 | 1226 | 1290 | 1927 => Class::Away,
         _ => Class::Rest,
     }
 }
 
-/// SQLSTATE, PostgreSQL appendix A: 40 rolled back, 22001 too long, 22021 not in this character set, 08 and 57 away.
+/// SQLSTATE, PostgreSQL appendix A: 40 rolled back, 22001 too long, 22021 not in this character set, 08 and 57 away,
+/// 42P01 a table that is not there yet.
 fn postgres_class(code: &str) -> Class {
     match code {
         "40001" | "40P01" | "55P03" => Class::Again,
         "22001" | "22021" => Class::Text,
-        "53300" | "28000" | "28P01" | "3D000" => Class::Away,
+        "53300" | "28000" | "28P01" | "3D000" | "42P01" => Class::Away,
         _ if code.starts_with("08") || code.starts_with("57P") => Class::Away,
         _ => Class::Rest,
     }

@@ -95,7 +95,8 @@ pub fn init(config: &LogConfig, clock: Arc<dyn Clock>) -> Result<(), LogError> {
 fn filter(config: &LogConfig) -> Result<EnvFilter, LogError> {
     let mut filter = EnvFilter::new(if config.debug { "debug" } else { "info" });
     let quiet = ["hyper=info", "hyper_util=info", "h2=info", "reqwest=info", "rustls=info", "tower=info", "sqlx=warn"];
-    let quiet = quiet.into_iter().chain(["sea_orm=warn", "kube_client=info", "kube_runtime=info"]);
+    // kube_client calls every failed attempt an error; who made the call says it once, and what it means.
+    let quiet = quiet.into_iter().chain(["sea_orm=warn", "kube_client=off", "kube_runtime=info"]);
     for directive in quiet.map(str::to_owned).chain(config.levels.iter().cloned()) {
         // Python writes logger=WARNING.
         let level = directive.replace("=WARNING", "=warn").replace("=CRITICAL", "=error");
