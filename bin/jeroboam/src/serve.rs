@@ -55,7 +55,8 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
     let session = Session::new(settings::service_session(config)?, Arc::clone(&clock)).context("[keystone_auth]")?;
 
     if role.reconciles() {
-        let mut management = Management::new(settings::management(config)).await.context("[jeroboam_management] kubeconfig")?;
+        let mut management =
+            Management::new(settings::management(config)).await.context("[jeroboam_management] kubeconfig")?;
         if let Some(hook) = &hook {
             management = management.with_faults(Arc::clone(hook));
         }
@@ -138,7 +139,8 @@ pub(crate) fn api_config(config: &Config) -> Result<ApiConfig> {
     let natural = |group: &str, name: &str| config.int(group, name).and_then(|value| u64::try_from(value).ok());
     let mut versions = default.versions;
     if let Some(max) = config.string("jeroboam", "max_microversion") {
-        versions.max = max.parse().ok().with_context(|| format!("[jeroboam] max_microversion {max:?} is no version"))?;
+        versions.max =
+            max.parse().ok().with_context(|| format!("[jeroboam] max_microversion {max:?} is no version"))?;
     }
     let tls = config.bool("api", "enabled_ssl").unwrap_or(false);
     Ok(ApiConfig {

@@ -177,7 +177,8 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let what = || format!("write {}", path.display());
     std::fs::remove_file(&draft).ok();
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(what)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(what)?;
     file.write_all(text.as_bytes()).with_context(what)?;
     std::fs::rename(&draft, path).with_context(what)
 }

@@ -79,11 +79,8 @@ pub(crate) async fn dev(args: &DevArgs, shutdown: &Shutdown) -> Result<()> {
 
     let mut files = vec![written.config];
     files.extend(args.config_files.iter().cloned());
-    let serve_args = ServerArgs {
-        config: ConfigArgs { files, dirs: Vec::new() },
-        upgrade_database: true,
-        ..ServerArgs::default()
-    };
+    let serve_args =
+        ServerArgs { config: ConfigArgs { files, dirs: Vec::new() }, upgrade_database: true, ..ServerArgs::default() };
     let config = settings::load(&serve_args.config)?;
     let clouds_file = args.clouds_file.clone();
     let greeting = async {
@@ -149,7 +146,9 @@ fn real_cloud(env: &BTreeMap<String, String>, name: &str) -> Result<files::Cloud
     let cloud = clouds::resolve(&lookup).with_context(|| format!("find the cloud {name} in clouds.yaml"))?;
     match files::Cloud::real(&cloud) {
         Some(cloud) => Ok(cloud),
-        None => bail!("the cloud {name} has neither a password nor an application credential by id, and the service needs to log in again"),
+        None => bail!(
+            "the cloud {name} has neither a password nor an application credential by id, and the service needs to log in again"
+        ),
     }
 }
 

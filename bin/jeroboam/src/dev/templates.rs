@@ -26,11 +26,8 @@ const STEPS: u32 = 600;
 pub(super) async fn seed(port: u16, cloud: &Cloud, shutdown: &Shutdown) -> Result<()> {
     let Some(password) = cloud.password() else { return Ok(()) };
     let named = |name: &str| Named::Name { name: name.to_owned(), domain: DomainRef::Name("Default".to_owned()) };
-    let auth = Auth::Password {
-        user: named("admin"),
-        password: password.clone(),
-        scope: Scope::Project(named("admin")),
-    };
+    let auth =
+        Auth::Password { user: named("admin"), password: password.clone(), scope: Scope::Project(named("admin")) };
     let mut config = SessionConfig::new(cloud.auth_url.clone(), auth);
     config.endpoint_overrides.insert(ServiceType::ContainerInfra, format!("http://127.0.0.1:{port}/v1"));
     let session = Session::new(config, Arc::new(SystemClock))?;

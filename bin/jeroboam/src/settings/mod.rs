@@ -27,7 +27,11 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 /// The name of this machine.
 pub(crate) fn hostname(config: &Config) -> String {
     let own = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
-    config.string("DEFAULT", "host").or_else(own).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+    config
+        .string("DEFAULT", "host")
+        .or_else(own)
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// Reads the configuration and warns of everything in it that will not do what it seems to.

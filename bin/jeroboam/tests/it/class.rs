@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use jeroboam_capi::{
     ApiEndpoint, BootVolume, CertificatePair, Certificates, ClassInfo, ClusterKey, ClusterNetwork, ControlPlaneGroup,
-    CoreVersion, Credential, Healing, Image, Network, Object, OWN_CLASS, OperatingSystem, ResolvedCluster, WorkerGroup,
+    CoreVersion, Credential, Healing, Image, Network, OWN_CLASS, Object, OperatingSystem, ResolvedCluster, WorkerGroup,
     build, own_class,
 };
 use jeroboam_model::{ClusterId, NodeGroupId, ProjectId, Taint, TaintEffect, UserId};
@@ -26,7 +26,8 @@ fn pair() -> CertificatePair {
 
 /// A cluster that uses every concern of the class.
 fn cluster(name: &str, network: Network) -> ResolvedCluster {
-    let image = Image { id: "4f0c1ba5-9cb1-4a30-8a9b-3b0a6d2d3d11".to_owned(), operating_system: OperatingSystem::Ubuntu };
+    let image =
+        Image { id: "4f0c1ba5-9cb1-4a30-8a9b-3b0a6d2d3d11".to_owned(), operating_system: OperatingSystem::Ubuntu };
     let boot_volume = Some(BootVolume { size: 40, volume_type: Some("fast".to_owned()), availability_zone: None });
     ResolvedCluster {
         key: ClusterKey { namespace: NAMESPACE.to_owned(), name: name.to_owned() },
@@ -105,14 +106,17 @@ fn apply(program: &str, kubeconfig: &str, object: &Object, dry: bool) -> Result<
 }
 
 fn get(program: &str, kubeconfig: &str, kind: &str) -> Vec<Value> {
-    let said = kubectl(program, kubeconfig, &["get", kind, "-n", NAMESPACE, "-o", "json"], &Value::Null).expect("a list");
+    let said =
+        kubectl(program, kubeconfig, &["get", kind, "-n", NAMESPACE, "-o", "json"], &Value::Null).expect("a list");
     let list: Value = serde_json::from_str(&said).expect("json");
     list["items"].as_array().expect("items").clone()
 }
 
 #[tokio::test]
 async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller_take() {
-    let Some(kubeconfig) = provided("JEROBOAM_KUBECONFIG", "a management cluster; make test starts one") else { return };
+    let Some(kubeconfig) = provided("JEROBOAM_KUBECONFIG", "a management cluster; make test starts one") else {
+        return;
+    };
     let Some(program) = provided("JEROBOAM_KUBECTL", "the kubectl program; make test sets it") else { return };
     let (kubeconfig, program) = (kubeconfig.as_str(), program.as_str());
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
@@ -130,15 +134,23 @@ async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller
     let read = || {
         let classes = get(program, kubeconfig, "clusterclasses");
         let object = classes.into_iter().find(|class| class["metadata"]["name"] == OWN_CLASS)?;
-        let ready = object["status"]["conditions"].as_array()?.iter().any(|condition| {
-            condition["type"] == "VariablesReady" && condition["status"] == "True"
-        });
+        let ready = object["status"]["conditions"]
+            .as_array()?
+            .iter()
+            .any(|condition| condition["type"] == "VariablesReady" && condition["status"] == "True");
         ready.then(|| ClassInfo::read(&object)).flatten()
     };
     let info = until("the class to be ready", || async { read() }).await;
 
-    let managed = Network::Managed { cidr: "10.6.1.0/24".to_owned(), external: Some("8e6f6f7e-6cd5-4a9f-8f0a-0b7c3f1f2a01".to_owned()) };
-    let existing = Network::Existing { network: "5d1f2d0b-0d0a-4f6b-9a53-0f7e8b9f4c02".to_owned(), subnet: Some("b3c0a6fa-1c9f-4c62-8f6e-3b5a7d9e1c03".to_owned()), external: None };
+    let managed = Network::Managed {
+        cidr: "10.6.1.0/24".to_owned(),
+        external: Some("8e6f6f7e-6cd5-4a9f-8f0a-0b7c3f1f2a01".to_owned()),
+    };
+    let existing = Network::Existing {
+        network: "5d1f2d0b-0d0a-4f6b-9a53-0f7e8b9f4c02".to_owned(),
+        subnet: Some("b3c0a6fa-1c9f-4c62-8f6e-3b5a7d9e1c03".to_owned()),
+        external: None,
+    };
     for (name, network) in [("managed", managed), ("existing", existing)] {
         let prepared = build(&cluster(name, network), &info).expect("built");
         for object in prepared.iter() {
@@ -157,7 +169,11 @@ async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller
         let failed = conditions.iter().find(|condition| condition["reason"] == "ReconcileFailed");
         assert!(failed.is_none(), "{failed:?}");
         let machines = get(program, kubeconfig, "openstackmachinetemplates");
-        (machines.iter().filter(|one| one["metadata"]["name"].as_str().is_some_and(|n| n.starts_with("managed"))).count() >= 1)
+        (machines
+            .iter()
+            .filter(|one| one["metadata"]["name"].as_str().is_some_and(|n| n.starts_with("managed")))
+            .count()
+            >= 1)
             .then_some(())
     })
     .await;
@@ -171,12 +187,14 @@ async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller
     assert_eq!(made("existing")["network"]["id"], "5d1f2d0b-0d0a-4f6b-9a53-0f7e8b9f4c02");
     assert_eq!(made("existing").get("managedSubnets"), None);
     let machines = get(program, kubeconfig, "openstackmachinetemplates");
-    let machine = machines.iter().find(|one| one["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("managed")));
+    let machine =
+        machines.iter().find(|one| one["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("managed")));
     let spec = &machine.expect("a template")["spec"]["template"]["spec"];
     assert_eq!(spec["sshKeyName"], "demo");
     assert_eq!(spec["image"]["id"], "4f0c1ba5-9cb1-4a30-8a9b-3b0a6d2d3d11");
     assert_eq!(spec["rootVolume"]["sizeGiB"], 40);
 
-    kubectl(program, kubeconfig, &["delete", "clusters", "--all", "-n", NAMESPACE, "--timeout=120s"], &Value::Null).expect("deleted");
+    kubectl(program, kubeconfig, &["delete", "clusters", "--all", "-n", NAMESPACE, "--timeout=120s"], &Value::Null)
+        .expect("deleted");
     kubectl(program, kubeconfig, &["delete", "namespace", NAMESPACE, "--timeout=120s"], &Value::Null).expect("deleted");
 }

@@ -6,7 +6,9 @@ use crate::bed::{Cloud, provided};
 
 #[tokio::test]
 async fn the_real_openstack_client_sees_a_whole_life() {
-    let Some(client) = provided("JEROBOAM_CLIENT", "the folder with the openstack command; make test sets it") else { return };
+    let Some(client) = provided("JEROBOAM_CLIENT", "the folder with the openstack command; make test sets it") else {
+        return;
+    };
     let Some(kubectl) = provided("JEROBOAM_KUBECTL", "the kubectl program; make test sets it") else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let cloud = Cloud::start(dir.path(), "20").await;

@@ -41,10 +41,15 @@ async fn break_a_node(program: &str, kubeconfig: &str, tenant: &Tenant, id: &str
     let secrets = kubectl(program, kubeconfig, &["get", "secrets", "-A", "-o", "json"]);
     let secrets: Value = serde_json::from_str(&secrets).expect("json");
     let wanted = format!("{stack}-kubeconfig");
-    let secret = secrets["items"].as_array().expect("items").iter().find(|item| item["metadata"]["name"] == wanted.as_str());
+    let secret =
+        secrets["items"].as_array().expect("items").iter().find(|item| item["metadata"]["name"] == wanted.as_str());
     let namespace = secret.expect("a kubeconfig")["metadata"]["namespace"].as_str().expect("a namespace").to_owned();
     let template = "{{.data.value | base64decode}}";
-    let config = kubectl(program, kubeconfig, &["-n", &namespace, "get", "secret", &wanted, "-o", &format!("go-template={template}")]);
+    let config = kubectl(
+        program,
+        kubeconfig,
+        &["-n", &namespace, "get", "secret", &wanted, "-o", &format!("go-template={template}")],
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("kubeconfig");
     std::fs::write(&path, config).expect("written");
@@ -59,9 +64,13 @@ async fn break_a_node(program: &str, kubeconfig: &str, tenant: &Tenant, id: &str
 
 #[tokio::test]
 async fn a_cluster_lives_its_whole_life_on_real_cluster_api() {
-    let Some(kubeconfig) = provided("JEROBOAM_KUBECONFIG", "a management cluster; make test starts one") else { return };
+    let Some(kubeconfig) = provided("JEROBOAM_KUBECONFIG", "a management cluster; make test starts one") else {
+        return;
+    };
     let Some(program) = provided("JEROBOAM_KUBECTL", "the kubectl program; make test sets it") else { return };
-    let Some(class) = provided("JEROBOAM_CLASS", "the manifest of an in-memory class; make test sets it") else { return };
+    let Some(class) = provided("JEROBOAM_CLASS", "the manifest of an in-memory class; make test sets it") else {
+        return;
+    };
     kubectl(&program, &kubeconfig, &["apply", "--server-side", "-n", "default", "-f", &class]);
     let dir = tempfile::tempdir().expect("a folder");
     let cloud = Cloud::start(dir.path(), "20").await;
