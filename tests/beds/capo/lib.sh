@@ -4,7 +4,8 @@ set -euo pipefail
 CAPO_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
 export CAPOBED=${CAPOBED:-$CACHE/run/capo} OSBED=${OSBED:-$CACHE/run/openstack}
-export CAPOBIN=$CACHE/capo-$(cat "$CAPO_HERE"/{build.sh,pins/go.*,nodelet/*} | sha256sum | cut -c1-12)
+CAPOBIN=$CACHE/capo-$(cat "$CAPO_HERE"/{build.sh,pins/go.*,nodelet/*} | sha256sum | cut -c1-12)
+export CAPOBIN
 BIN=$CAPOBIN
 CAPO_VERSION=v0.13.0; ORC_VERSION=v2.2.0; CAPI_VERSION=${CAPI_VERSION:-v1.12.5}; K8S_VERSION=${K8S_VERSION:-v1.34.10}
 PB=${CAPO_PORT_BASE:-31000}             # management cluster: etcd +0/+1, API server +443, webhooks +501.., health +601.., metrics +701..

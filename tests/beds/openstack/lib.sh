@@ -18,7 +18,7 @@ P_MYSQL=$((PORT_BASE+3306));  P_AMQP=$((PORT_BASE+5672));  P_AMQPDIST=$((PORT_BA
 P_MEMCACHE=$((PORT_BASE+1211)); P_KEYSTONE=$((PORT_BASE+5000)); P_GLANCE=$((PORT_BASE+9292))
 P_PLACEMENT=$((PORT_BASE+8778)); P_NOVA=$((PORT_BASE+8774)); P_NEUTRON=$((PORT_BASE+9696))
 P_OCTAVIA=$((PORT_BASE+9876)); P_HEAT=$((PORT_BASE+8004)); P_BARBICAN=$((PORT_BASE+9311))
-P_CINDER=$((PORT_BASE+8776)); P_SWIFT=$((PORT_BASE+8080)); P_MAGNUM=$((PORT_BASE+9511)); P_MAGNUM_DEV=$((PORT_BASE+9512))
+P_CINDER=$((PORT_BASE+8776))
 
 export SECRET=${SECRET:-osbed-secret}           # one password for all accounts of this throw-away cloud
 REGION=RegionOne
@@ -42,12 +42,12 @@ start() {
 }
 # stop NAME [signal] : TERM the pid started under that name, wait, then KILL that pid's group
 stop() {
-  local n=$1 sig=${2:-TERM} p i
+  local n=$1 sig=${2:-TERM} p
   [ -s "$RUN/$n.pid" ] || return 0
   p=$(cat "$RUN/$n.pid")
   if kill -0 "$p" 2>/dev/null; then
     kill -"$sig" "$p" 2>/dev/null || true
-    for i in $(seq 1 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
+    for _ in $(seq 1 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
     kill -KILL -- "-$p" 2>/dev/null || true      # setsid made it the leader of its own group
   fi
   rm -f "$RUN/$n.pid"
