@@ -294,14 +294,19 @@ impl Tenant {
 
 /// A part of the test machine that `make test` provides through the environment. Without it a test says that it was
 /// skipped and why; where everything has to be there (`JEROBOAM_ALL`) it fails.
-#[expect(clippy::disallowed_methods, reason = "tests have no settings but the environment")]
 pub(crate) fn provided(name: &str, by: &str) -> Option<String> {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    let value = setting(name);
     if value.is_none() {
-        assert!(std::env::var("JEROBOAM_ALL").is_err(), "{name} is not set: {by}");
+        assert!(setting("JEROBOAM_ALL").is_none(), "{name} is not set: {by}");
         writeln(&format!("skipped: {name} is not set; {by}"));
     }
     value
+}
+
+/// A variable of the environment, unless it is empty.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings but the environment")]
+pub(crate) fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// One line for whoever reads the test's output.
