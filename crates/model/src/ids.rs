@@ -15,6 +15,10 @@ pub struct BadId(pub String);
 ///
 /// Magnum: oslo.utils `uuidutils.is_uuid_like`.
 fn parse_like_oslo(text: &str) -> Option<Uuid> {
+    // As every row holds it, without a detour.
+    if let (36 | 32, Ok(uuid)) = (text.len(), Uuid::try_parse(text)) {
+        return Some(uuid);
+    }
     let digits: String =
         text.replace("urn:", "").replace("uuid:", "").trim_matches(['{', '}']).replace('-', "").to_lowercase();
     let whole = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());

@@ -8,13 +8,14 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Que
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, own_rows};
-use crate::rows::{read_row, template_labels};
+use crate::rows::{read_row, read_rows, template_labels};
 use crate::sql::{Sql, json_row};
 use crate::{Ident, Store, StoreError};
 
 /// The beginnings of statements, put together once.
 pub(crate) struct Statements {
-    /// A cluster, its template's labels and its node groups; one row for each group, or one with nothing in the group's place.
+    /// A cluster, its template's labels and some of its node groups as a JSON list, or nothing in their place; as many rows as
+    /// it takes for all of them.
     joined: String,
     /// A cluster and its template's labels.
     listed: String,
@@ -26,19 +27,29 @@ pub(crate) struct Statements {
 const SERIAL: usize = 0;
 const CLUSTER: usize = 1;
 const TEMPLATE_LABELS: usize = 2;
-const GROUP_SERIAL: usize = 3;
-const GROUP: usize = 4;
+const GROUPS: usize = 3;
 
 impl Statements {
     pub(crate) fn new(backend: DbBackend) -> Self {
         let cluster = json_row::<cluster::Column>(backend, "c");
         // A template without labels is not the same as no template.
         let listed = format!("c.id, {cluster}, COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{{}}' END)");
+        let group = json_row::<nodegroup::Column>(backend, "g");
+        let (groups, join) = match backend {
+            // A row costs a hop between threads, so there is but one.
+            DbBackend::Sqlite => {
+                let all = format!("SELECT json_group_array({group}) FROM nodegroup g WHERE g.cluster_id = c.uuid");
+                (format!("({all})"), "")
+            }
+            // Putting rows together costs a table on disk, so there is one for each group.
+            _ => {
+                let list = format!("CASE WHEN g.id IS NOT NULL THEN CONCAT('[', {group}, ']') END");
+                (list, "LEFT JOIN nodegroup g ON g.cluster_id = c.uuid ")
+            }
+        };
         let joined = format!(
-            "SELECT {listed}, g.id, {} FROM cluster c \
-             LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id \
-             LEFT JOIN nodegroup g ON g.cluster_id = c.uuid WHERE ",
-            json_row::<nodegroup::Column>(backend, "g")
+            "SELECT {listed}, {groups} FROM cluster c \
+             LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id {join}WHERE "
         );
         Self { joined, listed, group: json_row::<nodegroup::Column>(backend, "c") }
     }
@@ -159,8 +170,8 @@ fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
         if i64::from(row.try_get_by_index::<i32>(SERIAL)?) != cluster.serial {
             return Err(StoreError::Ambiguous { what: "cluster" });
         }
-        if row.try_get_by_index::<Option<i32>>(GROUP_SERIAL)?.is_some() {
-            groups.push(NodeGroup::try_from(read_row::<nodegroup::Model>(row, GROUP)?)?);
+        for group in read_rows::<nodegroup::Model>(row, GROUPS)? {
+            groups.push(NodeGroup::try_from(group)?);
         }
     }
     oldest_first(&mut groups);

@@ -69,8 +69,7 @@ pub(crate) fn python_text(value: Value) -> String {
 /// Reads a time out of a row that the database wrote as JSON: with a blank or a `T` in the middle, with or without fractions.
 pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let form = if text.contains('T') { "%Y-%m-%dT%H:%M:%S%.f" } else { "%Y-%m-%d %H:%M:%S%.f" };
-    let time = DateTime::parse_from_str(&text, form);
+    let time = text.replacen(' ', "T", 1).parse::<DateTime>();
     time.map(Some).map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"a time"))
 }
 

@@ -20,6 +20,12 @@ pub(crate) fn read_row<T: DeserializeOwned>(row: &QueryResult, at: usize) -> Res
     serde_json::from_str(&text).map_err(|error| DbErr::Json(error.to_string()))
 }
 
+/// Reads a JSON list of such rows; `NULL` is an empty one.
+pub(crate) fn read_rows<T: DeserializeOwned>(row: &QueryResult, at: usize) -> Result<Vec<T>, DbErr> {
+    let Some(text) = row.try_get_by_index::<Option<String>>(at)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|error| DbErr::Json(error.to_string()))
+}
+
 /// A database time as an instant; whole seconds, as Magnum's columns hold them.
 pub(crate) fn instant(time: DateTime) -> Timestamp {
     Timestamp::from_second(time.and_utc().timestamp()).unwrap_or(Timestamp::UNIX_EPOCH)

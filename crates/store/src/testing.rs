@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::entity::cluster;
 use crate::{Store, StoreConfig};
 
 /// The key that test stores seal with.
@@ -204,6 +205,16 @@ pub async fn id_by_key(store: &Store, serial: i64) -> String {
     sql.bind(serial);
     let row = store.db.query_one_raw(sql.build()).await.unwrap_or_else(|error| panic!("read a row: {error}"));
     row.and_then(|row| row.try_get_by_index(0).ok()).expect("the row is there")
+}
+
+/// The status of the cluster of a row, whose whole row is read by the primary key.
+///
+/// # Panics
+/// When the query fails or there is no such row.
+pub async fn row_by_key(store: &Store, serial: i32) -> String {
+    let found = cluster::Entity::find_by_id(serial).one(&store.db).await;
+    let row = found.unwrap_or_else(|error| panic!("read a row: {error}")).expect("the row is there");
+    row.status.unwrap_or_default()
 }
 
 static MARIADB: OnceCell<Result<Server, String>> = OnceCell::const_new();

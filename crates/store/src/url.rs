@@ -21,6 +21,9 @@ pub(crate) enum Target {
 /// How long a writer waits for another process's write to end. SQLite only.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many rows a connection's thread may be ahead of who reads them: as many as a page has, so that it seldom waits. SQLite only.
+const ROWS_AHEAD: usize = 1024;
+
 impl Target {
     /// Reads an address. The error never repeats it: it holds a password.
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
@@ -60,6 +63,7 @@ fn sqlite(text: &str) -> Target {
         .create_if_missing(true)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROWS_AHEAD)
         // With a write-ahead log readers never wait for the writer. NORMAL then syncs at checkpoints and not at each commit:
         // whatever kills the process, nothing that was committed is lost and nothing is torn. Only the machine losing
         // power can take the last moments, and a machine whose power must not matter runs one of the other two engines.
