@@ -36,6 +36,12 @@ pub(crate) struct RunArgs {
     /// What to measure
     #[arg(long, value_delimiter = ',', default_values = ["start", "requests", "life"])]
     pub(crate) parts: Vec<Part>,
+    /// Only requests whose name contains this, beside the bare routes
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) only: String,
+    /// Numbers of connections that send requests at once
+    #[arg(long, value_delimiter = ',', default_values = ["1", "8", "32"])]
+    pub(crate) connections: Vec<usize>,
     /// Numbers of clusters at which the way of a status is timed
     #[arg(long, value_delimiter = ',')]
     pub(crate) clusters: Vec<usize>,

@@ -25,8 +25,6 @@ use crate::say;
 const ROWS: usize = 1000;
 /// As the service's own pool by default.
 const CONNECTIONS: &str = "55";
-/// How many connections send requests at once.
-const AT_ONCE: [usize; 3] = [1, 8, 32];
 
 /// One kind of request at one number of connections.
 #[derive(Debug, Serialize)]
@@ -79,10 +77,11 @@ pub(crate) async fn measure(args: &RunArgs, engine: Engine) -> Result<Vec<Reques
     let service = bed.service("api", "service").await?;
     let (floor, floor_address) = start_floor(&bed, row.serial).await?;
     let mut cases = cases(bed.address(), floor_address, &tenant, &row.id)?;
+    cases.retain(|case| case.by == By::Floor || case.what.contains(&args.only));
     let (rounds, time) = if args.quick { (2, 300) } else { (7, 700) };
 
     let mut figures = Vec::new();
-    for connections in AT_ONCE {
+    for &connections in &args.connections {
         for round in 0..=rounds {
             for case in &mut cases {
                 let process = if case.by == By::Floor { &floor } else { &service };
@@ -187,6 +186,7 @@ fn cases(service: SocketAddr, floor: SocketAddr, tenant: &Tenant, id: &str) -> R
     Ok(vec![
         case("bare: nothing", By::Floor, get(floor::NOTHING, None)?, StatusCode::OK, u64::MAX),
         case("bare: one SELECT", By::Floor, get(floor::SELECT, None)?, StatusCode::OK, u64::MAX),
+        case("bare: one whole row", By::Floor, get(floor::ROW, None)?, StatusCode::OK, u64::MAX),
         case("GET /", By::Service, get("/", None)?, StatusCode::OK, u64::MAX),
         reads("GET one cluster", &format!("/v1/clusters/{id}"))?,
         reads("list 10", "/v1/clusters?limit=10")?,
