@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kube::runtime::utils::Backoff;
-use rand::Rng as _;
+use rand::RngExt as _;
 
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(4);

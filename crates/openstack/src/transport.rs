@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use rand::Rng;
+use rand::RngExt as _;
 use reqwest::{Client, Url, redirect};
 use tracing::{debug, warn};
 

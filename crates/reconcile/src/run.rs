@@ -11,7 +11,7 @@ use jeroboam_model::{Clock, ClusterId, Page, Scope};
 use jeroboam_openstack::Session;
 use jeroboam_store::{Store, StoreError};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
