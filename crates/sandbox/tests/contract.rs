@@ -1,7 +1,7 @@
 //! What the sandbox claims of OpenStack, said to the sandbox and, when one is at hand, to the real services.
 //!
-//! `JEROBOAM_CONTRACT_CLOUDS=clouds.yaml cargo test -p jeroboam-sandbox --test contract -- --ignored` asks the real ones: the
-//! file has the clouds `admin` and `demo`, and the cloud an external network `public`, a flavor and an image.
+//! `JEROBOAM_CONTRACT_CLOUDS=clouds.yaml cargo test -p jeroboam-sandbox --test contract` asks the real ones, too: the file has
+//! the clouds `admin` and `demo`, and the cloud an external network `public`, a flavor and an image.
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on should stop where it stands")]
 
@@ -41,11 +41,14 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 #[tokio::test]
-#[ignore = "needs the real services, see the top of this file"]
 #[expect(clippy::disallowed_methods, reason = "only this test knows where the real services are")]
+#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
 async fn the_real_services_keep_the_contract() {
-    let file = std::env::var("JEROBOAM_CONTRACT_CLOUDS").expect("JEROBOAM_CONTRACT_CLOUDS names a clouds.yaml");
-    contract(&PathBuf::from(file)).await;
+    match std::env::var_os("JEROBOAM_CONTRACT_CLOUDS").filter(|file| !file.is_empty()) {
+        Some(file) => contract(&PathBuf::from(file)).await,
+        // `make test` has no real OpenStack, so that this is no failure where everything else has to be there.
+        None => eprintln!("skipped: JEROBOAM_CONTRACT_CLOUDS is not set; the clouds.yaml of a real OpenStack"),
+    }
 }
 
 fn settings(file: &std::path::Path, name: &str) -> CloudConfig {
