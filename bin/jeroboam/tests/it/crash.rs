@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use crate::bed::{Answer, Cloud, Process, Tenant, free_port, setting, writeln};
 use crate::life::SANDBOX;
 
-/// Lives lived side by side: enough to keep two processors busy while lives wait.
-const ABREAST: usize = 6;
+/// Lives lived side by side: while one waits another computes. All watch one management cluster, so more cost each more.
+const ABREAST: usize = 3;
 
 /// One life: its own database and port, the same pretend cloud.
 struct Life {

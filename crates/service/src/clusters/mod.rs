@@ -63,12 +63,12 @@ impl Clusters<'_> {
         let ClusterWithGroups { cluster, .. } = self.get(caller, ident).await?;
         let work = self.0.inner.store.work(cluster.id).await;
         let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
-        Ok(ClusterProgress {
-            cluster: cluster.id,
-            status: cluster.status,
-            reason: cluster.status_reason,
-            progress: work.map(|work| work.progress).unwrap_or_default(),
-        })
+        let mut progress = work.map(|work| work.progress).unwrap_or_default();
+        // What was last seen is of the operation before; nobody has looked since this one was accepted.
+        if cluster.status.in_progress() && progress.phase == "complete" {
+            "accepted".clone_into(&mut progress.phase);
+        }
+        Ok(ClusterProgress { cluster: cluster.id, status: cluster.status, reason: cluster.status_reason, progress })
     }
 }
 

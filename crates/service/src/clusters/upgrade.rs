@@ -2,6 +2,7 @@
 
 use jeroboam_model::{
     Caller, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, Operation, Status,
+    Verb,
 };
 use jeroboam_store::{Acceptance, Ident};
 
@@ -99,7 +100,7 @@ fn moved(group: &NodeGroup, cluster: &Cluster, carried: &Labels, next: &ClusterT
     let mut group = group.clone();
     group.labels = labels::carried_over(&group.labels, &cluster.labels, carried);
     group.image_id.clone_from(&next.image_id);
-    if group.status != Status::DELETE_IN_PROGRESS {
+    if group.status.verb() != Verb::Delete {
         group.status = Status::UPDATE_IN_PROGRESS;
         group.status_reason = None;
     }
