@@ -2,7 +2,7 @@
 //!
 //! A reconciler is told *that* something may have happened to a cluster, never *what*. Each time it reads the rows, looks
 //! at the cloud and the management cluster, does the next thing and writes down what it saw; a crash, a second process and
-//! the plain case all take this one path. Deciding ([`next`], [`resolve`]) is pure; doing has no opinions.
+//! the plain case all take this one path. Deciding (`next`, `resolve`) is pure; doing has no opinions.
 
 mod backoff;
 mod chores;
