@@ -84,7 +84,8 @@ pub(crate) async fn measure(args: &RunArgs, engine: Engine) -> Result<LifeFigure
     let first = life.create(&template, "first").await?.0;
     life.until_complete(1).await?;
     let mut sizes = Vec::new();
-    for clusters in args.sizes() {
+    let all = args.sizes();
+    for clusters in all.iter().copied() {
         let began = Instant::now();
         life.grow(first, clusters).await?;
         let growing_s = began.elapsed().as_secs_f64();
@@ -94,8 +95,14 @@ pub(crate) async fn measure(args: &RunArgs, engine: Engine) -> Result<LifeFigure
         let quiet_cpu = service.cpu()?.saturating_sub(before).as_secs_f64() / pause.as_secs_f64();
         let memory = service.memory()?;
         let (seen, written) = life.changes().await?;
-        let applied = life.creations(&template).await?;
-        sizes.push(SizeFigures { clusters, applied, seen, written, quiet_cpu, memory, growing_s });
+        let (applied, made) = life.creations(&template).await?;
+        // After the last figures all of it ends anyway.
+        if Some(&clusters) != all.last() {
+            life.delete(&made).await?;
+        }
+        let size = SizeFigures { clusters, applied, seen, written, quiet_cpu, memory, growing_s };
+        say(&format!("{clusters} clusters: {}", serde_json::to_string(&size).context("write figures")?));
+        sizes.push(size);
     }
     service.stop().await;
     Ok(LifeFigures { engine: engine.name(), idle, sizes })
@@ -119,8 +126,8 @@ impl Life<'_> {
         Ok((id, began.elapsed()))
     }
 
-    /// Makes some clusters one after the other and takes them away again.
-    async fn creations(&self, template: &str) -> Result<Spread> {
+    /// Makes some clusters one after the other.
+    async fn creations(&self, template: &str) -> Result<(Spread, Vec<ClusterId>)> {
         let mut times = Vec::new();
         let mut made = Vec::new();
         for number in 0..if self.quick { 3 } else { 30 } {
@@ -128,11 +135,15 @@ impl Life<'_> {
             times.push(time);
             made.push(id);
         }
-        for id in &made {
+        Ok((Spread::of(times), made))
+    }
+
+    /// Takes clusters away, and waits until they are gone.
+    async fn delete(&self, made: &[ClusterId]) -> Result<()> {
+        for id in made {
             self.tenant.ask(Method::DELETE, &format!("/clusters/{id}"), None, StatusCode::NO_CONTENT).await?;
         }
-        self.until("the extra clusters are gone", |all| !all.iter().any(|one| made.contains(&one.cluster.id))).await?;
-        Ok(Spread::of(times))
+        self.until("the extra clusters are gone", |all| !all.iter().any(|one| made.contains(&one.cluster.id))).await
     }
 
     /// Adds copies of a cluster until there are so many, and waits until all are made.
