@@ -127,7 +127,7 @@ impl TokenValidator {
     /// Who sends a request, and whether it may make it at all.
     pub async fn validate(&self, shown: &Presented<'_>) -> Result<Validated, TokenError> {
         let service = match shown.service_token {
-            Some(token) => Some(self.service_token(token).await?),
+            Some(token) => self.service_token(token).await?,
             None => None,
         };
         let token = shown.token.ok_or(TokenError::Missing)?;
@@ -155,17 +155,19 @@ impl TokenValidator {
         self.service.for_token(caller.token.clone(), info)
     }
 
-    async fn service_token(&self, token: &SecretString) -> Result<Arc<TokenInfo>, TokenError> {
+    /// The service; `None` for a token without a service role, which is let pass and makes nobody more than a caller:
+    /// everybody has a token to show here.
+    async fn service_token(&self, token: &SecretString) -> Result<Option<Arc<TokenInfo>>, TokenError> {
         let info = self.look_up(token, false).await?;
         let has_role = info.roles.iter().any(|role| self.config.service_token_roles.contains(role));
         if has_role {
-            return Ok(info);
+            return Ok(Some(info));
         }
         if self.config.service_token_roles_required {
             return Err(TokenError::Invalid("the service token lacks a service role"));
         }
-        warn!(user.id = %info.user, "accepted a service token without a service role");
-        Ok(info)
+        warn!(user.id = %info.user, "a service token without a service role counts for nothing");
+        Ok(None)
     }
 
     async fn look_up(&self, token: &SecretString, allow_expired: bool) -> Result<Arc<TokenInfo>, TokenError> {

@@ -79,6 +79,7 @@ async fn each_token_gets_its_own_answer() {
         (Some("good"), Some("forged"), "invalid"),
         (Some("good"), Some("odd"), "unavailable"),
         (Some("good"), Some("good"), "in"),
+        (Some("old"), Some("good"), "invalid"),
         (Some("old"), None, "invalid"),
     ] {
         let outcome = check(&validator, token, service).await;
@@ -151,6 +152,8 @@ async fn access_rules_hold_for_the_caller_and_not_for_a_service_that_passes_the_
         (Method::GET, "/v1/clusters", None, "invalid"),
         (Method::DELETE, "/v1/clusters/abc", None, "invalid"),
         (Method::DELETE, "/v1/clusters/abc", Some("service"), "in"),
+        (Method::DELETE, "/v1/clusters/abc", Some("good"), "invalid"),
+        (Method::DELETE, "/v1/clusters/abc", Some("ruled"), "invalid"),
     ] {
         let outcome = check_path(&ours, Some("ruled"), service, &method, path).await;
         assert_eq!(word(&outcome), wanted, "{method} {path} {service:?}");
