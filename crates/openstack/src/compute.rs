@@ -97,7 +97,12 @@ impl Compute<'_> {
     /// A flavor by id, then by name. Nova can not be asked for a name, so its short list is read until the name is met.
     pub async fn flavor(&self, ident: &str) -> Result<Flavor, Error> {
         match self.0.get(SERVICE, &["flavors", ident]).send().await {
-            Ok(answer) => return answer.member("flavor"),
+            // Some words lead to something else of Nova's, `detail` to a list: those are no ids.
+            Ok(answer) => {
+                if let Ok(flavor) = answer.member("flavor") {
+                    return Ok(flavor);
+                }
+            }
             // Nova refuses ids of odd form with a 400.
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Bad) => {}
             Err(error) => return Err(error),

@@ -18,6 +18,7 @@ fn nova(seen: &Seen) -> Reply {
     let flavor = json!({"id": "1", "name": "m1.small", "vcpus": 1, "ram": 2048, "disk": 20});
     match (seen.path.as_str(), seen.query.as_str()) {
         ("/compute/v2.1/flavors/1", _) => ok(json!({"flavor": flavor})),
+        ("/compute/v2.1/flavors/detail", _) => ok(json!({"flavors": [flavor]})),
         ("/compute/v2.1/flavors", "limit=1000") => ok(json!({
             "flavors": [{"id": "0", "name": "m1.tiny"}],
             "flavors_links": [{"rel": "next", "href": "http://inner/v2.1/flavors?limit=1000&marker=0"}]})),
@@ -44,6 +45,7 @@ async fn a_flavor_is_found_by_id_then_by_name_on_any_page() {
         ("", Kind::NotFound),
         ("..", Kind::NotFound),
         ("a/b", Kind::NotFound),
+        ("detail", Kind::NotFound),
         ("secret", Kind::Forbidden),
     ] {
         assert_eq!(kind(session.compute().flavor(ident).await), Some(wanted), "{ident:?}");
