@@ -15,7 +15,9 @@ mod removal;
 mod resolved;
 mod resources;
 
-pub use assess::{Assessment, GroupAssessment, GroupState, Health, Phase, Wanted, WantedGroup, assess};
+pub use assess::{
+    Assessment, GroupAssessment, GroupState, Health, Phase, Wanted, WantedGroup, assess, silent_infrastructure,
+};
 pub use build::{BuildError, build};
 pub use class_info::{ClassInfo, Variable, WorkerClass};
 pub use contract::CoreVersion;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jeroboam_capi::{
     Assessment, ClusterSeen, ControlPlaneSeen, DeploymentSeen, GroupState, InfrastructureSeen, MachineSeen, Observed,
-    Phase, Wanted, WantedGroup, assess,
+    Phase, Wanted, WantedGroup, assess, silent_infrastructure,
 };
 use jeroboam_model::{HealthStatus, Operation, Timestamp};
 use serde_json::Value;
@@ -198,6 +198,42 @@ fn health_follows_the_api_and_the_nodes() {
     let away = assess(&creating(), &observed(&documents), now()).health;
     assert_eq!(away.status, HealthStatus::Unhealthy);
     assert_eq!(away.reasons["api"], "nok: ProbeFailed");
+}
+
+#[test]
+fn a_node_that_no_longer_reports_is_ill_and_one_that_nobody_could_look_at_is_not() {
+    for (reason, expected) in [
+        ("NodeHealthyUnknown", HealthStatus::Unhealthy),
+        ("ConnectionDown", HealthStatus::Healthy),
+        ("InspectionFailed", HealthStatus::Healthy),
+    ] {
+        let mut documents = documents("complete.v1beta2");
+        let machine = documents.iter_mut().find(|object| object["kind"] == "Machine").expect("there");
+        let conditions = machine["status"]["conditions"].as_array_mut().expect("a list");
+        let node = conditions.iter_mut().find(|c| c["type"] == "NodeHealthy").expect("there");
+        node["status"] = "Unknown".into();
+        node["reason"] = reason.into();
+        let health = assess(&creating(), &observed(&documents), now()).health;
+        assert_eq!(health.status, expected, "{reason}: {:?}", health.reasons);
+    }
+}
+
+#[test]
+fn infrastructure_that_waits_without_a_word_is_named() {
+    let mut silent = documents("capo-no-network.v1beta2");
+    let status = &mut silent.iter_mut().find(|object| object["kind"] == "OpenStackCluster").expect("there")["status"];
+    *status = Value::Null;
+    let silent = observed(&silent);
+    let named = |observed: &Observed| silent_infrastructure(observed, now()).map(|seen| seen.meta.name.clone());
+    assert_eq!(named(&silent).as_deref(), Some("shop-zlmswzrqenbg-4tn9s"));
+    for speaks in ["capo-no-network.v1beta2", "capo-quota.v1beta2", "complete.v1beta2"] {
+        assert_eq!(named(&observed(&documents(speaks))), None, "{speaks}");
+    }
+    let mut seen = assess(&creating(), &silent, now());
+    let before = seen.reason.clone();
+    seen.blame("OpenStackCluster shop: no more rules".into());
+    assert_eq!(seen.reason, format!("{before}; OpenStackCluster shop: no more rules"));
+    assert_eq!(seen.cause.as_deref(), Some("OpenStackCluster shop: no more rules"));
 }
 
 #[test]

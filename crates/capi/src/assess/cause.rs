@@ -1,6 +1,8 @@
 //! The deepest known cause: the server's before the machine's, the machine's before the group's, the group's before the
 //! cluster's.
 
+use jeroboam_model::Timestamp;
+
 use crate::observed::{Condition, Conditions, InfrastructureSeen, MachineSeen, Observed, Truth, one_line};
 
 /// Conditions whose falsehood is good news.
@@ -61,6 +63,19 @@ pub(super) fn deepest_error(observed: &Observed) -> Option<String> {
         refused.then(|| one_line(&condition.message)).or_else(|| cluster.failure.clone())
     };
     of_server.or_else(|| of_infrastructure(observed, |c| c.error)).or_else(of_machine).or_else(refused)
+}
+
+/// The object of the provider that holds things up without a word about why: no condition that is an error, no failure. The
+/// cluster's before those of machines, and those only once they are old enough to be done.
+pub(super) fn silent(observed: &Observed, made_before: Timestamp) -> Option<&InfrastructureSeen> {
+    if deepest_error(observed).is_some() {
+        return None;
+    }
+    let of_cluster = observed.infrastructure.as_ref().filter(|seen| !is_ready(seen) || seen.meta.deleting);
+    of_cluster.or_else(|| {
+        let is_old = |seen: &&InfrastructureSeen| seen.meta.created.is_none_or(|created| created <= made_before);
+        observed.infrastructure_machines.iter().filter(is_old).find(|seen| !is_ready(seen))
+    })
 }
 
 fn of_machine_named(machine: &MachineSeen, wrong: &str) -> String {

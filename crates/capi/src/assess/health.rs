@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jeroboam_model::HealthStatus;
 
-use crate::observed::{Observed, Truth};
+use crate::observed::{MachineSeen, Observed, Truth};
 
 /// Whether a cluster works, and what was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct Health {
     /// `api` and `<node>.Ready`; every value is text. Magnum: clients show it as it is.
     pub reasons: BTreeMap<String, String>,
 }
+
+/// Reasons of `NodeHealthy` by which Cluster API says that the node itself stopped reporting, in the words of its releases. Any
+/// other Unknown says that nobody could look, which is the API's fault and not the node's.
+const SILENT_NODE: [&str; 3] = ["NodeHealthyUnknown", "NodeHealthUnknown", "NodeConditionsFailed"];
 
 pub(super) fn assess(observed: &Observed) -> Health {
     let mut reasons = BTreeMap::new();
@@ -35,13 +39,18 @@ pub(super) fn assess(observed: &Observed) -> Health {
     for machine in observed.machines.iter().filter(|machine| !machine.meta.deleting) {
         // A machine that has not become a node yet is on its way, not ill.
         let Some(node) = &machine.node else { continue };
-        let healthy = if machine.conditions.get("NodeHealthy").is_some() {
-            !machine.conditions.is_false("NodeHealthy")
-        } else {
-            !machine.conditions.is_false("Ready")
-        };
+        let healthy = is_healthy(machine);
         reasons.insert(format!("{node}.Ready"), if healthy { "True" } else { "False" }.to_owned());
         ill |= !healthy;
     }
     Health { status: if ill { HealthStatus::Unhealthy } else { HealthStatus::Healthy }, reasons }
+}
+
+/// Whether a machine that became a node is a good one.
+fn is_healthy(machine: &MachineSeen) -> bool {
+    match machine.conditions.get("NodeHealthy") {
+        None => !machine.conditions.is_false("Ready"),
+        Some(condition) if condition.truth == Truth::Unknown => !SILENT_NODE.contains(&condition.reason.as_str()),
+        Some(condition) => condition.truth == Truth::True,
+    }
 }

@@ -15,7 +15,7 @@ use jeroboam_model::{HealthStatus, KubeRelease, MachineView, NodeGroupId, Operat
 pub use groups::{GroupAssessment, GroupState};
 pub use health::Health;
 
-use crate::observed::{ClusterSeen, Observed, Truth, one_line};
+use crate::observed::{ClusterSeen, InfrastructureSeen, Observed, Truth, one_line};
 
 /// What the rows ask for, as far as it can be compared with what is seen.
 #[derive(Clone, Debug)]
@@ -302,7 +302,20 @@ fn deletion(observed: &Observed) -> String {
     }
 }
 
+/// The provider's object that holds an operation up and whose status does not say why; machines count once they were made
+/// before that time. CAPO 0.13 tells the reason in Events alone while a cluster's network is not ready.
+#[must_use]
+pub fn silent_infrastructure(observed: &Observed, made_before: Timestamp) -> Option<&InfrastructureSeen> {
+    cause::silent(observed, made_before)
+}
+
 impl Assessment {
+    /// Notes what was found out elsewhere about why it gets no further: the deepest cause that is known.
+    pub fn blame(&mut self, cause: String) {
+        self.reason = format!("{}; {cause}", self.reason);
+        self.cause = Some(cause);
+    }
+
     /// The one group's assessment.
     #[must_use]
     pub fn group(&self, id: NodeGroupId) -> Option<&GroupAssessment> {
