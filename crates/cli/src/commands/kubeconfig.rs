@@ -27,7 +27,12 @@ pub(super) async fn run(api: &Api, args: &KubeconfigArgs, surroundings: &mut Sur
 fn write(file: &Path, text: &SecretString) -> io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
-    let mut open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    // What an earlier try left there, or somebody else put there, has permissions of its own.
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     open.write_all(text.expose_secret().as_bytes())?;
     open.sync_all()?;
     std::fs::rename(&beside, file)
@@ -44,6 +49,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("config");
         std::fs::write(&file, "old and readable").expect("a file");
+        std::fs::write(dir.path().join("config.new"), "left over and readable").expect("a file");
         write(&file, &SecretString::from("new")).expect("written");
         assert_eq!(std::fs::read_to_string(&file).expect("text"), "new");
         let mode = std::fs::metadata(&file).expect("there").permissions().mode();
