@@ -10,6 +10,7 @@ mod config;
 mod dirty;
 mod discovery;
 mod error;
+mod events;
 mod read;
 mod watch;
 mod write;

@@ -127,12 +127,23 @@ async fn release(
     Json(json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": name}}))
 }
 
+/// Events of namespace `n`, as far as they were asked for by their fields.
+async fn events(Query(query): Query<BTreeMap<String, String>>) -> Json<Value> {
+    let wanted = "type=Warning,involvedObject.kind=OpenStackCluster,involvedObject.name=stuck";
+    let event = json!({"metadata": {"namespace": "n", "name": "stuck.1"}, "type": "Warning",
+        "reason": "Failedcreatesecuritygrouprule", "message": "Quota exceeded", "lastTimestamp": "2026-11-21T12:00:00Z"});
+    let bounded = query.contains_key("limit") && query.get("fieldSelector").is_some_and(|fields| fields == wanted);
+    let items = if bounded { vec![event] } else { vec![] };
+    Json(json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": items}))
+}
+
 fn router(fake: Fake) -> Router {
     Router::new()
         .route("/apis/{group}/{version}/namespaces/n/{kind}", get(of_namespace))
         .route("/apis/{group}/{version}/namespaces/n/{kind}/{name}", get(deployment).patch(release))
         .route("/apis", get(groups))
         .route("/apis/{group}/{version}/{kind}", get(list_or_watch))
+        .route("/api/v1/namespaces/n/events", get(events))
         .route("/api/v1/namespaces/{name}", patch(write))
         .with_state(fake)
 }
@@ -279,4 +290,15 @@ async fn only_machine_sets_that_nothing_holds_are_let_go() {
     soon(management.release_orphans(&key("c"))).await.expect("looked at");
     let writes = fake.writes.lock().expect("whole").clone();
     assert_eq!(writes, [r#"orphan {"finalizers":["example.org/other"],"resourceVersion":"7"}"#]);
+}
+
+#[tokio::test]
+async fn the_newest_warning_of_one_object_is_asked_for() {
+    let listener = listener().await;
+    let management = management(&listener).await;
+    let _server = serve(listener, Fake { versions: vec!["v1beta2"], ..Fake::default() });
+    let since = "2026-11-21T11:00:00Z".parse().expect("a time");
+    let ask = async |name: &str| management.warning(&key("c"), "OpenStackCluster", name, since).await.expect("answered");
+    assert_eq!(soon(ask("stuck")).await.as_deref(), Some("Failedcreatesecuritygrouprule: Quota exceeded"));
+    assert_eq!(soon(ask("well")).await, None);
 }
