@@ -298,7 +298,8 @@ async fn the_newest_warning_of_one_object_is_asked_for() {
     let management = management(&listener).await;
     let _server = serve(listener, Fake { versions: vec!["v1beta2"], ..Fake::default() });
     let since = "2026-11-21T11:00:00Z".parse().expect("a time");
-    let ask = async |name: &str| management.warning(&key("c"), "OpenStackCluster", name, since).await.expect("answered");
+    let ask =
+        async |name: &str| management.warning(&key("c"), "OpenStackCluster", name, since).await.expect("answered");
     assert_eq!(soon(ask("stuck")).await.as_deref(), Some("Failedcreatesecuritygrouprule: Quota exceeded"));
     assert_eq!(soon(ask("well")).await, None);
 }
