@@ -60,12 +60,16 @@ pub(crate) async fn serve(config: &Config, listener: TcpListener, routes: Router
             let service = TowerToHyperService::new(routes);
             let served = match tls {
                 None => {
-                    let connection = builder.serve_connection(TokioIo::new(Polite::new(stream)), service).into_owned();
+                    let connection = builder
+                        .serve_connection(TokioIo::new(Polite::new(stream, HEADER_TIMEOUT)), service)
+                        .into_owned();
                     watcher.watch(connection).await
                 }
                 Some(tls) => {
                     let Some(stream) = handshake(&tls, stream).await else { return };
-                    let connection = builder.serve_connection(TokioIo::new(Polite::new(stream)), service).into_owned();
+                    let connection = builder
+                        .serve_connection(TokioIo::new(Polite::new(stream, HEADER_TIMEOUT)), service)
+                        .into_owned();
                     watcher.watch(connection).await
                 }
             };

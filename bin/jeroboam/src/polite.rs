@@ -2,6 +2,8 @@
 //!
 //! A kernel that closes a socket with unread bytes resets the connection, and then a client whose body was too large never reads
 //! the answer that says so.
+//!
+//! Until a client has shown which HTTP it speaks, nobody else looks at the clock: who keeps that open is cut off here.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// A client that has sent nothing for so long has read the answer.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -18,10 +20,20 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// Most that is read of anybody.
 const MOST: usize = 64 << 20;
 
+/// What every client of HTTP/2 begins with; anything else is HTTP/1.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A stream with a polite end.
 pub(crate) struct Polite<S> {
     stream: S,
+    opening: Option<Opening>,
     farewell: Option<Farewell>,
+}
+
+/// The beginning of a stream, while it may still become HTTP/1 or HTTP/2.
+struct Opening {
+    end: Pin<Box<Sleep>>,
+    said: usize,
 }
 
 /// The end of a stream after our side of it.
@@ -32,8 +44,19 @@ struct Farewell {
 }
 
 impl<S> Polite<S> {
-    pub(crate) const fn new(stream: S) -> Self {
-        Self { stream, farewell: None }
+    /// A client that has not shown after `patience` which HTTP it speaks is read no further.
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+        let opening = Opening { end: Box::pin(sleep(patience)), said: 0 };
+        Self { stream, opening: Some(opening), farewell: None }
+    }
+}
+
+impl Opening {
+    /// Whether it goes on after these bytes.
+    fn goes_on(&mut self, bytes: &[u8]) -> bool {
+        let undecided = PREFACE[self.said..].starts_with(bytes);
+        self.said += bytes.len();
+        undecided && self.said < PREFACE.len()
     }
 }
 
@@ -66,7 +89,19 @@ impl Farewell {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Polite<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if let Some(opening) = &mut this.opening {
+            match &read {
+                Poll::Pending if opening.end.as_mut().poll(cx).is_ready() => {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                Poll::Ready(Ok(())) if !opening.goes_on(&buffer.filled()[before..]) => this.opening = None,
+                _ => {}
+            }
+        }
+        read
     }
 }
 
@@ -106,11 +141,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const AN_HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_show_what_it_speaks_is_cut_off() {
+        for said in [&b""[..], b"P", &PREFACE[..23]] {
+            let (mut client, server) = tokio::io::duplex(1024);
+            client.write_all(said).await.expect("written");
+            let mut server = Polite::new(server, PATIENCE);
+            let mut heard = Vec::new();
+            let read = timeout(AN_HOUR, server.read_to_end(&mut heard)).await.expect("an end within the hour");
+            assert_eq!(read.expect_err("cut off").kind(), io::ErrorKind::TimedOut, "{said:?}");
+            assert_eq!(heard, said);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_shown_what_it_speaks_is_listened_to() {
+        for said in [&b"G"[..], b"PO", PREFACE, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore"] {
+            let (mut client, server) = tokio::io::duplex(1024);
+            client.write_all(said).await.expect("written");
+            let mut server = Polite::new(server, PATIENCE);
+            let mut heard = Vec::new();
+            assert!(timeout(AN_HOUR, server.read_to_end(&mut heard)).await.is_err(), "{said:?}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_word_is_heard_by_who_is_still_talking() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server);
+        let mut server = Polite::new(server, PATIENCE);
         let (sent, ended) = tokio::join!(
             async {
                 let sent = client.write_all(&[b'x'; 1_000_000]).await;
@@ -131,13 +194,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_not_waited_for() {
         let (_silent, server) = tokio::io::duplex(1024);
-        Polite::new(server).shutdown().await.expect("an end");
+        Polite::new(server, PATIENCE).shutdown().await.expect("an end");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_never_ends_is_left() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server);
+        let mut server = Polite::new(server, PATIENCE);
         let endless = async { while client.write_all(&[b'x'; 4096]).await.is_ok() {} };
         tokio::select! {
             () = endless => panic!("the server went before it had heard enough"),
