@@ -14,8 +14,8 @@ part() { # what command...: runs it and says how long it took
   printf '== %s: %d s\n' "$what" $((SECONDS - began)) >&2
 }
 
-# The tests' own bed: other beds of this user are left alone.
-export PORT_BASE=${PORT_BASE:-36000} STATE=$CACHE/run/test-$$
+# The tests' own bed, below the ports that the kernel hands out by itself; other beds of this user are left alone.
+export PORT_BASE=${PORT_BASE:-32000} STATE=$CACHE/run/test-$$
 mkdir -p "$CACHE/run"
 bed() { tests/beds/kubernetes/up.sh >"$CACHE/run/test-$$.env"; }
 gone() { tests/beds/kubernetes/down.sh || true; rm -f "$CACHE/run/test-$$.env"; }
