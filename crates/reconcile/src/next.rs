@@ -133,7 +133,7 @@ impl Situation<'_> {
             Trouble::Impossible(_) => Backoff { first: self.config.backoff_max, ..self.backoff() },
             Trouble::Waiting(_) | Trouble::Refused(_) => self.backoff(),
         };
-        Next { recorded, run_at: self.now + pause.after(attempts, self.chance) }
+        Next { recorded, run_at: self.now + self.until_deadline(pause.after(attempts, self.chance)) }
     }
 
     fn deleting(self) -> bool {

@@ -192,6 +192,16 @@ fn pauses_after_troubles_grow_and_are_bounded() {
 }
 
 #[test]
+fn a_deadline_is_noticed_when_it_passes_also_in_a_long_pause() {
+    let mut case = Case::new(Status::CREATE_IN_PROGRESS, Operation::Create);
+    case.work.attempts = 20;
+    case.now = case.work.deadline.expect("an operation") - Duration::from_secs(7);
+    assert_eq!(case.pause(&case.judge(Found::Trouble(&Trouble::Waiting("it".into())))), 7);
+    let late = case.late();
+    assert_eq!(late.pause(&late.judge(Found::Trouble(&Trouble::Waiting("it".into())))), 120, "it has passed");
+}
+
+#[test]
 fn a_known_cause_is_not_covered_by_something_that_is_away_just_now() {
     let mut case = Case::new(Status::CREATE_FAILED, Operation::Create);
     case.view.cluster.status_reason = Some("quota exceeded".into());
