@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jeroboam_capi::{
-    Applied, BuildError, ClassInfo, ClusterKey, DELETE_MACHINE_ANNOTATION, OWN_CLASS, Observed, Prepared, Resources,
-    Wanted, WantedGroup, assess, build, machines_to_remove, namespace, own_class,
+    Applied, Assessment, BuildError, ClassInfo, ClusterKey, DELETE_MACHINE_ANNOTATION, OWN_CLASS, Observed, Prepared,
+    Resources, Wanted, WantedGroup, assess, build, machines_to_remove, namespace, own_class, silent_infrastructure,
 };
 use jeroboam_management::{ErrorKind, ManagementError};
 use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, Operation, Timestamp, Work};
@@ -23,6 +23,9 @@ use crate::resolve::{self, is_leaving, references, resolve, workers};
 use crate::run::{Shared, chain};
 use crate::trim::trim;
 use crate::worker::Interrupted;
+
+/// The provider is given so long to get on before it is asked what it complains of.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +110,8 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
     let next = match seen {
         Ok((memo, observed)) => {
             let wanted = wanted(&loaded.view, &loaded.work, &memo, &shared.settings);
-            let assessment = assess(&wanted, &observed, now);
+            let mut assessment = assess(&wanted, &observed, now);
+            pass.ask_why(&mut assessment, &observed, now).await;
             shared.remember(loaded.view.cluster.id, Some(memo));
             next(situation, Found::Seen(&assessment))
         }
@@ -185,6 +189,24 @@ impl Pass<'_> {
     fn look(&self) -> Result<Observed, Stopped> {
         self.management_is_up()?;
         self.shared.management.observe(&self.key).ok_or_else(away)
+    }
+
+    /// Adds what the provider complains of where an operation does not get on and no status says why. It is only a better
+    /// reason: without an answer the pass goes on.
+    async fn ask_why(&self, assessment: &mut Assessment, observed: &Observed, now: Timestamp) {
+        let work = &self.loaded.work;
+        let made_before = now - SILENCE;
+        let settled = work.operation == Operation::Observe || assessment.complete || assessment.failed.is_some();
+        if settled || work.began > made_before {
+            return;
+        }
+        let Some(silent) = silent_infrastructure(observed, made_before) else { return };
+        let name = &silent.meta.name;
+        match self.shared.management.warning(&self.key, &silent.kind, name, work.began).await {
+            Ok(Some(warning)) => assessment.blame(format!("{} {name}: {warning}", silent.kind)),
+            Ok(None) => {}
+            Err(error) => debug!(error = %chain(&error), "failed to read what the provider complains of"),
+        }
     }
 
     /// Stops a pass that could only fail, or judge from what was there long ago.
