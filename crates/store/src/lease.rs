@@ -11,14 +11,18 @@ use crate::rows::{from_millis, millis};
 use crate::store::{Then, Tx};
 use crate::{Store, StoreError};
 
+/// No lease lasts and no pause is as long as this. A time that is further ahead was written by a clock that was wrong, and would
+/// keep a cluster from being looked at until that time has come.
+const BELIEVED: Duration = Duration::from_secs(3600);
+
 impl Store {
     /// Clusters whose time has come and that nobody holds, the longest waiting first.
     pub async fn due(&self, now: Timestamp, limit: u64) -> Result<Vec<ClusterId>, StoreError> {
         let ids: Vec<String> = Entity::find()
             .select_only()
             .column(Column::Cluster)
-            .filter(Column::NextRun.lte(millis(now)))
-            .filter(Column::LeaseExpires.lte(millis(now)))
+            .filter(passed(Column::NextRun, now, BELIEVED))
+            .filter(passed(Column::LeaseExpires, now, BELIEVED))
             .order_by_asc(Column::NextRun)
             .order_by_asc(Column::Cluster)
             .limit(limit)
@@ -67,7 +71,7 @@ impl Store {
                 .col_expr(Column::Fence, Expr::col(Column::Fence).add(1))
                 .col_expr(Column::SeenWake, Expr::col(Column::Wake))
                 .filter(Column::Cluster.eq(cluster.to_string()))
-                .filter(Column::LeaseExpires.lte(millis(now)));
+                .filter(passed(Column::LeaseExpires, now, BELIEVED.max(ttl)));
             if !rows(tx, claim).await? {
                 return Ok(Then::Undo(None));
             }
@@ -134,6 +138,12 @@ pub(crate) fn held(lease: &Lease) -> Condition {
         .add(Column::Cluster.eq(lease.cluster.to_string()))
         .add(Column::LeaseOwner.eq(lease.owner.as_str()))
         .add(Column::Fence.eq(lease.fence.0))
+}
+
+/// Whether a time has come, or is none to wait for.
+fn passed(column: Column, now: Timestamp, believed: Duration) -> Condition {
+    let too_far = millis(now).saturating_add(millis_of(believed));
+    Condition::any().add(column.lte(millis(now))).add(column.gt(too_far))
 }
 
 async fn rows<C: ConnectionTrait>(tx: &C, update: UpdateMany<Entity>) -> Result<bool, StoreError> {

@@ -101,3 +101,18 @@ pub(crate) async fn what_is_due_comes_oldest_first(db: TestDatabase) {
     assert_eq!(store.due(at(25), 10).await.expect("read"), [ids[1], ids[2]]);
     assert_eq!(store.due(at(30), 1).await.expect("read"), [ids[1]]);
 }
+
+pub(crate) async fn a_clock_that_was_far_ahead_keeps_no_cluster_from_being_worked_on(db: TestDatabase) {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let (store, _, view) = one_cluster(&db).await;
+    let id = view.cluster.id;
+    let ahead = store.claim(id, "a", at(YEAR), TTL).await.expect("an answer").expect("claimed");
+    assert_eq!(store.due(at(1), 10).await.expect("read"), [id], "nobody renews a lease of next year");
+    let lease = store.claim(id, "b", at(1), TTL).await.expect("an answer").expect("claimed");
+    assert!(!store.record(&ahead, 1, Recorded::default()).await.expect("an answer"));
+    assert!(store.release(&lease, at(YEAR)).await.expect("an answer"));
+    assert_eq!(store.due(at(2), 10).await.expect("read"), [id]);
+    let lease = store.claim(id, "b", at(2), TTL).await.expect("an answer").expect("claimed");
+    assert!(store.release(&lease, at(60)).await.expect("an answer"));
+    assert_eq!(store.due(at(3), 10).await.expect("read"), []);
+}

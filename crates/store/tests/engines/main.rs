@@ -54,6 +54,7 @@ on_all_engines!(
     leases::a_renewed_lease_is_not_taken,
     leases::a_wake_during_the_run_is_not_lost,
     leases::what_is_due_comes_oldest_first,
+    leases::a_clock_that_was_far_ahead_keeps_no_cluster_from_being_worked_on,
     pages::every_column_orders_clusters,
     pages::every_column_orders_templates,
     pages::every_column_orders_node_groups,
