@@ -1,5 +1,7 @@
 //! A request to a service of the catalogue, and its answer.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
@@ -10,7 +12,6 @@ use crate::transport::Outgoing;
 use crate::{Error, ServiceType, Session};
 
 /// A request that is being put together; made by [`Session::request`].
-#[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request<'a> {
     session: &'a Session,
@@ -25,7 +26,6 @@ pub struct Request<'a> {
 }
 
 /// What a service said, read to its end.
-#[derive(Debug)]
 pub struct Answer {
     pub(crate) service: ServiceType,
     /// The status.
@@ -34,6 +34,22 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// Without headers and body: a token or the secret of a new application credential may be in them.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("service", &self.service).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Without headers and body, as its answer.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Request");
+        shown.field("service", &self.service).field("method", &self.method).field("path", &self.path);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl<'a> Request<'a> {

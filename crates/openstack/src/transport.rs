@@ -66,8 +66,8 @@ impl RetryPolicy {
     }
 }
 
-/// A request in full.
-#[derive(Clone, Debug)]
+/// A request in full. Its body may hold a password, so it is never printed.
+#[derive(Clone)]
 pub(crate) struct Outgoing {
     pub(crate) service: ServiceType,
     pub(crate) method: Method,

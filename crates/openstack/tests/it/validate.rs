@@ -203,3 +203,16 @@ async fn nothing_printed_holds_a_token() {
     let printed = format!("{validator:?} {info:?} {:?}", info.caller(token, "req-1".into()));
     assert!(!printed.contains("good"), "{printed}");
 }
+
+#[tokio::test]
+async fn nothing_printed_of_a_call_holds_what_was_sent_or_answered() {
+    let answer = || Reply::Headers(200, vec![("x-subject-token", "quiet-token".to_owned())], json!({"a": 1}));
+    let cloud = Fake::cloud(move |_| answer()).await;
+    let session = cloud.session();
+    let request = session.request(ServiceType::KeyManager, Method::POST, &["secrets"]);
+    let request = request.json(json!({"payload": "quiet-payload"}));
+    let asked = format!("{request:?}");
+    let printed = format!("{asked} {:?}", request.send().await.unwrap());
+    assert!(printed.contains("secrets") && printed.contains("200"), "{printed}");
+    assert!(!printed.contains("quiet") && !printed.contains("body"), "{printed}");
+}
