@@ -88,6 +88,29 @@ impl Kube {
         self.inside().held = true;
     }
 
+    /// Every Cluster gets infrastructure that waits without a word, and an Event that says why.
+    pub(crate) fn complain(&self, reason: &str, message: &str) {
+        let mut inside = self.inside();
+        let clusters: Vec<_> = inside
+            .objects
+            .keys()
+            .filter(|place| place.1 == "clusters")
+            .map(|at| (at.2.clone(), at.3.clone()))
+            .collect();
+        for (namespace, cluster) in clusters {
+            let labels = json!({"cluster.x-k8s.io/cluster-name": cluster, "topology.cluster.x-k8s.io/owned": ""});
+            let metadata = |labels: Value| json!({"name": "stuck", "namespace": namespace, "labels": labels});
+            let at = |group: &str, plural: &str| (group.into(), plural.into(), namespace.clone(), "stuck".into());
+            let stuck = json!({"apiVersion": INFRASTRUCTURE, "kind": "DevCluster", "metadata": metadata(labels)});
+            let event = json!({
+                "apiVersion": "v1", "kind": "Event", "metadata": metadata(json!({})), "type": "Warning",
+                "reason": reason, "message": message, "lastTimestamp": "2999-01-01T00:00:00Z",
+            });
+            self.shared.put(&mut inside, &at("v1", "events"), event);
+            self.shared.put(&mut inside, &at(INFRASTRUCTURE, "devclusters"), stuck);
+        }
+    }
+
     /// Does what was held back, and no longer holds anything.
     pub(crate) fn settle(&self) {
         let mut inside = self.inside();

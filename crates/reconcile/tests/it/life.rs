@@ -199,6 +199,28 @@ async fn what_does_not_come_in_time_fails_and_heals_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_provider_complains_of_is_the_reason_where_no_status_says_why() {
+    let world = World::new().await;
+    world.kube.hold();
+    let reconciler = world.start("one").await;
+    let id = world.create("blue").await;
+    let has_object = |view: &jeroboam_model::ClusterWithGroups| view.cluster.stack_id.is_some();
+    world.until_it(id, "a Cluster object", has_object).await;
+    world.kube.complain("Failedcreatesecuritygrouprule", "Quota exceeded for security_group_rule");
+    world
+        .change(id, Operation::Create, Status::CREATE_IN_PROGRESS, |_, change| {
+            change.began = change.began - std::time::Duration::from_secs(60);
+        })
+        .await;
+    let told = |view: &jeroboam_model::ClusterWithGroups| {
+        let reason = view.cluster.status_reason.as_deref().unwrap_or_default();
+        reason.ends_with("DevCluster stuck: Failedcreatesecuritygrouprule: Quota exceeded for security_group_rule")
+    };
+    world.until_it(id, "the provider's words", told).await;
+    reconciler.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_whose_cluster_never_came_to_be_is_revoked() {
     let world = World::new().await;
     let pending = |name: &str, id: Option<&str>| PendingCredential {
