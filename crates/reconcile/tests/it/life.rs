@@ -209,7 +209,7 @@ async fn what_the_provider_complains_of_is_the_reason_where_no_status_says_why()
     world.kube.complain("Failedcreatesecuritygrouprule", "Quota exceeded for security_group_rule");
     world
         .change(id, Operation::Create, Status::CREATE_IN_PROGRESS, |_, change| {
-            change.began = change.began - std::time::Duration::from_secs(60);
+            change.began -= std::time::Duration::from_secs(60);
         })
         .await;
     let told = |view: &jeroboam_model::ClusterWithGroups| {
