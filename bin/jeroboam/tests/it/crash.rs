@@ -2,7 +2,7 @@
 //!
 //! Every write to the database and to the management cluster has two fault points, just before and just after. Life number
 //! n is cut at fault point n of its process; the lives go on until one of them ends without a cut. A life has about seven
-//! hundred: `make test` cuts at every sixteenth, from another beginning at each run, `make test-crash` at each.
+//! hundred: `make test` cuts at every thirty-second, from another beginning at each run, `make test-crash` at each.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -224,7 +224,7 @@ async fn a_life_cut_at_any_write_is_finished_by_others() {
     let cloud = Arc::new(Cloud::start(home.path(), "100").await);
     let tenant = cloud.demo().await;
     let before = things(&cloud).await;
-    let stride: u64 = setting("JEROBOAM_CRASH_STRIDE").map_or(16, |text| text.parse().expect("a whole number"));
+    let stride: u64 = setting("JEROBOAM_CRASH_STRIDE").map_or(32, |text| text.parse().expect("a whole number"));
     let first = 1 + u64::from(std::process::id()) % stride;
     writeln(&format!("cutting at every {stride}. fault point from {first} on"));
     let (next, uncut) = (Arc::new(AtomicU64::new(first)), Arc::new(AtomicBool::new(false)));
