@@ -245,8 +245,11 @@ impl Pass<'_> {
         inputs.floating_ip = self.floating_ip(&session, &class, inputs.external_network.as_deref()).await?;
         let resolved = resolve(view, template, &inputs, &keys, self.key.clone(), settings);
         let resolved = resolved.map_err(|problem| Trouble::Impossible(problem.to_string()))?;
-        let prepared = build(&resolved, &class).map_err(|problem| match problem {
-            BuildError::NotReady { .. } => Trouble::Waiting(problem.to_string()),
+        let prepared = build(&resolved, &class).map_err(|problem| match &problem {
+            BuildError::NotReady { class, message } => {
+                let why = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+                Trouble::Waiting(format!("the cluster class {class} to be ready{why}"))
+            }
             _ => Trouble::Impossible(problem.to_string()),
         })?;
         self.mark_removals().await?;
