@@ -4,12 +4,12 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-openstack bench doc setup clean-cache
+.PHONY: help demo dev test check advisories test-crash test-openstack bench clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## A cluster's whole life on this machine, in about a minute once built
+demo: ## A cluster's whole life on this machine, in seconds once built
 	@tools/setup.sh build
 	@cargo build --quiet --bin jeroboam
 	@tools/demo.sh "$(CARGO_TARGET_DIR)/debug/jeroboam"
@@ -36,7 +36,7 @@ advisories: ## Known vulnerabilities of what we build on
 	@tools/setup.sh build checks
 	cargo deny --log-level error check advisories
 
-test-crash: ## The whole crash table: a life cut at every single write (about 20 minutes)
+test-crash: ## The whole crash table: a life cut at every single write; takes long
 	@tools/setup.sh build
 	JEROBOAM_CRASH_STRIDE=1 cargo test --release --package jeroboam --test it crash:: -- --nocapture
 
