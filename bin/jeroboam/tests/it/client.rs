@@ -18,6 +18,8 @@ async fn the_real_openstack_client_sees_a_whole_life() {
     let output = Command::new("bash")
         .args([script, "ubuntu-kube-v1.33.5", "ubuntu-kube-v1.34.2", "v1.33.5", "v1.34.2"])
         .env("PATH", format!("{client}:{kubectl}:/usr/local/bin:/usr/bin:/bin"))
+        // `coe cluster config` writes its export line for the shell that this names, and stops without it.
+        .env("SHELL", "/bin/bash")
         .env("OS_CLIENT_CONFIG_FILE", cloud.dir.join("clouds.yaml"))
         .env("OS_CLOUD", "jeroboam-dev")
         .output()
