@@ -49,7 +49,7 @@ setup_build() {
     curl --proto '=https' --tlsv1.2 -fsS https://sh.rustup.rs | sh -s -- -y --profile minimal --no-modify-path >"$CACHE/rustup.log" 2>&1 ||
       fail "rustup could not be installed" "see $CACHE/rustup.log, or install Rust by hand: https://rustup.rs"
   fi
-  cargo --version >/dev/null 2>&1 || fail "the toolchain of rust-toolchain.toml could not be had" "run: rustup toolchain install"
+  cargo --version >/dev/null || fail "the toolchain of rust-toolchain.toml could not be had" "what cargo said is above; usually: rustup toolchain install"
 }
 
 setup_engines() { packages mariadb-server postgresql; }
