@@ -5,6 +5,7 @@
 #   tools/setup.sh clients      the openstack command in a private venv, kubectl
 #   tools/setup.sh kubernetes   Go, then etcd, kube-apiserver and Cluster API from Go modules (about 12 CPU minutes, once)
 #   tools/setup.sh openstack    OpenStack's services in a private venv and the Cluster API provider (about 8 CPU minutes, once)
+#   tools/setup.sh magnum       Magnum itself in a private venv: what ours is compared with
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -68,6 +69,11 @@ venv() { # name, requirements...: a private Python environment, named after what
 setup_clients() {
   packages python3-venv
   venv "client-$(sha256sum tests/client/requirements.lock | cut -c1-12)" -r tests/client/requirements.lock
+}
+
+setup_magnum() {
+  packages python3-venv
+  venv "magnum-$(sha256sum tests/beds/magnum/requirements.lock | cut -c1-12)" -r tests/beds/magnum/requirements.lock
 }
 
 setup_go() { # Go as new as the newest module wants
