@@ -7,7 +7,7 @@ use std::time::Duration;
 use jeroboam_model::{Clock, ClusterId, ManualClock, Operation, Status, SystemClock};
 use jeroboam_reconcile::StepHook;
 
-use crate::world::{World, eventually};
+use crate::world::{POLL, World, eventually};
 
 /// Ends the pass at the step with this number the way a kill does: in the middle, with nothing given back.
 fn killer(at: usize) -> (StepHook, Arc<AtomicUsize>) {
@@ -55,7 +55,12 @@ async fn crash(operation: Operation, at: usize) -> Option<Vec<String>> {
     }
     let (hook, steps) = killer(at);
     let dying = world.start_with("dying", world.settings(), Some(hook)).await;
-    let came = eventually(async || steps.load(Ordering::SeqCst) > at || is_done(&world, id, operation).await).await;
+    // The clock goes on as the real one does: a pause that a slow machine brings about ends.
+    let came = eventually(async || {
+        clock.advance(POLL);
+        steps.load(Ordering::SeqCst) > at || is_done(&world, id, operation).await
+    });
+    let came = came.await;
     assert!(came, "{operation:?} neither came to step {at} nor to its end");
     dying.stop().await;
     if steps.load(Ordering::SeqCst) <= at {
@@ -63,7 +68,11 @@ async fn crash(operation: Operation, at: usize) -> Option<Vec<String>> {
     }
     clock.advance(world.settings().lease + Duration::from_secs(1));
     let fresh = world.start("fresh").await;
-    let done = eventually(async || is_done(&world, id, operation).await).await;
+    let done = eventually(async || {
+        clock.advance(POLL);
+        is_done(&world, id, operation).await
+    });
+    let done = done.await;
     fresh.stop().await;
     let state = end_state(&world, id).await;
     assert!(done, "{operation:?} killed at step {at} did not end: {state:?}");

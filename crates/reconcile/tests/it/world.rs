@@ -24,6 +24,9 @@ use crate::kube::Kube;
 /// Waiting longer for anything is a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long [`eventually`] pauses between two looks.
+pub(crate) const POLL: Duration = Duration::from_millis(10);
+
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) kube: Kube,
@@ -336,7 +339,7 @@ pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) -> bool {
         if tokio::time::Instant::now() > end {
             return false;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
