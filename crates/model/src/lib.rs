@@ -6,10 +6,13 @@
 mod caller;
 mod clock;
 mod cluster;
+mod driver;
+mod federation;
 mod ids;
 mod labels;
 mod nodegroup;
 mod page;
+mod quota;
 mod release;
 pub mod secrets;
 mod status;
@@ -19,10 +22,15 @@ mod work;
 pub use caller::{Caller, Scope};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use cluster::{CertificateRefs, Cluster, ClusterWithGroups};
-pub use ids::{BadId, ClusterId, KeyPairId, NodeGroupId, ProjectId, TemplateId, UserId, looks_like_uuid};
+pub use driver::{DriverFamily, Keeper};
+pub use federation::Federation;
+pub use ids::{
+    BadId, CertificateRef, ClusterId, KeyPairId, NodeGroupId, ProjectId, TemplateId, UserId, looks_like_uuid,
+};
 pub use labels::{BadLabel, LabelDiff, Labels};
 pub use nodegroup::{NodeGroup, Role, Taint, TaintEffect};
 pub use page::{Page, SortDirection};
+pub use quota::{CLUSTER_RESOURCE, Quota, Stats};
 pub use release::{BadRelease, KubeRelease, UpgradeRefused};
 pub use status::{BadStatus, HealthStatus, Stage, Status, Verb};
 pub use template::{ClusterTemplate, ServerType};

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Que
 
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
-use crate::page::{Listing, own_rows};
+use crate::page::{Listing, after_id, own_rows};
 use crate::rows::{read_row, read_rows, template_labels};
 use crate::sql::{Sql, json_row};
 use crate::{Ident, Store, StoreError};
@@ -80,6 +80,7 @@ impl Store {
             select: self.statements.listed.clone(),
             joins: "LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id",
             columns: &columns,
+            after: after_id(page),
             visible: &|sql, alias| own_rows(sql, alias, scope),
         };
         let rows = listing.page(&self.reader(), page).await?;
@@ -108,6 +109,7 @@ impl Store {
             select: self.statements.group.clone(),
             joins: "",
             columns: &columns,
+            after: after_id(page),
             visible: &|sql, alias| {
                 sql.push(alias).push(".cluster_id = ").bind(cluster.to_string());
                 if let (Some(role), "c") = (role, alias) {

@@ -12,11 +12,13 @@ mod create;
 mod entity;
 mod error;
 mod json;
+mod federations;
 mod lease;
 mod migrate;
 mod page;
 mod reader;
 mod record;
+mod quotas;
 mod rows;
 #[cfg(feature = "testing")]
 pub mod samples;

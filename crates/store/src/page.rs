@@ -1,7 +1,7 @@
 //! One page of a listing in one statement, whatever it is ordered by.
 
 use jeroboam_model::{Page, Scope, SortDirection};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
 use crate::StoreError;
 use crate::sql::Sql;
@@ -16,6 +16,8 @@ pub(crate) struct Listing<'a> {
     pub(crate) joins: &'static str,
     /// All columns of the table: what it may be ordered by.
     pub(crate) columns: &'a [&'static str],
+    /// The row that the page begins after: a column that tells it from all others, and its value there.
+    pub(crate) after: Option<(&'static str, Value)>,
     /// Which rows may be seen, of the table under the given alias.
     pub(crate) visible: &'a (dyn Fn(&mut Sql, &str) + Sync),
 }
@@ -26,13 +28,17 @@ impl Listing<'_> {
         let key = self.columns.iter().find(|column| **column == page.sort_key);
         let key = *key.ok_or_else(|| StoreError::BadSortKey(page.sort_key.clone()))?;
         let rows = db.query_all_raw(self.statement(db.get_database_backend(), key, page).build()).await?;
-        if let (Some(marker), true) = (page.marker, rows.is_empty()) {
+        if let (Some((column, marker)), true) = (&self.after, rows.is_empty()) {
             let mut sql =
-                Sql::new(db.get_database_backend(), format!("SELECT 1 FROM {} m WHERE m.uuid = ", self.table));
-            sql.bind(marker.to_string()).push(" AND ");
+                Sql::new(db.get_database_backend(), format!("SELECT 1 FROM {} m WHERE m.{column} = ", self.table));
+            sql.bind(marker.clone()).push(" AND ");
             (self.visible)(&mut sql, "m");
             if db.query_one_raw(sql.build()).await?.is_none() {
-                return Err(StoreError::UnknownMarker(marker.to_string()));
+                let marker = match marker {
+                    Value::String(Some(text)) => text.clone(),
+                    other => other.to_string(),
+                };
+                return Err(StoreError::UnknownMarker(marker));
             }
         }
         Ok(rows)
@@ -40,13 +46,13 @@ impl Listing<'_> {
 
     fn statement(&self, backend: DbBackend, key: &str, page: &Page) -> Sql {
         let mut sql = Sql::new(backend, format!("SELECT {} FROM {} c {}", self.select, self.table, self.joins));
-        if let Some(marker) = page.marker {
-            sql.push(&format!(" JOIN {} m ON m.uuid = ", self.table)).bind(marker.to_string()).push(" AND ");
+        if let Some((column, marker)) = &self.after {
+            sql.push(&format!(" JOIN {} m ON m.{column} = ", self.table)).bind(marker.clone()).push(" AND ");
             (self.visible)(&mut sql, "m");
         }
         sql.push(" WHERE ");
         (self.visible)(&mut sql, "c");
-        if page.marker.is_some() {
+        if self.after.is_some() {
             sql.push(&format!(" AND ({})", beyond_marker(key, page.direction)));
         }
         sql.push(&format!(" ORDER BY {} LIMIT ", order(key, page.direction)));
@@ -78,6 +84,11 @@ fn order(key: &str, direction: SortDirection) -> String {
         return format!("c.id {word}");
     }
     format!("(c.{key} IS NULL) {nulls}, c.{key} {word}, c.id {word}")
+}
+
+/// The item that a page begins after, by its id.
+pub(crate) fn after_id(page: &Page) -> Option<(&'static str, Value)> {
+    page.marker.map(|marker| ("uuid", marker.to_string().into()))
 }
 
 /// A project's own rows, or a user's where the caller has no project. Magnum: `_add_tenant_filters`.

@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::entity::{cluster, cluster_template};
 use crate::error::{is_duplicate, nothing_if_unstorable};
-use crate::page::{Listing, own_rows};
+use crate::page::{Listing, after_id, own_rows};
 use crate::rows::database_time;
 use crate::sql::Sql;
 use crate::store::Then;
@@ -64,6 +64,7 @@ impl Store {
             select: crate::sql::columns("c", &columns),
             joins: "",
             columns: &columns,
+            after: after_id(page),
             visible: &|sql, alias| visible_sql(sql, alias, scope),
         };
         let rows = listing.page(&self.reader(), page).await?;

@@ -4,6 +4,8 @@ pub(crate) mod cluster;
 pub(crate) mod cluster_template;
 pub(crate) mod credential;
 pub(crate) mod magnum_service;
+pub(crate) mod federation;
+pub(crate) mod heartbeat;
 pub(crate) mod nodegroup;
 pub(crate) mod project;
 pub(crate) mod quotas;

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DynIden, IdenStatic, Iterable};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use tracing::info;
 
-use crate::entity::{cluster, cluster_template, magnum_service, nodegroup, quotas, x509keypair};
+use crate::entity::{cluster, cluster_template, federation, magnum_service, nodegroup, quotas, x509keypair};
 use crate::{SchemaReport, Store, StoreError, Upgraded};
 
 /// The revision of Magnum's tables that we make and that we need.
@@ -153,3 +153,4 @@ fn dialect(backend: DbBackend, ddl: &str) -> String {
         .replace("{q}", quote)
         .replace("{end}", suffix)
 }
+        ("federation", names::<federation::Column>()),
