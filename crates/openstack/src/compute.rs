@@ -6,6 +6,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::error::Kind;
+use crate::request::{is_id, is_name};
 use crate::{Error, ServiceType, Session};
 
 const SERVICE: ServiceType = ServiceType::Compute;
@@ -96,16 +97,21 @@ impl Session {
 impl Compute<'_> {
     /// A flavor by id, then by name. Nova can not be asked for a name, so its short list is read until the name is met.
     pub async fn flavor(&self, ident: &str) -> Result<Flavor, Error> {
-        match self.0.get(SERVICE, &["flavors", ident]).send().await {
-            // Some words lead to something else of Nova's, `detail` to a list: those are no ids.
-            Ok(answer) => {
-                if let Ok(flavor) = answer.member("flavor") {
-                    return Ok(flavor);
+        if !is_name(ident) {
+            return Err(Error::not_found(SERVICE, "flavor", ident));
+        }
+        if is_id(ident) {
+            match self.0.get(SERVICE, &["flavors", ident]).send().await {
+                // Some words lead to something else of Nova's, `detail` to a list: those are no ids.
+                Ok(answer) => {
+                    if let Ok(flavor) = answer.member("flavor") {
+                        return Ok(flavor);
+                    }
                 }
+                // Nova refuses ids of odd form with a 400.
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Bad) => {}
+                Err(error) => return Err(error),
             }
-            // Nova refuses ids of odd form with a 400.
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Bad) => {}
-            Err(error) => return Err(error),
         }
         let list = self.0.get(SERVICE, &["flavors"]).query("limit", "1000");
         let named = list.find_in_pages("flavors", |flavor: &Listed| flavor.name == ident).await?;
@@ -113,8 +119,11 @@ impl Compute<'_> {
         self.0.get(SERVICE, &["flavors", &named.id]).send().await?.member("flavor")
     }
 
-    /// A key pair of the session's user.
+    /// A key pair of the session's user. Its name is its id, so Nova takes no odder one.
     pub async fn keypair(&self, name: &str) -> Result<KeyPair, Error> {
+        if !is_id(name) {
+            return Err(Error::not_found(SERVICE, "keypair", name));
+        }
         match self.0.get(SERVICE, &["os-keypairs", name]).send().await {
             Ok(answer) => answer.member("keypair"),
             Err(error) if matches!(error.kind(), Kind::NotFound) => Err(Error::not_found(SERVICE, "keypair", name)),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Kind;
+use crate::request::{is_id, is_name, only};
 use crate::{Error, ServiceType, Session};
 
 const SERVICE: ServiceType = ServiceType::Image;
@@ -70,14 +71,19 @@ impl Session {
 impl Images<'_> {
     /// An image by id, then by name.
     pub async fn find(&self, ident: &str) -> Result<Image, Error> {
-        match self.0.get(SERVICE, &["images", ident]).send().await {
-            Ok(answer) => return answer.json(),
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Bad) => {}
-            Err(error) => return Err(error),
+        if !is_name(ident) {
+            return Err(Error::not_found(SERVICE, "image", ident));
+        }
+        if is_id(ident) {
+            match self.0.get(SERVICE, &["images", ident]).send().await {
+                Ok(answer) => return answer.json(),
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Bad) => {}
+                Err(error) => return Err(error),
+            }
         }
         let list = self.0.get(SERVICE, &["images"]).query("name", ident).query("limit", "100");
         let found: Vec<Image> = list.all_pages("images").await?;
         let named = found.into_iter().filter(|image| image.name.as_deref() == Some(ident)).collect();
-        crate::request::only(SERVICE, "image", ident, named)
+        only(SERVICE, "image", ident, named)
     }
 }

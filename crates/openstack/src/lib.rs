@@ -29,7 +29,7 @@ pub use compute::{Compute, Flavor, KeyPair, Server};
 pub use error::{Error, Kind};
 pub use identity::{ApplicationCredential, Identity, NewApplicationCredential, Project};
 pub use image::{Image, Images};
-pub use key_manager::KeyManager;
+pub use key_manager::{Container, KeyManager, SecretRef};
 pub use load_balancer::{LoadBalancer, LoadBalancers, Provider};
 pub use network::{FloatingIp, Network, Networks, Port, Router, SecurityGroup, Subnet};
 pub use request::{Answer, Request};

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::request::only;
+use crate::request::{is_name, only};
 use crate::{Error, ServiceType, Session};
 
 const SERVICE: ServiceType = ServiceType::Network;
@@ -184,7 +184,7 @@ impl Networks<'_> {
         filters: &[(&str, &str)],
         name: impl Fn(&T) -> &String,
     ) -> Result<T, Error> {
-        if ident.is_empty() {
+        if !is_name(ident) {
             return Err(Error::not_found(SERVICE, what, ident));
         }
         let by_id: Vec<T> = self.list(collection, &[filters, &[("id", ident)]].concat()).await?;

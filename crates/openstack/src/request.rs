@@ -265,6 +265,20 @@ impl Answer {
     }
 }
 
+/// Longest name of anything in OpenStack, in characters.
+const NAME_MAX: usize = 255;
+
+/// Whether anything may have this name.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= NAME_MAX
+}
+
+/// Whether a text may stand in a path as an id. OpenStack's ids have no other characters, and many a web server undoes `%2F`
+/// before it routes: `<id>/members` would be another question with another answer.
+pub(crate) fn is_id(text: &str) -> bool {
+    is_name(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ._-@".contains(&byte))
+}
+
 /// The one item of a search by name.
 pub(crate) fn only<T>(service: ServiceType, what: &'static str, name: &str, mut found: Vec<T>) -> Result<T, Error> {
     match (found.pop(), found.is_empty()) {

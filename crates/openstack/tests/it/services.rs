@@ -82,6 +82,63 @@ async fn an_image_is_found_by_id_then_by_name_and_shows_its_properties() {
     assert_eq!(kind(session.image().find("none").await), Some(Kind::NotFound));
 }
 
+/// Many a web server undoes `%2F` before it routes.
+fn decoded(path: &str) -> String {
+    path.replace("%2F", "/").replace("%2E", ".").replace("%20", " ")
+}
+
+#[tokio::test]
+async fn names_of_odd_characters_are_looked_for_as_names_and_lead_nowhere_else() {
+    let cloud = Fake::cloud(|seen| match decoded(&seen.path).as_str() {
+        "/image/v2/images/i1/members" => ok(json!({"members": []})),
+        "/image/v2/images" if seen.query.starts_with("name=a%2Fb+%C3%BC%25%3F%23&") => {
+            ok(json!({"images": [{"id": "i2", "name": "a/b ü%?#"}]}))
+        }
+        "/image/v2/images" => ok(json!({"images": []})),
+        "/compute/v2.1/flavors/1/os-extra_specs" => ok(json!({"extra_specs": {}})),
+        "/compute/v2.1/flavors" => ok(json!({"flavors": [{"id": "a b", "name": "ü/1"}]})),
+        "/compute/v2.1/flavors/a b" => {
+            ok(json!({"flavor": {"id": "a b", "name": "ü/1", "vcpus": 1, "ram": 1, "disk": 1}}))
+        }
+        "/compute/v2.1/os-keypairs/../flavors/1/os-extra_specs" => ok(json!({"extra_specs": {}})),
+        "/network/v2.0/networks" => ok(json!({"networks": []})),
+        path if path.len() > 300 || seen.query.len() > 8000 => Reply::Json(414, json!({})),
+        path if path.contains('%') => Reply::Json(500, json!({})),
+        _ => not_found(),
+    })
+    .await;
+    let session = cloud.session();
+    assert_eq!(session.image().find("a/b ü%?#").await.unwrap().id, "i2");
+    assert_eq!(session.compute().flavor("ü/1").await.unwrap().id, "a b");
+    assert_eq!(session.compute().flavor("a b").await.unwrap().name, "ü/1");
+    let long = "x".repeat(10_000);
+    let odd = [
+        "i1/members",
+        "1/os-extra_specs",
+        "../flavors/1/os-extra_specs",
+        "/",
+        ".",
+        "..",
+        "%",
+        "%2f",
+        "100%25",
+        "a?b=c",
+        "#",
+        " ",
+        "\n",
+        "ключ",
+        "🦀",
+        &long,
+    ];
+    for name in odd {
+        let start: String = name.chars().take(30).collect();
+        assert_eq!(kind(session.image().find(name).await), Some(Kind::NotFound), "image {start:?}");
+        assert_eq!(kind(session.compute().flavor(name).await), Some(Kind::NotFound), "flavor {start:?}");
+        assert_eq!(kind(session.compute().keypair(name).await), Some(Kind::NotFound), "keypair {start:?}");
+        assert_eq!(kind(session.network().network(name, None).await), Some(Kind::NotFound), "network {start:?}");
+    }
+}
+
 #[tokio::test]
 async fn networks_are_asked_for_by_id_then_by_name_and_never_all_listed() {
     let net = |id: &str, name: &str| json!({"id": id, "name": name, "router:external": true, "subnets": ["s"]});
