@@ -4,7 +4,7 @@
 
 use std::error::Error as StdError;
 
-use jeroboam_model::{Status, TemplateId};
+use jeroboam_model::{ProjectId, Status, TemplateId};
 use jeroboam_store::StoreError;
 
 /// An error from below, whatever its type.
@@ -77,6 +77,15 @@ pub enum Error {
     /// The page is to start after an item that is not there.
     #[error("{what} {marker} could not be found.")]
     NoMarker {
+    /// No such federation in sight.
+    #[error("Federation {0} could not be found.")]
+    NoFederation(String),
+    /// No such quota.
+    #[error("Quota could not be found: {0}")]
+    NoQuota(String),
+    /// Keystone knows no such project.
+    #[error("The project_id {0} could not be found.")]
+    NoProjectCalled(ProjectId),
         /// The kind of thing that is listed.
         what: &'static str,
         /// The marker.
@@ -98,6 +107,17 @@ pub enum Error {
         /// The group's name.
         name: String,
         /// The cluster's name or id.
+    /// Several federations answer to the name.
+    #[error("Multiple federations exist with same name. Please use the federation uuid instead.")]
+    ManyFederations,
+    /// The project has a limit of its own already.
+    #[error("Quota for project {project} already exists for resource {resource}.")]
+    QuotaExists {
+        /// The project.
+        project: ProjectId,
+        /// What is counted.
+        resource: &'static str,
+    },
         cluster: String,
     },
     /// Nodes can't be added before there is an API to join.
@@ -224,11 +244,16 @@ impl Error {
             | Self::NoApiAddress
             | Self::BadNodeGroup { .. }
             | Self::GroupLeavesTemplate { .. }
+            | Self::NoFederation(_)
+            | Self::NoQuota(_)
+            | Self::NoProjectCalled(_)
             | Self::ManyResources { .. }
             | Self::Contended(_) => Kind::Conflict,
             Self::IllegalState { .. }
             | Self::OutOfRange { .. }
             | Self::TemplateInUse(_)
+            | Self::ManyFederations
+            | Self::QuotaExists { .. }
             | Self::DefaultNodeGroup
             | Self::ControlPlaneGroup
             | Self::EvenControlPlane(_)
@@ -266,6 +291,7 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
             Looking::Templates => Error::ManyTemplates,
             Looking::Clusters | Looking::NodeGroups => Error::ManyClusters,
         },
+    Federations,
         StoreError::BadSortKey(key) => {
             Error::bad_request(format!("The sort_key value \"{key}\" is an invalid field for sorting"))
         }
@@ -274,6 +300,7 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
                 Looking::Clusters => "Cluster",
                 Looking::Templates => "ClusterTemplate",
                 Looking::NodeGroups => "Nodegroup",
+            Looking::Federations => Error::ManyFederations,
             };
             Error::NoMarker { what, marker }
         }
@@ -283,3 +310,4 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
         other => Error::internal("use the database", other),
     }
 }
+                Looking::Federations => "Federation",

@@ -11,11 +11,13 @@ mod config;
 mod credential;
 mod drivers;
 mod error;
+mod federations;
 mod labels;
 mod names;
 mod nodegroups;
 mod policy;
 mod processes;
+mod quotas;
 mod requests;
 mod rules;
 mod templates;
@@ -33,9 +35,11 @@ pub use clusters::Clusters;
 pub use config::ServiceConfig;
 pub use error::{Error, Kind};
 pub use nodegroups::NodeGroups;
+pub use federations::{Federations, NewFederation};
 pub use policy::credentials;
 pub use processes::Process;
 pub use requests::{
+pub use quotas::{Limit, Quotas};
     CaCertificate, ClusterChange, ClusterProgress, GroupInCluster, Listing, NewCluster, NewNodeGroup, NewTemplate,
     NodeGroupChange, RawTaint, Resize, SignRequest, SignedCertificate, Upgrade,
 };
@@ -105,3 +109,15 @@ impl Service {
         Certificates(self)
     }
 }
+
+    /// Quotas.
+    #[must_use]
+    pub const fn quotas(&self) -> Quotas<'_> {
+        Quotas(self)
+    }
+
+    /// Federations.
+    #[must_use]
+    pub const fn federations(&self) -> Federations<'_> {
+        Federations(self)
+    }

@@ -4,6 +4,7 @@ mod csr;
 mod der;
 mod issue;
 mod keys;
+mod rotate;
 #[cfg(test)]
 mod tests;
 
@@ -65,13 +66,6 @@ impl Certificates<'_> {
         self.0.enforce(caller, "certificate:get", &Target::cluster(&found))?;
         let pair = self.0.authority_of(&found, kind).await?;
         Ok(CaCertificate { cluster: found.id, pem: pair.certificate.trim().to_owned() })
-    }
-
-    /// `PATCH /v1/certificates/{cluster}`: refused before anything is changed, because no driver can do it.
-    pub async fn rotate(&self, caller: &Caller, cluster: &str) -> Result<ClusterId, Error> {
-        let found = self.0.find_cluster(caller, cluster).await?.cluster;
-        self.0.enforce(caller, "certificate:rotate_ca", &Target::cluster(&found))?;
-        Err(Error::bad_request("'rotate_ca_certificate' is not supported by this driver."))
     }
 
     /// `POST /v1/certificates`.

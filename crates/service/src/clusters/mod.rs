@@ -3,6 +3,7 @@
 mod create;
 mod resize;
 mod update;
+mod rotate;
 mod upgrade;
 
 use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, Status, Timestamp};
