@@ -6,6 +6,7 @@ pub mod config;
 pub mod log_line;
 pub mod microversion;
 pub mod policy;
+mod python;
 
 pub use config::{Config, ConfigError, Finding, FindingKind};
 pub use microversion::{BadVersion, Microversion, VersionRange};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::options::{self, Opt};
-use super::{Config, Located, declared, gone, ini};
+use super::{Config, Located, declared, gone, ini, known};
 
 /// Where an option was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,12 +86,14 @@ fn finding(at: &Located, kind: FindingKind, why: String) -> Finding {
 
 /// Variables that look like options of a group that we know.
 fn environment(config: &Config) -> Vec<Located> {
-    let groups: BTreeSet<_> = options::options().iter().map(|opt| opt.group).collect();
+    let read = options::options().iter().map(|opt| opt.group);
+    let groups: BTreeSet<_> = read.chain(known::known().iter().map(|known| known.group)).collect();
     let as_option = |(variable, value): (&String, &String)| {
         let (group, name) = variable.strip_prefix("OS_")?.split_once("__")?;
         let group = ini::group_name(group);
         groups.contains(group.as_str()).then(|| Located {
             place: Place::Environment(variable.clone()),
+            file: usize::MAX,
             group,
             name: name.to_lowercase(),
             value: value.clone(),
@@ -112,21 +114,46 @@ fn about_name(config: &Config, at: &Located) -> Option<Finding> {
         let why = format!("it is now {} in [{}]", opt.name, opt.group);
         return Some(finding(at, FindingKind::Deprecated, why));
     }
-    if let Some(entry) = gone::find(gone::REMOVED, group, name) {
-        return Some(finding(at, FindingKind::Removed, entry.why.to_owned()));
-    }
-    if let Some(entry) = gone::find(gone::UNUSED, group, name) {
-        return Some(finding(at, FindingKind::Unused, entry.why.to_owned()));
+    if let Some((kind, why)) = without_effect(group, name) {
+        return Some(finding(at, kind, why));
     }
     if is_log_in_of_a_group(config, group) || is_referred_to(config, group, name) {
         return None;
     }
     let why = match nearest(group, name) {
+        _ if group == "default" => "the group is written in capitals: [DEFAULT]; the option has no effect".to_owned(),
+        _ if declared(group, &name.replace('-', "_")).is_some() => {
+            format!("options are written with underscores in a file: {}", name.replace('-', "_"))
+        }
         Some(opt) if opt.group == group => format!("there is no such option; did you mean {}?", opt.name),
         Some(opt) => format!("there is no such option here; did you mean {} in [{}]?", opt.name, opt.group),
         None => "there is no such option; it has no effect".to_owned(),
     };
     Some(finding(at, FindingKind::Unknown, why))
+}
+
+/// What is known of an option that nobody reads: that Magnum does, or did.
+fn without_effect(group: &str, name: &str) -> Option<(FindingKind, String)> {
+    let reason = |list, name: &str| gone::find(list, group, name);
+    if let Some(known) = known::find(group, name) {
+        let why = reason(gone::UNUSED, name).map_or("the option has no effect here", |gone| gone.why);
+        let also = if known.going { " (and Magnum means to drop it)" } else { "" };
+        return Some((FindingKind::Unused, format!("{why}{also}")));
+    }
+    if let Some(now) = known::formerly(group, name) {
+        let why = gone::find(gone::UNUSED, now.group, now.name).map_or("which has no effect here", |gone| gone.why);
+        return Some((FindingKind::Unused, format!("it is now {} in [{}]; {why}", now.name, now.group)));
+    }
+    if let Some(gone) = reason(gone::REMOVED, name) {
+        return Some((FindingKind::Removed, gone.why.to_owned()));
+    }
+    let magnum_s = known::known().iter().any(|known| known.group == group);
+    match reason(gone::UNUSED, name)? {
+        // A group of Magnum's with nothing of this name in it: a slip of the pen.
+        gone if magnum_s && gone.name.is_empty() => None,
+        gone if magnum_s => Some((FindingKind::Removed, gone.why.to_owned())),
+        gone => Some((FindingKind::Unused, gone.why.to_owned())),
+    }
 }
 
 /// Whether another group says `auth_section = <this group>`.

@@ -13,6 +13,9 @@ const fn gone(group: &'static str, name: &'static str, why: &'static str) -> Gon
 
 const NO_TRUSTS: &str = "clusters use application credentials in place of trusts; the option can go";
 const NO_HEAT: &str = "nothing new is made with Heat; the option can go";
+const SESSION_CA: &str = "say cafile in [keystone_auth], which is for every service";
+const SESSION_INSECURE: &str = "say insecure in [keystone_auth], which is for every service";
+const SESSION_CERT: &str = "client certificates are not used towards other services; the option can go";
 
 /// What Magnum itself removed.
 pub(super) const REMOVED: &[Gone] = &[
@@ -25,9 +28,18 @@ pub(super) const REMOVED: &[Gone] = &[
     gone("nova_client", "api_version", "the version is found in the catalogue"),
     gone("glance_client", "api_version", "the version is found in the catalogue"),
     gone("cinder_client", "api_version", "the version is found in the catalogue"),
-    gone("docker", "", "there is no swarm driver any more"),
-    gone("DEFAULT", "max_manifest_size", "manifests are not uploaded any more"),
-    gone("DEFAULT", "password_symbols", "passwords are not generated any more"),
+    gone("glance_client", "ca_file", SESSION_CA),
+    gone("glance_client", "cert_file", SESSION_CERT),
+    gone("glance_client", "insecure", SESSION_INSECURE),
+    gone("glance_client", "key_file", SESSION_CERT),
+    gone("neutron_client", "ca_file", SESSION_CA),
+    gone("neutron_client", "cert_file", SESSION_CERT),
+    gone("neutron_client", "insecure", SESSION_INSECURE),
+    gone("neutron_client", "key_file", SESSION_CERT),
+    gone("nova_client", "ca_file", SESSION_CA),
+    gone("nova_client", "cert_file", SESSION_CERT),
+    gone("nova_client", "insecure", SESSION_INSECURE),
+    gone("nova_client", "key_file", SESSION_CERT),
     gone("DEFAULT", "verbose", "say debug = true"),
     gone("DEFAULT", "rpc_backend", NO_BUS),
 ];
@@ -46,6 +58,41 @@ pub(super) const UNUSED: &[Gone] = &[
     gone("profiler_jaeger", "", "there is no osprofiler; the option has no effect here"),
     gone("profiler_otlp", "", "there is no osprofiler; the option has no effect here"),
     gone("ssl", "", NO_BUS),
+    gone("oslo_messaging_metrics", "", NO_BUS),
+    gone("oslo_messaging_tracing", "", NO_BUS),
+    gone("oslo_middleware_tracing", "", "there is no tracing; the option has no effect here"),
+    gone("oslo_versionedobjects", "", "objects do not travel between processes; the option has no effect here"),
+    gone("audit", "", "there is no audit middleware; the option has no effect here"),
+    gone("cache", "", CACHE),
+    gone("docker", "", "there is no swarm driver any more; the option has no effect here"),
+    gone("DEFAULT", "max_manifest_size", "manifests are not uploaded any more; the option has no effect here"),
+    gone("DEFAULT", "password_symbols", "passwords are not generated any more; the option has no effect here"),
+    gone("DEFAULT", "api_paste_config", "the order of the middleware is fixed; the option has no effect here"),
+    gone("DEFAULT", "backdoor_socket", "there is no back door; the option has no effect here"),
+    gone("DEFAULT", "client_socket_timeout", WSGI),
+    gone("DEFAULT", "max_header_line", WSGI),
+    gone("DEFAULT", "tcp_keepidle", WSGI),
+    gone("DEFAULT", "wsgi_default_pool_size", WSGI),
+    gone("DEFAULT", "wsgi_keep_alive", WSGI),
+    gone("DEFAULT", "wsgi_log_format", WSGI),
+    gone("DEFAULT", "wsgi_server_debug", WSGI),
+    gone(
+        "DEFAULT",
+        "config_source",
+        "configuration is read from files and the environment; the option has no effect here",
+    ),
+    gone("DEFAULT", "graceful_shutdown_timeout", "say shutdown_timeout in [jeroboam]; the option has no effect here"),
+    gone("DEFAULT", "run_external_periodic_tasks", "nothing runs by a timer alone; the option has no effect here"),
+    gone("DEFAULT", "fatal_deprecations", LOGGING),
+    gone("DEFAULT", "instance_format", LOGGING),
+    gone("DEFAULT", "instance_uuid_format", LOGGING),
+    gone("DEFAULT", "log_color", LOGGING),
+    gone("DEFAULT", "log_options", LOGGING),
+    gone("DEFAULT", "log_rotate_interval", LOGGING),
+    gone("DEFAULT", "log_rotate_interval_type", LOGGING),
+    gone("DEFAULT", "rate_limit_burst", LOGGING),
+    gone("DEFAULT", "rate_limit_except_level", LOGGING),
+    gone("DEFAULT", "rate_limit_interval", LOGGING),
     gone("conductor", "", "there is no conductor; say workers in [jeroboam]"),
     gone("docker_registry", "", "the registry reads its own file; the option has no effect here"),
     gone("capi_helm", "", "read by the helm driver alone; the option has no effect here"),
@@ -101,6 +148,41 @@ pub(super) const UNUSED: &[Gone] = &[
     gone("keystone_authtoken", "memcache_use_advanced_pool", CACHE),
     gone("keystone_authtoken", "memcache_security_strategy", CACHE),
     gone("keystone_authtoken", "memcache_secret_key", CACHE),
+    gone("keystone_authtoken", "memcache_password", CACHE),
+    gone("keystone_authtoken", "memcache_pool_conn_get_timeout", CACHE),
+    gone("keystone_authtoken", "memcache_pool_dead_retry", CACHE),
+    gone("keystone_authtoken", "memcache_pool_maxsize", CACHE),
+    gone("keystone_authtoken", "memcache_pool_socket_timeout", CACHE),
+    gone("keystone_authtoken", "memcache_pool_unused_timeout", CACHE),
+    gone("keystone_authtoken", "memcache_sasl_enabled", CACHE),
+    gone("keystone_authtoken", "memcache_tls_allowed_ciphers", CACHE),
+    gone("keystone_authtoken", "memcache_tls_cafile", CACHE),
+    gone("keystone_authtoken", "memcache_tls_certfile", CACHE),
+    gone("keystone_authtoken", "memcache_tls_enabled", CACHE),
+    gone("keystone_authtoken", "memcache_tls_keyfile", CACHE),
+    gone("keystone_authtoken", "memcache_username", CACHE),
+    gone(
+        "keystone_authtoken",
+        "enforce_token_bind",
+        "tokens are not bound to anything any more; the option has no effect here",
+    ),
+    gone(
+        "keystone_authtoken",
+        "include_service_catalog",
+        "the catalogue is asked for where it is needed; the option has no effect here",
+    ),
+    gone("keystone_authtoken", "domain_id", SCOPE),
+    gone("keystone_authtoken", "domain_name", SCOPE),
+    gone("keystone_authtoken", "system_scope", SCOPE),
+    gone("keystone_authtoken", "trust_id", SCOPE),
+    gone("keystone_authtoken", "tls_ciphers", TLS),
+    gone("keystone_authtoken", "tls_min_version", TLS),
+    gone("keystone_auth", "domain_id", SCOPE),
+    gone("keystone_auth", "domain_name", SCOPE),
+    gone("keystone_auth", "system_scope", SCOPE),
+    gone("keystone_auth", "trust_id", SCOPE),
+    gone("keystone_auth", "tls_ciphers", TLS),
+    gone("keystone_auth", "tls_min_version", TLS),
     gone("keystone_authtoken", "cache", CACHE),
     gone("keystone_authtoken", "auth_version", "only version 3 is spoken; the option has no effect here"),
     gone(
@@ -133,6 +215,8 @@ pub(super) const UNUSED: &[Gone] = &[
     ),
     gone("keystone_auth", "split_loggers", LOGGING),
     gone("keystone_auth", "collect_timing", LOGGING),
+    gone("database", "asyncio_connection", POOL),
+    gone("database", "asyncio_slave_connection", POOL),
     gone("database", "max_retries", POOL),
     gone("database", "retry_interval", POOL),
     gone("database", "min_pool_size", POOL),
@@ -172,9 +256,34 @@ const LOGGING: &str =
     "the log goes to standard error or log_file, in oslo's line format or as JSON; the option has no effect here";
 const CACHE: &str = "checked tokens are remembered inside the process; the option has no effect here";
 const POOL: &str = "connections are looked after by the service itself; the option has no effect here";
+const WSGI: &str =
+    "Magnum has no use for it either: it is for a server that nobody starts; the option has no effect here";
+const SCOPE: &str = "the service logs in to a project; the option has no effect here";
+const TLS: &str = "TLS 1.2 and 1.3 with sound ciphers are always what is offered; the option has no effect here";
 const REMOTE: &str = "rules cannot ask a server; the option has no effect here";
 
-/// The entry for this option in one of the two lists.
+/// The entry for this option in one of the two lists, one of its own before that of its group.
 pub(super) fn find(list: &'static [Gone], group: &str, name: &str) -> Option<&'static Gone> {
-    list.iter().find(|gone| gone.group == group && (gone.name.is_empty() || gone.name == name))
+    let named = |wanted: &str| list.iter().find(|gone| gone.group == group && gone.name == wanted);
+    named(name).or_else(|| named(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{known, options};
+    use super::*;
+
+    #[test]
+    fn every_option_of_magnum_is_read_or_has_a_reason_why_not() {
+        for option in known::known() {
+            let read = options().iter().any(|opt| opt.group == option.group && opt.name == option.name);
+            assert!(read || find(UNUSED, option.group, option.name).is_some(), "[{}] {}", option.group, option.name);
+            assert!(
+                read || find(REMOVED, option.group, option.name).is_none_or(|gone| gone.name.is_empty()),
+                "[{}] {} is in Magnum",
+                option.group,
+                option.name
+            );
+        }
+    }
 }

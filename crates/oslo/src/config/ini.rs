@@ -2,6 +2,8 @@
 //!
 //! oslo.config: `iniparser.py`. A line that starts with white space continues the value above it, a blank line ends it.
 
+use std::borrow::Cow;
+
 /// One assignment as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
@@ -25,7 +27,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<Assignment>, BadLine> {
     let mut done = Vec::new();
     let mut group: Option<String> = None;
     let mut open: Option<Assignment> = None;
-    for (index, raw) in text.lines().enumerate() {
+    // Python's text files end a line at a carriage return, too.
+    let text = if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    };
+    for (index, raw) in text.split('\n').enumerate() {
         let bad = |why| BadLine { line: index + 1, why };
         let text = raw.trim_end();
         if text.is_empty() {
@@ -47,7 +55,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Assignment>, BadLine> {
             group = Some(group_name(name));
         } else if !text.starts_with(['#', ';']) {
             let Some(at) = text.find(['=', ':']) else { return Err(bad("neither an assignment nor a [group]")) };
-            let name = text[..at].trim().replace('-', "_");
+            let name = text[..at].trim().to_owned();
             if name.is_empty() {
                 return Err(bad("an assignment without a name"));
             }
@@ -62,12 +70,16 @@ pub(super) fn parse(text: &str) -> Result<Vec<Assignment>, BadLine> {
 
 /// `DEFAULT` is written in capitals, every other group is compared in small letters.
 pub(super) fn group_name(text: &str) -> String {
-    if text.eq_ignore_ascii_case("DEFAULT") { "DEFAULT".to_owned() } else { text.to_lowercase() }
+    if text == "DEFAULT" { text.to_owned() } else { text.to_lowercase() }
 }
 
+/// Takes off a pair of quotes. A quote alone is a pair of its own.
 fn unquoted(value: &str) -> &str {
-    let bare = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-    bare.unwrap_or(value)
+    let bare = |quote: char| match value.strip_prefix(quote)? {
+        "" => Some(""),
+        rest => rest.strip_suffix(quote),
+    };
+    ['"', '\''].into_iter().find_map(bare).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -81,11 +93,11 @@ mod tests {
 
     #[test]
     fn values_are_read_as_oslo_reads_them() {
-        let text = "# a comment\n[DEFAULT]\nhost = node1\n; another\nlog-file: /var/log/x\n\n[API]\n\
+        let text = "# a comment\n[DEFAULT]\nhost = node1\n; another\nlog-file: /var/log/x\r\r\n[API]\n\
                     quoted = \" spaced \"\nurl=http://a:1/?b=c\nempty =\nlong = one,\n  two,\n\tthree\n\nport=9511";
         let expected = [
             ("DEFAULT.host", "node1", 3),
-            ("DEFAULT.log_file", "/var/log/x", 5),
+            ("DEFAULT.log-file", "/var/log/x", 5),
             ("api.quoted", " spaced ", 8),
             ("api.url", "http://a:1/?b=c", 9),
             ("api.empty", "", 10),

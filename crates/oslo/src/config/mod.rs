@@ -6,6 +6,7 @@
 mod findings;
 mod gone;
 mod ini;
+mod known;
 mod options;
 mod sample;
 mod template;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 pub use findings::{Finding, FindingKind, Place};
+pub use known::{Known, known};
 pub use options::{Opt, options};
 pub use sample::sample;
 pub use value::Kind;
@@ -32,6 +34,8 @@ const DEEPEST: usize = 16;
 #[derive(Clone, Debug)]
 struct Located {
     place: Place,
+    /// Which file of all, the first one being 0.
+    file: usize,
     group: String,
     name: String,
     value: String,
@@ -40,9 +44,10 @@ struct Located {
 /// The configuration: every declared option has a value of its kind or none at all.
 #[derive(Clone)]
 pub struct Config {
-    /// Later files first, and inside a file later lines first.
+    /// In the order of the files and of the lines in them.
     assignments: Vec<Located>,
     env: BTreeMap<String, String>,
+    /// Where files that options name are looked for.
     dirs: Vec<PathBuf>,
     findings: Vec<Finding>,
 }
@@ -83,7 +88,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads files, and the `*.conf` of directories in the order of their names, later ones before earlier ones.
+    /// Reads files, and the `*.conf` of directories in the order of their names; what is read later wins.
     ///
     /// `env` may hold `OS_<GROUP>__<OPTION>`, which wins over every file. A wrong value is an error.
     pub fn load(paths: &[PathBuf], env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
@@ -96,8 +101,7 @@ impl Config {
     /// Reads as [`Config::load`] does, but leaves wrong values among the findings.
     pub fn examine(paths: &[PathBuf], env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut assignments = Vec::new();
-        let mut dirs = Vec::new();
-        for file in files(paths)? {
+        for (number, file) in files(paths)?.into_iter().enumerate() {
             let text = fs::read_to_string(&file).map_err(|source| ConfigError::Read { file: file.clone(), source })?;
             let found = ini::parse(&text).map_err(|bad| ConfigError::Syntax {
                 file: file.clone(),
@@ -106,17 +110,13 @@ impl Config {
             })?;
             assignments.extend(found.into_iter().map(|a| Located {
                 place: Place::File { file: file.clone(), line: a.line },
+                file: number,
                 group: a.group,
                 name: a.name,
                 value: a.value,
             }));
-            let dir = file.parent().map(Path::to_owned).unwrap_or_default();
-            if !dirs.contains(&dir) {
-                dirs.push(dir);
-            }
         }
-        assignments.reverse();
-        let mut config = Self { assignments, env: env.clone(), dirs, findings: Vec::new() };
+        let mut config = Self { assignments, env: env.clone(), dirs: places(paths, env), findings: Vec::new() };
         config.findings = findings::find(&config);
         Ok(config)
     }
@@ -149,7 +149,7 @@ impl Config {
     /// The value as a number.
     #[must_use]
     pub fn float(&self, group: &str, name: &str) -> Option<f64> {
-        self.string(group, name).and_then(|value| value.trim().parse().ok())
+        self.string(group, name).and_then(|value| value::float(&value))
     }
 
     /// The value as a boolean.
@@ -187,15 +187,14 @@ impl Config {
         &self.findings
     }
 
-    /// Finds a file or directory that an option names: as it is when absolute, beside the configuration otherwise.
+    /// Finds a file or directory that an option names: as it is when absolute, else in the directories of the configuration,
+    /// those of its files from the last to the first, in the user's home and in `/etc`.
     #[must_use]
     pub fn find_file(&self, name: &str) -> Option<PathBuf> {
         if name.is_empty() {
             return None;
         }
-        let system = [PathBuf::from("/etc/magnum"), PathBuf::from("/etc")];
-        let mut places = self.dirs.iter().chain(&system).map(|dir| dir.join(name));
-        places.find(|path| path.exists())
+        self.dirs.iter().map(|dir| dir.join(name)).find(|path| path.exists())
     }
 
     /// Where [`Config::find_file`] would look first, whether or not something is there yet.
@@ -214,35 +213,41 @@ impl Config {
         let opt = declared(group, name);
         let given = self.given(group, name, opt);
         if given.is_empty() {
-            let default = opt.and_then(|opt| opt.default);
+            let default =
+                opt.map_or_else(|| known::find(group, name).and_then(|known| known.default), |opt| opt.default);
             return default.map(|text| self.substitute(text, group, depth)).into_iter().collect();
         }
         given.iter().map(|located| self.substitute(&located.value, group, depth)).collect()
     }
 
-    /// What was given for an option: the environment, else the last line of the last file, else older places.
+    /// What was given for an option: the environment, else the last file that has it under any of its names.
+    ///
+    /// The newest name counts where one file has several.
     fn given(&self, group: &str, name: &str, opt: Option<&Opt>) -> Vec<Located> {
         let variable = format!("OS_{}__{}", group.to_uppercase(), name.to_uppercase());
         if let Some(value) = self.env.get(&variable) {
             let place = Place::Environment(variable);
-            return vec![Located { place, group: group.to_owned(), name: name.to_owned(), value: value.clone() }];
+            let (group, name, value) = (group.to_owned(), name.to_owned(), value.clone());
+            return vec![Located { place, file: usize::MAX, group, name, value }];
         }
         let older = opt.map(|opt| opt.deprecated).unwrap_or_default();
         let repeated = opt.is_some_and(|opt| opt.kind == Kind::Multi);
-        for (group, name) in std::iter::once((group, name)).chain(older.iter().copied()) {
-            let group = ini::group_name(group);
-            let mut found = self.assignments.iter().filter(|a| a.group == group && a.name == name);
-            if repeated {
-                let mut all: Vec<_> = found.cloned().collect();
-                all.reverse();
-                if !all.is_empty() {
-                    return all;
+        let names: Vec<_> =
+            std::iter::once((group, name)).chain(older.iter().copied()).map(|(g, n)| (ini::group_name(g), n)).collect();
+        let mut all = Vec::new();
+        for file in (0..self.assignments.last().map_or(0, |last| last.file + 1)).rev() {
+            for (group, name) in &names {
+                let same = |a: &&Located| a.file == file && a.group == *group && a.name == *name;
+                let mut found: Vec<_> = self.assignments.iter().filter(same).cloned().collect();
+                if repeated {
+                    found.append(&mut all);
+                    all = found;
+                } else if let Some(last) = found.pop() {
+                    return vec![last];
                 }
-            } else if let Some(last) = found.next() {
-                return vec![last.clone()];
             }
         }
-        Vec::new()
+        all
     }
 
     /// Replaces `$name` by the option of the same group or of `DEFAULT`, `$group.name` by that of the group.
@@ -255,21 +260,37 @@ impl Config {
             match piece {
                 Piece::Text(text) => whole.push_str(&text),
                 Piece::Reference(reference) => {
-                    let (group, name) = reference.split_once('.').unwrap_or((group, &reference));
-                    let group = ini::group_name(group);
-                    let known = [group.as_str(), "DEFAULT"].into_iter().find(|group| self.exists(group, name));
-                    let Some(group) = known else {
+                    let Some((group, name)) = self.referred(&reference, group) else {
                         return Err(format!("it refers to {reference:?}, which is no option; a dollar sign is $$"));
                     };
-                    whole.push_str(&self.resolved(group, name, depth + 1)?.pop().unwrap_or_default());
+                    let texts = self.resolved(group, name, depth + 1)?;
+                    let inserted = match declared(group, name) {
+                        Some(opt) => opt.kind.inserted(&texts),
+                        None => Some(texts.last().cloned().unwrap_or_default()),
+                    };
+                    let unusable = || format!("it refers to {reference:?}, whose value cannot be used");
+                    whole.push_str(&inserted.ok_or_else(unusable)?);
                 }
             }
         }
         Ok(whole)
     }
 
+    /// The group and the name that a reference means.
+    fn referred<'a>(&self, reference: &'a str, group: &'a str) -> Option<(&'a str, &'a str)> {
+        match reference.split_once('.') {
+            Some((group, name)) => self.exists(group, name).then_some((group, name)),
+            None => [group, "DEFAULT"]
+                .into_iter()
+                .find(|group| self.exists(group, reference))
+                .map(|group| (group, reference)),
+        }
+    }
+
     fn exists(&self, group: &str, name: &str) -> bool {
-        declared(group, name).is_some() || self.assignments.iter().any(|a| a.group == group && a.name == name)
+        declared(group, name).is_some()
+            || known::find(group, name).is_some()
+            || self.assignments.iter().any(|a| a.group == group && a.name == name)
     }
 }
 
@@ -277,7 +298,7 @@ fn declared(group: &str, name: &str) -> Option<&'static Opt> {
     options().iter().find(|opt| opt.group == group && opt.name == name)
 }
 
-/// The files themselves, directories opened up.
+/// The files themselves, directories opened up. Hidden files are none of them.
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
     let mut files = Vec::new();
     for path in paths {
@@ -288,15 +309,33 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
         let read = |source| ConfigError::Read { file: path.clone(), source };
         let mut inside = Vec::new();
         for entry in fs::read_dir(path).map_err(read)? {
-            let file = entry.map_err(read)?.path();
-            if file.extension().is_some_and(|ending| ending == "conf") {
-                inside.push(file);
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.ends_with(".conf") && !name.starts_with('.') {
+                inside.push(entry.path());
             }
         }
         inside.sort();
         files.append(&mut inside);
     }
     Ok(files)
+}
+
+/// Where files that options name are looked for, in order. oslo.config: `ConfigOpts.find_file`.
+fn places(paths: &[PathBuf], env: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let (dirs, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
+    let beside = files.iter().rev().filter_map(|file| file.parent()).map(Path::to_owned);
+    let home = env.get("HOME").map(PathBuf::from);
+    let homes = home.into_iter().flat_map(|home| [home.join(".magnum"), home]);
+    let system = ["/etc/magnum", "/etc"].map(PathBuf::from);
+    let mut places = Vec::new();
+    for place in dirs.into_iter().cloned().chain(beside).chain(homes).chain(system) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 #[cfg(test)]
