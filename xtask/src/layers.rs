@@ -30,12 +30,14 @@ const LEVELS: &[(&str, Level)] = &[
     ("jeroboam-openstack", Level::FarSides),
     ("jeroboam-store", Level::FarSides),
     ("jeroboam-management", Level::FarSides),
+    ("jeroboam-certificates", Level::FarSides),
     ("jeroboam-service", Level::Work),
     ("jeroboam-reconcile", Level::Work),
     ("jeroboam-api", Level::Surfaces),
     ("jeroboam-cli", Level::Surfaces),
     ("jeroboam", Level::Programs),
     ("jeroboam-bench", Level::Programs),
+    ("jeroboam-differential", Level::Programs),
     ("xtask", Level::Programs),
 ];
 
@@ -54,9 +56,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kube", &["jeroboam-management"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
-    ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "xtask"]),
+    ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-differential", "xtask"]),
     ("axum", &["jeroboam-api", "jeroboam-sandbox", "jeroboam", "jeroboam-bench"]),
-    ("anyhow", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "xtask"]),
+    ("anyhow", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-differential", "xtask"]),
 ];
 
 /// What crates of the lowest level do without.

@@ -65,6 +65,8 @@ storage_path = $STATE/certificates
 rsa_key_size = 1024
 [oslo_messaging_notifications]
 driver = noop
+[drivers]
+default_driver = k8s_cluster_api_ubuntu
 [oslo_concurrency]
 lock_path = $STATE/lock
 EOF

@@ -1,0 +1,70 @@
+//! Statements for a database, through the client program that comes with it: what no request can reach is written by hand.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
+
+/// One database, whose statements are run one by one.
+pub(crate) struct Database {
+    name: String,
+    session: Mutex<Session>,
+}
+
+struct Session {
+    _child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Database {
+    /// Opens a database behind a socket.
+    pub(crate) fn open(socket: &str, name: &str) -> Result<Self> {
+        let mut child = Command::new("mariadb")
+            .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names", "--unbuffered"])
+            .arg(format!("--socket={socket}"))
+            .arg(name)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start mariadb, the client program")?;
+        let input = child.stdin.take().context("it has an input")?;
+        let output = BufReader::new(child.stdout.take().context("it has an output")?).lines();
+        Ok(Self { name: name.to_owned(), session: Mutex::new(Session { _child: child, input, output }) })
+    }
+
+    /// Runs statements, each with its semicolon, and gives the first column of what they find.
+    pub(crate) async fn run(&self, statements: &str) -> Result<Vec<String>> {
+        const END: &str = "-- end --";
+        let mut session = self.session.lock().await;
+        session.input.write_all(format!("{statements}\nSELECT '{END}';\n").as_bytes()).await?;
+        session.input.flush().await?;
+        let mut found = Vec::new();
+        loop {
+            let Some(line) = session.output.next_line().await? else {
+                bail!("the database {} refused: {statements}", self.name);
+            };
+            if line == END {
+                return Ok(found);
+            }
+            found.push(line);
+        }
+    }
+
+    /// Removes every row of every table but the books of the migrations and of the running processes.
+    pub(crate) async fn clear(&self) -> Result<()> {
+        let sql = format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' \
+             AND table_type = 'BASE TABLE' \
+             AND table_name NOT IN ('alembic_version', 'jeroboam_migration', 'magnum_service');",
+            self.name
+        );
+        let tables = self.run(&sql).await?;
+        let deletes: String = tables.iter().map(|table| format!("DELETE FROM `{table}`;")).collect();
+        self.run(&format!("SET foreign_key_checks = 0; {deletes} SET foreign_key_checks = 1;")).await?;
+        Ok(())
+    }
+}
