@@ -91,6 +91,7 @@ impl Store {
         }
         self.insert_key_pairs(tx, &change.key_pairs).await?;
         self.keep_secrets(tx, id, &change.secrets).await?;
+        self.swap_credential(tx, change.credential.as_deref(), change.given_up.as_ref()).await?;
         write_work(tx, id.to_string(), change).await?;
         Ok(Then::Commit(self.view(tx, id).await?))
     }
@@ -98,7 +99,7 @@ impl Store {
     fn changed_cluster(&self, change: &Acceptance) -> cluster::ActiveModel {
         let mut row = cluster::ActiveModel {
             status: Set(Some(change.status.as_str().to_owned())),
-            status_reason: Set(change.status_reason.clone()),
+            status_reason: Set(change.status_reason.as_deref().map(|text| self.storable(text))),
             updated_at: Set(Some(self.now())),
             ..Default::default()
         };
@@ -108,11 +109,11 @@ impl Store {
         if let Some(labels) = &change.labels {
             row.labels = Set(Some(columns::labels(labels)));
         }
-        if let Some(refs) = change.certificates {
-            row.ca_cert_ref = Set(refs.ca.map(|id| id.to_string()));
-            row.magnum_cert_ref = Set(refs.client.map(|id| id.to_string()));
-            row.etcd_ca_cert_ref = Set(refs.etcd_ca.map(|id| id.to_string()));
-            row.front_proxy_ca_cert_ref = Set(refs.front_proxy_ca.map(|id| id.to_string()));
+        if let Some(refs) = &change.certificates {
+            row.ca_cert_ref = Set(columns::text(&refs.ca));
+            row.magnum_cert_ref = Set(columns::text(&refs.client));
+            row.etcd_ca_cert_ref = Set(columns::text(&refs.etcd_ca));
+            row.front_proxy_ca_cert_ref = Set(columns::text(&refs.front_proxy_ca));
         }
         row
     }

@@ -6,19 +6,22 @@
 //! means or calls another service.
 
 mod accept;
+mod adoption;
 mod clusters;
 mod columns;
 mod create;
 mod entity;
 mod error;
-mod json;
 mod federations;
+mod json;
+mod keeper;
 mod lease;
+mod limit;
 mod migrate;
 mod page;
+mod quotas;
 mod reader;
 mod record;
-mod quotas;
 mod rows;
 #[cfg(feature = "testing")]
 pub mod samples;
@@ -26,6 +29,7 @@ mod seal;
 mod secrets;
 mod services;
 mod sql;
+mod storable;
 mod store;
 mod templates;
 #[cfg(feature = "testing")]
@@ -33,9 +37,10 @@ pub mod testing;
 mod types;
 mod url;
 
-pub use error::{StoreError, StoreErrorKind};
+pub use adoption::{Examination, Finding, Gravity, HandBack, PROCESS_REPORTS};
+pub use error::{StoreError, StoreErrorKind, Unfit};
 pub use store::{FaultHook, Store};
 pub use types::{
     Acceptance, ClusterSeen, Creation, GroupSeen, Ident, KeyPair, Loaded, NewCluster, PendingCredential, Recorded,
-    SchemaReport, ServiceRow, StoreConfig, TemplateDeletion, Upgraded,
+    SchemaReport, ServiceRow, StoreConfig, TemplateDeletion, TemplateUpdate, Upgraded,
 };

@@ -4,7 +4,8 @@ use jeroboam_model::{ClusterTemplate, KeyPairId, Lease, Work, looks_like_uuid};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use crate::entity::{cluster, credential, nodegroup, secret, work, x509keypair};
+use crate::create::{count, lock_project};
+use crate::entity::{cluster, nodegroup, secret, work, x509keypair};
 use crate::lease::held;
 use crate::rows::millis;
 use crate::store::Then;
@@ -19,7 +20,7 @@ impl Store {
         let Some(row) = work::Entity::find().filter(held(lease)).one(&self.reader()).await? else { return Ok(None) };
         let work = Work::try_from(row)?;
         let Some(view) = self.view(&self.reader(), lease.cluster).await? else {
-            self.forget(lease).await?;
+            self.forget(lease, work.revision, false).await?;
             return Ok(None);
         };
         let template = templates::template_row(&self.reader(), view.cluster.template).await?;
@@ -29,7 +30,7 @@ impl Store {
     /// Writes what was seen and done by a holder who started from `revision`. `false`, and nothing is written: the lease is
     /// lost, or a newer request was accepted; read again.
     pub async fn record(&self, lease: &Lease, revision: i64, seen: Recorded) -> Result<bool, StoreError> {
-        let seen = &seen;
+        let seen = &self.storable_reasons(seen);
         self.write("record", |tx| async move {
             let tx = &*tx;
             let row = work_row(revision, seen);
@@ -54,22 +55,32 @@ impl Store {
         .await
     }
 
-    /// Removes all rows of a cluster that is gone. `false`: the lease is lost.
-    pub async fn forget(&self, lease: &Lease) -> Result<bool, StoreError> {
+    /// Removes all rows of a cluster that is gone. `false`: the lease is lost, or a newer request was accepted, which may have
+    /// brought another credential to revoke, or the project has no other cluster although `others` says that what they share was
+    /// left for them. Notes of credentials stay until those are revoked.
+    pub async fn forget(&self, lease: &Lease, revision: i64, others: bool) -> Result<bool, StoreError> {
         let id = lease.cluster.to_string();
         let id = id.as_str();
         self.write("forget cluster", |tx| async move {
             let tx = &*tx;
-            if work::Entity::delete_many().filter(held(lease)).exec(tx).await?.rows_affected != 1 {
+            let ours = work::Entity::delete_many().filter(held(lease)).filter(work::Column::Revision.eq(revision));
+            if ours.exec(tx).await?.rows_affected != 1 {
                 return Ok(Then::Undo(false));
             }
             let row = cluster::Entity::find().filter(cluster::Column::Uuid.eq(id)).one(tx).await?;
+            if let Some(project) = row.as_ref().filter(|_| others).and_then(|row| row.project_id.as_deref()) {
+                // Of two that go at once one waits here for the other, and is told that it is the last.
+                let project = project.into();
+                lock_project(tx, &project).await?;
+                if count(tx, &project).await? <= 1 {
+                    return Ok(Then::Undo(false));
+                }
+            }
             let pairs = row.iter().flat_map(key_pairs).map(|pair| pair.to_string());
             let pairs = x509keypair::Column::Uuid.is_in(pairs);
             x509keypair::Entity::delete_many().filter(pairs).exec(tx).await?;
             nodegroup::Entity::delete_many().filter(nodegroup::Column::ClusterId.eq(id)).exec(tx).await?;
             secret::Entity::delete_many().filter(secret::Column::Cluster.eq(id)).exec(tx).await?;
-            credential::Entity::delete_many().filter(credential::Column::Cluster.eq(id)).exec(tx).await?;
             cluster::Entity::delete_many().filter(cluster::Column::Uuid.eq(id)).exec(tx).await?;
             Ok(Then::Commit(true))
         })

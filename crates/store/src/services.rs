@@ -6,16 +6,28 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::entity::magnum_service::{ActiveModel, Column, Entity};
-use crate::rows::database_time;
+use crate::entity::{heartbeat, process};
+use crate::rows::{database_time, millis};
 use crate::store::Then;
 use crate::{ServiceRow, Store, StoreError};
 
 impl Store {
     /// Reports that a process lives. Magnum: `magnum/service/periodic.py MagnumServicePeriodicTasks.update_magnum_service`.
     pub async fn heartbeat(&self, host: &str, binary: &str, now: Timestamp) -> Result<(), StoreError> {
+        let seen = now.as_second();
         let now = database_time(now);
         self.write("heartbeat", |tx| async move {
             let tx = &*tx;
+            // Noted apart, so that our reports can be told from those of a Magnum on the same machine.
+            let note = |inserted| heartbeat::ActiveModel {
+                host: Set(host.to_owned()),
+                service: Set(binary.to_owned()),
+                seen: Set(seen),
+                inserted: Set(inserted),
+            };
+            let noted = OnConflict::columns([heartbeat::Column::Host, heartbeat::Column::Service])
+                .update_column(heartbeat::Column::Seen)
+                .to_owned();
             let again = Entity::update_many()
                 .col_expr(Column::ReportCount, Expr::col(Column::ReportCount).add(1))
                 .col_expr(Column::LastSeenUp, Expr::value(now))
@@ -23,6 +35,7 @@ impl Store {
                 .filter(Column::Host.eq(host))
                 .filter(Column::Binary.eq(binary));
             if again.exec(tx).await?.rows_affected > 0 {
+                heartbeat::Entity::insert(note(false)).on_conflict(noted).exec_without_returning(tx).await?;
                 return Ok(Then::Commit(()));
             }
             let row = ActiveModel {
@@ -40,9 +53,27 @@ impl Store {
             // Twice at the same time: the other one has said it.
             let seen = OnConflict::columns([Column::Host, Column::Binary]).update_column(Column::LastSeenUp).to_owned();
             Entity::insert(row).on_conflict(seen).exec_without_returning(tx).await?;
+            heartbeat::Entity::insert(note(true)).on_conflict(noted).exec_without_returning(tx).await?;
             Ok(Then::Commit(()))
         })
         .await
+    }
+
+    /// Says that a process of ours uses the database, until it says otherwise or is silent for some time.
+    pub async fn announce(&self, process: &str, role: &str, now: Timestamp) -> Result<(), StoreError> {
+        let row =
+            process::ActiveModel { name: Set(process.to_owned()), role: Set(role.to_owned()), seen: Set(millis(now)) };
+        let again = OnConflict::column(process::Column::Name).update_column(process::Column::Seen).to_owned();
+        let _turn = self.turn().await;
+        process::Entity::insert(row).on_conflict(again).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+
+    /// Says that a process of ours is done.
+    pub async fn depart(&self, process: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
+        process::Entity::delete_by_id(process).exec(&self.db).await?;
+        Ok(())
     }
 
     /// All processes that ever reported, in the order they first did.

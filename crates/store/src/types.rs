@@ -19,15 +19,19 @@ pub struct StoreConfig {
     pub max_connections: u32,
     /// How long a call waits for a connection before it says [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     pub acquire_timeout: Duration,
+    /// How long a query or a transaction may take, retries included, before it is
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable): a connection may hang without a word.
+    pub time_limit: Duration,
     /// 32 bytes in base64 that seal the secrets of clusters. Without it no secret can be kept.
     pub key: Option<SecretString>,
 }
 
 impl StoreConfig {
-    /// Eight connections, ten seconds to get one, no key.
+    /// Eight connections, ten seconds to get one, thirty to be done, no key.
     #[must_use]
     pub const fn at(url: SecretString) -> Self {
-        Self { url, max_connections: 8, acquire_timeout: Duration::from_secs(10), key: None }
+        let (acquire_timeout, time_limit) = (Duration::from_secs(10), Duration::from_secs(30));
+        Self { url, max_connections: 8, acquire_timeout, time_limit, key: None }
     }
 }
 
@@ -170,6 +174,10 @@ pub struct Acceptance {
     pub changed_groups: Vec<NodeGroup>,
     /// Nodes to take away first, on top of those that still wait.
     pub removals: Vec<Removal>,
+    /// Name of the [`PendingCredential`] that belongs to the cluster from now on; its row goes in the same transaction.
+    pub credential: Option<String>,
+    /// The credential that the cluster gives up for it, noted so that it is revoked some time.
+    pub given_up: Option<PendingCredential>,
 }
 
 impl Acceptance {
@@ -190,6 +198,8 @@ impl Acceptance {
             added_groups: Vec::new(),
             changed_groups: Vec::new(),
             removals: Vec::new(),
+            credential: None,
+            given_up: None,
         }
     }
 }
@@ -203,6 +213,17 @@ pub enum TemplateDeletion {
     InUse,
     /// It was gone already.
     Gone,
+}
+
+/// What became of a request to change a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateUpdate {
+    /// It is written.
+    Written,
+    /// It is not what it was: somebody else changed or deleted it.
+    Moved,
+    /// Clusters follow it, and the change is none that they could bear; it stays.
+    InUse,
 }
 
 /// All that a reconciler needs to begin, read under its lease.
@@ -369,6 +390,8 @@ pub struct SchemaReport {
     pub missing: Vec<String>,
     /// Steps of our own that have not been applied.
     pub pending: Vec<String>,
+    /// When the database was handed back to Magnum, which then owns it.
+    pub handed_back: Option<Timestamp>,
 }
 
 impl std::fmt::Display for Upgraded {
@@ -393,6 +416,9 @@ impl std::fmt::Display for SchemaReport {
         if !self.pending.is_empty() {
             write!(f, "\nsteps of ours to apply: {}", self.pending.join(", "))?;
         }
+        if let Some(since) = self.handed_back {
+            write!(f, "\nhanded back to Magnum at {since}")?;
+        }
         if self.is_usable() {
             f.write_str("\nready to be served")?;
         }
@@ -404,6 +430,6 @@ impl SchemaReport {
     /// Whether the service can run on these tables.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.missing.is_empty() && self.pending.is_empty()
+        self.missing.is_empty() && self.pending.is_empty() && self.handed_back.is_none()
     }
 }

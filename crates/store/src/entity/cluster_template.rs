@@ -1,11 +1,16 @@
 //! Magnum's `cluster_template`.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+use crate::json::{flag, time};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "cluster_template")]
 pub(crate) struct Model {
+    #[serde(deserialize_with = "time")]
     pub(crate) created_at: Option<DateTime>,
+    #[serde(deserialize_with = "time")]
     pub(crate) updated_at: Option<DateTime>,
     #[sea_orm(primary_key)]
     pub(crate) id: i32,
@@ -29,17 +34,23 @@ pub(crate) struct Model {
     pub(crate) http_proxy: Option<String>,
     pub(crate) https_proxy: Option<String>,
     pub(crate) no_proxy: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) registry_enabled: Option<bool>,
     #[sea_orm(column_type = "Text", nullable)]
     pub(crate) labels: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) tls_disabled: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) public: Option<bool>,
     pub(crate) server_type: Option<String>,
     pub(crate) insecure_registry: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) master_lb_enabled: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) floating_ip_enabled: Option<bool>,
     pub(crate) project_id: Option<String>,
     pub(crate) user_id: Option<String>,
+    #[serde(deserialize_with = "flag")]
     pub(crate) hidden: Option<bool>,
     pub(crate) tags: Option<String>,
     pub(crate) driver: Option<String>,

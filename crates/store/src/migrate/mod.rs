@@ -11,6 +11,8 @@ use tracing::info;
 use crate::entity::{cluster, cluster_template, federation, magnum_service, nodegroup, quotas, x509keypair};
 use crate::{SchemaReport, Store, StoreError, Upgraded};
 
+pub(crate) use ours::{OUR_TABLES, indexes_on_magnums};
+
 /// The revision of Magnum's tables that we make and that we need.
 pub(crate) const MAGNUM_REVISION: &str = "b3e1cf4a2d5e";
 
@@ -19,7 +21,7 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(magnum::Tables), Box::new(ours::Tables), Box::new(ours::Indexes)]
+        vec![Box::new(magnum::Tables), Box::new(ours::Tables), Box::new(ours::Indexes), Box::new(ours::Adoption)]
     }
 
     fn migration_table_name() -> DynIden {
@@ -28,25 +30,47 @@ impl MigratorTrait for Migrator {
 }
 
 impl Store {
-    /// Makes the tables that are missing. On a new database that is all; where Magnum's tables are, only ours are added and
-    /// nothing of Magnum's is changed (`alembic_version` least of all), save for indexes. Can be run at any time, by several.
+    /// Makes the tables that are missing: all of them in a new database, and those that a newer version of ours has. A database
+    /// that Magnum made is [adopted](Self::adopt) first. Can be run at any time, by several.
     pub async fn upgrade(&self) -> Result<Upgraded, StoreError> {
-        let _turn = self.turn().await;
         let created_magnum = self.magnum_revision().await?.is_none();
         if !created_magnum {
-            let missing = self.missing().await?;
-            if !missing.is_empty() {
-                let missing = missing.join(", ");
-                return Err(StoreError::Schema(format!(
-                    "this is a Magnum database without {missing}: bring it to revision {MAGNUM_REVISION} with magnum-db-manage first"
-                )));
-            }
+            self.may_be_upgraded().await?;
         }
+        let applied = self.apply_steps().await?;
+        Ok(Upgraded { created_magnum, applied })
+    }
+
+    async fn may_be_upgraded(&self) -> Result<(), StoreError> {
+        if self.is_magnums_alone().await? {
+            let advice = "this database is Magnum's: see `jeroboam db adopt --dry-run`";
+            return Err(StoreError::Schema(advice.to_owned()));
+        }
+        if self.has_table("jeroboam_adoption").await?
+            && let Some(since) = self.handed_back().await?
+        {
+            let advice =
+                format!("the database was handed back to Magnum at {since}: see `jeroboam db adopt --dry-run`");
+            return Err(StoreError::Schema(advice));
+        }
+        let missing = self.missing().await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::Schema(format!(
+            "Magnum's tables lack {}, which revision {MAGNUM_REVISION} has: see `jeroboam db adopt --dry-run`",
+            missing.join(", ")
+        )))
+    }
+
+    /// Applies the steps that were not applied yet and says which those were.
+    pub(crate) async fn apply_steps(&self) -> Result<Vec<String>, StoreError> {
+        let _turn = self.turn().await;
         let mut tries = 0;
-        let applied = loop {
+        loop {
             let pending = self.pending().await?;
             match Migrator::up(&self.db, None).await {
-                Ok(()) => break pending,
+                Ok(()) => return Ok(pending),
                 // Another process may be at it: what it has made by now is not made again.
                 Err(error) if tries < 5 => {
                     info!(error = %error, "another upgrade seems to be under way, trying again");
@@ -55,36 +79,42 @@ impl Store {
                 }
                 Err(error) => return Err(error.into()),
             }
-        };
-        Ok(Upgraded { created_magnum, applied })
+        }
     }
 
     /// How the tables are. Changes nothing.
     pub async fn check(&self) -> Result<SchemaReport, StoreError> {
-        let engine = match self.backend() {
-            DbBackend::MySql => "MariaDB",
-            DbBackend::Postgres => "PostgreSQL",
-            _ => "SQLite",
-        };
+        let noted = self.has_table("jeroboam_adoption").await?;
         Ok(SchemaReport {
-            engine,
+            engine: self.engine(),
             magnum_revision: self.magnum_revision().await?,
             missing: self.missing().await?,
             pending: self.pending().await?,
+            handed_back: if noted { self.handed_back().await? } else { None },
         })
     }
 
-    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+    /// The engine's name.
+    pub(crate) fn engine(&self) -> &'static str {
+        match self.backend() {
+            DbBackend::MySql => "MariaDB",
+            DbBackend::Postgres => "PostgreSQL",
+            _ => "SQLite",
+        }
+    }
+
+    pub(crate) async fn pending(&self) -> Result<Vec<String>, StoreError> {
         let pending = Migrator::get_pending_migrations_read_only(&self.db).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
     }
 
     /// The revision that `alembic_version` names; `None` on a new database.
-    async fn magnum_revision(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn magnum_revision(&self) -> Result<Option<String>, StoreError> {
         magnum_revision(&SchemaManager::new(&self.db)).await
     }
 
-    async fn missing(&self) -> Result<Vec<String>, StoreError> {
+    /// What Magnum's tables lack of what we use, as `table` or `table.column`.
+    pub(crate) async fn missing(&self) -> Result<Vec<String>, StoreError> {
         let manager = SchemaManager::new(&self.db);
         let mut missing = Vec::new();
         for (table, columns) in magnum_tables() {
@@ -118,7 +148,7 @@ async fn magnum_revision(manager: &SchemaManager<'_>) -> Result<Option<String>, 
 }
 
 /// The tables of Magnum that we use, with the columns that we use.
-fn magnum_tables() -> [(&'static str, Vec<&'static str>); 6] {
+fn magnum_tables() -> [(&'static str, Vec<&'static str>); 7] {
     fn names<C: IdenStatic + Iterable>() -> Vec<&'static str> {
         C::iter().map(|column| column.as_str()).collect()
     }
@@ -129,6 +159,7 @@ fn magnum_tables() -> [(&'static str, Vec<&'static str>); 6] {
         ("x509keypair", names::<x509keypair::Column>()),
         ("quotas", names::<quotas::Column>()),
         ("magnum_service", names::<magnum_service::Column>()),
+        ("federation", names::<federation::Column>()),
     ]
 }
 
@@ -153,4 +184,3 @@ fn dialect(backend: DbBackend, ddl: &str) -> String {
         .replace("{q}", quote)
         .replace("{end}", suffix)
 }
-        ("federation", names::<federation::Column>()),

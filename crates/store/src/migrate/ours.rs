@@ -53,7 +53,7 @@ impl MigrationName for Indexes {
 impl MigrationTrait for Indexes {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in INDEXES {
-            let name = format!("jeroboam_{table}_{column}").replace("jeroboam_jeroboam", "jeroboam");
+            let name = index_name(table, column);
             if !manager.has_index(table, &name).await? {
                 manager.create_index(Index::create().name(name).table(table).col(column).to_owned()).await?;
             }
@@ -69,3 +69,56 @@ const INDEXES: [(&str, &str); 4] = [
     ("cluster", "cluster_template_id"),
     ("jeroboam_cluster", "next_run"),
 ];
+
+pub(super) struct Adoption;
+
+impl MigrationName for Adoption {
+    fn name(&self) -> &'static str {
+        "m004_adoption"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Adoption {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        for ddl in ADOPTION {
+            db.execute_unprepared(&dialect(db.get_database_backend(), ddl)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the database is ours to serve; which reports in `magnum_service` are ours; which processes there are.
+const ADOPTION: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS jeroboam_adoption (
+        id INTEGER NOT NULL PRIMARY KEY, state VARCHAR(20) NOT NULL, revision VARCHAR(32), added_columns {longtext},
+        since BIGINT NOT NULL){end}",
+    "CREATE TABLE IF NOT EXISTS jeroboam_heartbeat (
+        host VARCHAR(255) NOT NULL, service VARCHAR(255) NOT NULL, seen BIGINT NOT NULL, inserted {bool} NOT NULL,
+        PRIMARY KEY (host, service)){end}",
+    "CREATE TABLE IF NOT EXISTS jeroboam_process (
+        name VARCHAR(255) NOT NULL PRIMARY KEY, role VARCHAR(20) NOT NULL, seen BIGINT NOT NULL){end}",
+];
+
+/// Our tables, for whoever takes them away again. What is told last is what a taking away that was broken off still finds.
+pub(crate) const OUR_TABLES: [&str; 8] = [
+    "jeroboam_cluster",
+    "jeroboam_secret",
+    "jeroboam_credential",
+    "jeroboam_project",
+    "jeroboam_heartbeat",
+    "jeroboam_process",
+    "jeroboam_adoption",
+    "jeroboam_migration",
+];
+
+/// Our indexes on Magnum's tables: name, table, column.
+pub(crate) fn indexes_on_magnums() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    let magnums = INDEXES.into_iter().filter(|(table, _)| !table.starts_with("jeroboam_"));
+    magnums.map(|(table, column)| (index_name(table, column), table, column))
+}
+
+fn index_name(table: &str, column: &str) -> String {
+    format!("jeroboam_{table}_{column}").replace("jeroboam_jeroboam", "jeroboam")
+}

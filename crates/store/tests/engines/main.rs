@@ -1,5 +1,6 @@
 //! What the store promises, on every engine. `JEROBOAM_ENGINES=sqlite` leaves the servers out.
 
+mod adoption;
 mod clusters;
 mod failures;
 mod leases;
@@ -10,6 +11,7 @@ mod requests;
 mod rows;
 mod schema;
 mod secrets;
+mod silence;
 mod templates;
 
 use jeroboam_store::testing::{Engine, TestDatabase};
@@ -40,6 +42,15 @@ async fn run(engine: Engine, test: impl AsyncFnOnce(TestDatabase)) {
 }
 
 on_all_engines!(
+    adoption::magnums_tables_are_left_as_they_are,
+    adoption::an_older_magnum_gets_the_two_columns_and_loses_them_again,
+    adoption::another_revision_is_refused_by_name,
+    adoption::columns_that_somebody_changed_are_refused_by_name,
+    adoption::nothing_is_adopted_while_a_conductor_reports,
+    adoption::every_row_that_is_not_served_is_named,
+    adoption::what_is_unfinished_goes_back_as_a_failure_and_is_taken_up_again,
+    adoption::our_tables_go_when_that_is_wanted,
+    adoption::a_record_goes_alone_and_only_where_it_is_not_ours,
     clusters::a_cluster_comes_back_as_it_was_written,
     clusters::a_cluster_is_found_by_id_number_and_name_within_its_scope,
     clusters::a_name_that_two_clusters_have_is_ambiguous,
@@ -67,6 +78,7 @@ on_all_engines!(
     records::what_was_seen_is_written_once,
     records::a_newer_request_refuses_the_record,
     records::a_cluster_that_is_gone_leaves_no_row,
+    records::the_last_cluster_of_a_project_is_told_that_it_is,
     records::our_rows_follow_a_cluster_that_somebody_else_removed,
     requests::of_requests_at_once_one_is_accepted,
     requests::an_accepted_request_writes_rows_and_work,
@@ -78,17 +90,17 @@ on_all_engines!(
     rows::nulls_of_old_rows_read_as_magnum_reads_them,
     schema::upgrades_can_be_repeated,
     schema::upgrades_at_once_agree,
-    schema::magnums_tables_are_left_as_they_are,
-    schema::an_older_magnum_is_refused_by_name,
     schema::every_write_passes_the_fault_hook_twice,
     secrets::a_secret_opens_with_its_key_alone,
     secrets::without_a_key_no_secret_is_kept,
     secrets::a_credential_is_pending_until_its_cluster_is_committed,
+    silence::a_connection_that_goes_silent_ends_in_a_clear_error,
     templates::a_template_comes_back_as_it_was_written,
     templates::a_template_id_is_taken_once,
     templates::templates_are_seen_by_their_project_and_public_ones_by_all,
     templates::a_name_that_two_visible_templates_have_is_ambiguous,
     templates::a_template_is_changed_only_from_what_it_is,
+    templates::a_template_gets_no_follower_while_it_is_changed,
     templates::a_template_that_a_cluster_follows_stays,
 );
 
