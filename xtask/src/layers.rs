@@ -43,7 +43,7 @@ const LEVELS: &[(&str, Level)] = &[
 
 /// Crates beside the levels: what they may know, and from which level on they may be known.
 const BESIDE: &[(&str, Level, Level)] =
-    &[("jeroboam-telemetry", Level::Nouns, Level::Surfaces), ("jeroboam-sandbox", Level::Nouns, Level::Programs)];
+    &[("jeroboam-telemetry", Level::Nouns, Level::Surfaces), ("jeroboam-notify", Level::Nouns, Level::Work), ("jeroboam-sandbox", Level::Nouns, Level::Programs)];
 
 /// Neighbours that may know each other although their level says no: the client uses the API's wire types.
 const EXCEPTIONS: &[(&str, &str)] = &[("jeroboam-cli", "jeroboam-api")];
@@ -54,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sea-orm-migration", &["jeroboam-store"]),
     ("sqlx", &["jeroboam-store"]),
     ("kube", &["jeroboam-management"]),
+    ("lapin", &["jeroboam-notify"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
     ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-differential", "xtask"]),

@@ -174,10 +174,11 @@ impl Life<'_> {
         let mut key_pairs = Vec::new();
         let refs = &mut cluster.certificates;
         for reference in [&mut refs.ca, &mut refs.client, &mut refs.etcd_ca, &mut refs.front_proxy_ca] {
-            let id = reference.context("the pattern lacks a certificate")?;
+            let id = reference.as_ref().and_then(|reference| reference.key_pair());
+            let id = id.context("the pattern lacks a certificate")?;
             let pair = self.store.keypair(id).await?.context("the pattern lacks a certificate")?;
             let pair = KeyPair { id: KeyPairId::random(), ..pair };
-            *reference = Some(pair.id);
+            *reference = Some(pair.id.into());
             key_pairs.push(pair);
         }
         let mut kept = Vec::new();

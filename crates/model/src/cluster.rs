@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ClusterId, HealthStatus, KeyPairId, Labels, NodeGroup, ProjectId, Status, TemplateId, Timestamp, UserId};
+use crate::{
+    CertificateRef, ClusterId, HealthStatus, Labels, NodeGroup, ProjectId, Status, TemplateId, Timestamp, UserId,
+};
 
 /// A Kubernetes cluster. What `None` means is Magnum's: not given, or not known yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,20 +75,27 @@ impl Cluster {
     }
 }
 
-/// References into the certificate store, as Magnum's columns hold them (`x509keypair`: a uuid).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where the certificates of a cluster are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateRefs {
     /// The Kubernetes CA.
-    pub ca: Option<KeyPairId>,
+    pub ca: Option<CertificateRef>,
     /// The service's own client certificate, `O=system:masters`.
-    pub client: Option<KeyPairId>,
+    pub client: Option<CertificateRef>,
     /// The etcd CA.
-    pub etcd_ca: Option<KeyPairId>,
+    pub etcd_ca: Option<CertificateRef>,
     /// The front proxy CA.
-    pub front_proxy_ca: Option<KeyPairId>,
+    pub front_proxy_ca: Option<CertificateRef>,
 }
 
-/// All that a GET of one cluster needs, read in one query.
+impl CertificateRefs {
+    /// Those that there are.
+    pub fn iter(&self) -> impl Iterator<Item = &CertificateRef> {
+        [&self.ca, &self.client, &self.etcd_ca, &self.front_proxy_ca].into_iter().flatten()
+    }
+}
+
+/// A cluster with all of its node groups, read in one query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterWithGroups {
     /// The cluster.

@@ -145,10 +145,51 @@ text_id! {
     /// A Keystone user: free text, usually 32 or 64 hex digits.
     UserId
 }
+text_id! {
+    /// A stored certificate as Magnum's `*_cert_ref` columns name it: a uuid, or the address of a container of Barbican's.
+    CertificateRef
+}
+
+impl CertificateRef {
+    /// The id, where this is one: a row of our database or a file.
+    #[must_use]
+    pub fn key_pair(&self) -> Option<KeyPairId> {
+        looks_like_uuid(&self.0).then(|| self.0.parse().ok()).flatten()
+    }
+
+    /// The id of the container, where this is an address.
+    #[must_use]
+    pub fn container(&self) -> Option<&str> {
+        // Magnum: common/cert_manager/barbican_cert_manager.py takes the last part and its own endpoint.
+        let (_, id) = self.0.trim_end_matches('/').rsplit_once('/')?;
+        (!id.is_empty()).then_some(id)
+    }
+}
+
+impl From<KeyPairId> for CertificateRef {
+    fn from(id: KeyPairId) -> Self {
+        Self(id.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_a_row_or_a_container() {
+        let id = "cad92b66-3023-426e-9584-e73170a1c965";
+        for (text, row, container) in [
+            (id, true, None),
+            ("http://keys:9311/v1/containers/cad92b66-3023-426e-9584-e73170a1c965", false, Some(id)),
+            ("https://cloud/key-manager/v1/containers/abc/", false, Some("abc")),
+            ("nonsense", false, None),
+            ("http://", false, None),
+        ] {
+            let reference = CertificateRef::from(text);
+            assert_eq!((reference.key_pair().is_some(), reference.container()), (row, container), "{text}");
+        }
+    }
 
     #[test]
     fn a_uuid_is_read_as_oslo_reads_it() {

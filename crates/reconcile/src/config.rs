@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jeroboam_certificates::CertificatesConfig;
 use jeroboam_model::Operation;
 
 /// Settings of the loop.
@@ -49,6 +50,8 @@ pub struct ReconcileConfig {
     pub refusal_grace: Duration,
     /// How old what was applied may be before it is applied again while an operation lasts.
     pub apply_interval: Duration,
+    /// Where certificates are kept.
+    pub certificates: CertificatesConfig,
     /// The operator's ClusterClass as `(namespace, name)`; our own where there is none.
     pub cluster_class: Option<(String, String)>,
 }
@@ -92,6 +95,7 @@ impl Default for ReconcileConfig {
             class_namespace: jeroboam_capi::SYSTEM_NAMESPACE.to_owned(),
             refusal_grace: Duration::from_secs(30),
             apply_interval: Duration::from_secs(60),
+            certificates: CertificatesConfig::default(),
             cluster_class: None,
         }
     }

@@ -5,6 +5,7 @@
 //! the plain case all take this one path. Deciding (`next`, `resolve`) is pure; doing has no opinions.
 
 mod backoff;
+mod certificates;
 mod chores;
 mod config;
 mod deletion;

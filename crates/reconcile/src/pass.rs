@@ -46,6 +46,18 @@ pub(crate) struct Memo {
     generation: Option<i64>,
     release: Option<KubeRelease>,
     at: Timestamp,
+    /// Whether there was something to do but to look on.
+    pub(crate) busy: bool,
+    /// Whether a cluster that goes was given the credential to go with.
+    pub(crate) handed: bool,
+}
+
+/// What a pass came to see.
+struct Look {
+    memo: Memo,
+    observed: Observed,
+    /// What stands in the way and the management cluster knows nothing of.
+    blame: Option<String>,
 }
 
 /// What a pass knows from its beginning.
@@ -97,27 +109,37 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
     let pass = Pass { shared, guard, loaded: &loaded, key };
     let seen = match loaded.work.operation {
         Operation::Delete => match deletion::step(&pass).await {
-            Ok(deletion::Step::Gone) => return pass.forget().await,
-            Ok(deletion::Step::Left(observed)) => Ok((Memo::none(&pass.key, &pass.loaded.work), *observed)),
+            Ok(deletion::Step::Gone { others }) => return pass.forget(others).await,
+            Ok(deletion::Step::Left { observed, handed, blame }) => {
+                let memo = Memo { handed: handed.is_some(), at: handed.unwrap_or(loaded.work.began), ..pass.no_memo() };
+                Ok(Look { memo, observed: *observed, blame })
+            }
             Err(stopped) => Err(stopped),
         },
-        Operation::Observe => pass.look().map(|observed| (Memo::none(&pass.key, &pass.loaded.work), observed)),
-        Operation::Create | Operation::Update | Operation::Upgrade => pass.bring_about().await,
+        Operation::Observe => pass.look().map(|observed| Look { memo: pass.no_memo(), observed, blame: None }),
+        Operation::Create | Operation::Update | Operation::Upgrade => {
+            pass.bring_about().await.map(|(memo, observed)| Look { memo, observed, blame: None })
+        }
     };
     let now = shared.clock.now();
     let situation =
         Situation { view: &loaded.view, work: &loaded.work, config: &shared.settings, now, chance: shared.chance() };
     let next = match seen {
-        Ok((memo, observed)) => {
+        Ok(Look { memo, observed, blame }) => {
             let wanted = wanted(&loaded.view, &loaded.work, &memo, &shared.settings);
             let mut assessment = assess(&wanted, &observed, now);
-            pass.ask_why(&mut assessment, &observed, now).await;
+            match blame {
+                Some(blame) => assessment.blame(blame),
+                None => pass.ask_why(&mut assessment, &observed, now).await,
+            }
             shared.remember(loaded.view.cluster.id, Some(memo));
+            shared.note_waiting(loaded.view.cluster.id, false);
             next(situation, Found::Seen(&assessment))
         }
         Err(Stopped::By(trouble)) => {
             info!(cluster.id = %loaded.view.cluster.id, "{trouble}");
             shared.remember(loaded.view.cluster.id, None);
+            shared.note_waiting(loaded.view.cluster.id, matches!(trouble, Trouble::Away(_)));
             next(situation, Found::Trouble(&trouble))
         }
         Err(Stopped::Interrupted(interrupted)) => return Err(interrupted),
@@ -164,14 +186,29 @@ fn announce(before: &Loaded, news: &jeroboam_store::Recorded) {
     }
 }
 
-impl Memo {
-    /// Nothing was applied: what is seen is compared with what the Cluster object itself asks for.
-    fn none(key: &ClusterKey, work: &Work) -> Self {
-        Self { key: key.clone(), revision: work.revision, generation: None, release: None, at: work.began }
-    }
-}
-
 impl Pass<'_> {
+    /// Nothing was applied: what is seen is compared with what the Cluster object itself asks for.
+    fn no_memo(&self) -> Memo {
+        let work = &self.loaded.work;
+        Memo {
+            key: self.key.clone(),
+            revision: work.revision,
+            generation: None,
+            release: None,
+            at: work.began,
+            busy: work.operation != Operation::Observe,
+            handed: false,
+        }
+    }
+
+    /// Whether this process has just given the cluster, as it is to go now, a credential to go with; and when.
+    pub(crate) fn handed(&self) -> Option<Timestamp> {
+        let memo = self.shared.memo(self.loaded.view.cluster.id).filter(|memo| memo.handed)?;
+        let fresh =
+            memo.revision == self.loaded.work.revision && self.age(&memo) < self.shared.settings.apply_interval;
+        fresh.then_some(memo.at)
+    }
+
     /// Creates or changes: applies what is wanted where that was not just done, and looks.
     async fn bring_about(&self) -> Result<(Memo, Observed), Stopped> {
         if let Some(memo) = self.shared.memo(self.loaded.view.cluster.id).filter(|memo| self.is_fresh(memo)) {
@@ -188,7 +225,7 @@ impl Pass<'_> {
     /// Looks at what is in the management cluster.
     fn look(&self) -> Result<Observed, Stopped> {
         self.management_is_up()?;
-        self.shared.management.observe(&self.key).ok_or_else(away)
+        self.shared.management.observe(&self.key).ok_or_else(|| self.shared.away().into())
     }
 
     /// Adds what the provider complains of where an operation does not get on and no status says why. It is only a better
@@ -211,7 +248,7 @@ impl Pass<'_> {
 
     /// Stops a pass that could only fail, or judge from what was there long ago.
     pub(crate) fn management_is_up(&self) -> Result<(), Stopped> {
-        if self.shared.management_is_up() { Ok(()) } else { Err(away()) }
+        if self.shared.management_is_up() { Ok(()) } else { Err(self.shared.away().into()) }
     }
 
     /// How long ago something was applied; a clock that went back makes it old.
@@ -226,14 +263,14 @@ impl Pass<'_> {
     }
 
     async fn apply(&self) -> Result<Memo, Stopped> {
-        let Shared { store, settings, .. } = self.shared;
+        let Shared { store, certificates, settings, .. } = self.shared;
         let view = &self.loaded.view;
         self.management_is_up()?;
         let gone =
             || Trouble::Impossible(resolve::Unresolvable::NoTemplate(view.cluster.template.to_string()).to_string());
         let template = self.loaded.template.as_ref().ok_or_else(gone)?;
         self.guard.may("read secrets")?;
-        let keys = keys::read(store, &view.cluster, &settings.cloud).await.map_err(|problem| {
+        let keys = keys::read(store, certificates, &view.cluster, &settings.cloud).await.map_err(|problem| {
             warn!(cluster.id = %view.cluster.id, error = %chain(&problem), "failed to read a cluster's secrets");
             problem.trouble()
         })?;
@@ -255,11 +292,10 @@ impl Pass<'_> {
         self.mark_removals().await?;
         let applied = self.send(prepared).await?;
         Ok(Memo {
-            key: self.key.clone(),
-            revision: self.loaded.work.revision,
             generation: applied.cluster_generation(),
             release: Some(resolved.release),
             at: self.shared.clock.now(),
+            ..self.no_memo()
         })
     }
 }
@@ -302,7 +338,7 @@ impl Pass<'_> {
         };
         let own = settings.cluster_class.is_none();
         if own && !self.shared.class_is_applied() {
-            let served = management.served().await.map_err(|error| refusal(&error))?;
+            let served = management.served().await.map_err(|error| self.refusal(&error))?;
             self.send(own_class(served, namespace)).await?;
             self.shared.note_class(true);
         }
@@ -313,7 +349,7 @@ impl Pass<'_> {
                 Err(Trouble::Waiting(format!("the cluster class {namespace}/{name}")).into())
             }
             Ok(None) => Err(Trouble::Impossible(format!("there is no cluster class {namespace}/{name}")).into()),
-            Err(error) => Err(refusal(&error).into()),
+            Err(error) => Err(self.refusal(&error).into()),
         }
     }
 
@@ -324,7 +360,7 @@ impl Pass<'_> {
             return Ok(());
         }
         let management = &self.shared.management;
-        let observed = management.fresh_observe(&self.key).await.map_err(|error| refusal(&error))?;
+        let observed = management.fresh_observe(&self.key).await.map_err(|error| self.refusal(&error))?;
         for machine in machines_to_remove(&observed, removals) {
             if machine.meta.delete_first {
                 continue;
@@ -332,7 +368,7 @@ impl Pass<'_> {
             self.guard.may("mark machine")?;
             let marked =
                 management.annotate_machine(&self.key, &machine.meta.name, DELETE_MACHINE_ANNOTATION, "true").await;
-            marked.map_err(|error| refusal(&error))?;
+            marked.map_err(|error| self.refusal(&error))?;
         }
         Ok(())
     }
@@ -343,27 +379,29 @@ impl Pass<'_> {
         for object in prepared.into_objects() {
             self.guard.may("apply")?;
             let one = self.shared.management.apply(Resources::prepared(vec![object])).await;
-            applied.extend(one.map_err(|error| refusal(&error))?.into_objects());
+            applied.extend(one.map_err(|error| self.refusal(&error))?.into_objects());
         }
         Ok(Resources::applied(applied))
     }
 }
 
-fn away() -> Stopped {
-    Trouble::Waiting("the management cluster".to_owned()).into()
-}
-
-/// What an answer of the management cluster means for the cluster.
-pub(crate) fn refusal(error: &ManagementError) -> Trouble {
-    debug!(error = %chain(error), "the management cluster did not do what it was asked");
-    match error.kind() {
-        ErrorKind::Refused => Trouble::Refused(error.to_string()),
-        ErrorKind::Unavailable if matches!(error, ManagementError::NotServed { .. }) => {
-            Trouble::Waiting(format!("Cluster API to be installed: {error}"))
-        }
-        ErrorKind::Unavailable => Trouble::Waiting("the management cluster to answer".to_owned()),
-        ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Config => {
-            Trouble::Waiting(format!("the management cluster: {error}"))
+impl Pass<'_> {
+    /// What an answer of the management cluster means for the cluster.
+    pub(crate) fn refusal(&self, error: &ManagementError) -> Trouble {
+        debug!(error = %chain(error), "the management cluster did not do what it was asked");
+        match error.kind() {
+            ErrorKind::Refused => Trouble::Refused(error.to_string()),
+            ErrorKind::Unavailable if matches!(error, ManagementError::NotServed { .. }) => {
+                Trouble::Waiting(format!("Cluster API to be installed: {error}"))
+            }
+            ErrorKind::Unavailable => self.shared.unanswered(error),
+            ErrorKind::Conflict if matches!(error, ManagementError::Terminating { .. }) => Trouble::Waiting(format!(
+                "the project's namespace {} to be gone: it is being deleted, and is made again then",
+                self.key.namespace
+            )),
+            ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Config => {
+                Trouble::Waiting(format!("the management cluster: {error}"))
+            }
         }
     }
 }

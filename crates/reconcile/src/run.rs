@@ -1,18 +1,19 @@
 //! One loop owns the queue and hands clusters to workers; everything else tells it that something may have happened.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jeroboam_capi::ClusterKey;
-use jeroboam_management::Management;
-use jeroboam_model::{Clock, ClusterId, Page, Scope};
+use jeroboam_certificates::Certificates;
+use jeroboam_management::{Management, ManagementError};
+use jeroboam_model::{Clock, ClusterId, Page, Scope, Timestamp};
 use jeroboam_openstack::Session;
 use jeroboam_store::{Store, StoreError};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::backoff::Backoff;
 use crate::chores;
 use crate::config::ReconcileConfig;
 use crate::lease::StepHook;
+use crate::next::Trouble;
 use crate::pass::Memo;
 use crate::worker::{self, After};
 
@@ -63,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) management: Management,
     pub(crate) session: Session,
+    pub(crate) certificates: Certificates,
     pub(crate) settings: ReconcileConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) owner: String,
@@ -70,8 +73,29 @@ pub(crate) struct Shared {
     random: Mutex<StdRng>,
     memos: Mutex<HashMap<ClusterId, Memo>>,
     class_is_applied: AtomicBool,
-    /// Whether the management cluster answered when it was last asked.
-    reachable: AtomicBool,
+    reach: Mutex<Reach>,
+    /// Asks for a look at whether the management cluster answers.
+    pub(crate) doubt: Notify,
+}
+
+/// What is known of the management cluster.
+#[derive(Debug)]
+struct Reach {
+    /// Whether it answered when it was last asked, and all watches had listed.
+    up: bool,
+    /// Since when it did not.
+    since: Option<Timestamp>,
+    /// The clusters whose work waits for it.
+    waiting: HashSet<ClusterId>,
+}
+
+/// What a look at the management cluster changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It no longer answers.
+    Lost,
+    /// It is there again.
+    Back,
 }
 
 impl Shared {
@@ -95,11 +119,55 @@ impl Shared {
 
     /// Whether what the watches have seen can be trusted to be how things are.
     pub(crate) fn management_is_up(&self) -> bool {
-        self.management.ready() && self.reachable.load(Ordering::Acquire)
+        self.management.ready() && locked(&self.reach).up
     }
 
-    pub(crate) fn note_reachable(&self, reachable: bool) -> bool {
-        self.reachable.swap(reachable, Ordering::AcqRel)
+    /// Notes whether the management cluster answered a question that it always can answer.
+    pub(crate) fn note_management(&self, answered: bool) -> Option<Turn> {
+        let up = answered && self.management.ready();
+        let mut reach = locked(&self.reach);
+        let was_up = std::mem::replace(&mut reach.up, up);
+        reach.since = if up { None } else { reach.since.or_else(|| Some(self.clock.now())) };
+        match (was_up, up) {
+            (true, false) => Some(Turn::Lost),
+            (false, true) => Some(Turn::Back),
+            _ => None,
+        }
+    }
+
+    /// Notes whether the work on a cluster waits for the management cluster.
+    pub(crate) fn note_waiting(&self, cluster: ClusterId, waits: bool) {
+        let waiting = &mut locked(&self.reach).waiting;
+        if waits { waiting.insert(cluster) } else { waiting.remove(&cluster) };
+    }
+
+    /// The clusters that a turn of the management cluster is news to: those that something is being done to, or whose work
+    /// waited.
+    pub(crate) fn concerned(&self, turn: Turn) -> Vec<ClusterId> {
+        match turn {
+            Turn::Lost => {
+                let memos = locked(&self.memos);
+                memos.iter().filter(|(_, memo)| memo.busy).map(|(cluster, _)| *cluster).collect()
+            }
+            Turn::Back => locked(&self.reach).waiting.drain().collect(),
+        }
+    }
+
+    /// The management cluster does not answer.
+    pub(crate) fn away(&self) -> Trouble {
+        let now = self.clock.now();
+        let since = *locked(&self.reach).since.get_or_insert(now);
+        self.doubt.notify_one();
+        Trouble::Away(format!("the management cluster, which does not answer since {}", whole_seconds(since)))
+    }
+
+    /// A call that got no answer, or one that is none. What the API server says is worth more than that it said it.
+    pub(crate) fn unanswered(&self, error: &ManagementError) -> Trouble {
+        let away = self.away();
+        match error.answer() {
+            Some((_, words)) => Trouble::Away(format!("the management cluster, which answers: {words}")),
+            None => away,
+        }
     }
 
     /// What this process remembers of its last pass over a cluster. Nothing depends on it but speed.
@@ -135,6 +203,11 @@ impl Reconciler {
     #[must_use]
     pub fn new(parts: ReconcileParts) -> Self {
         let shared = Shared {
+            certificates: Certificates::new(
+                parts.settings.certificates.clone(),
+                parts.store.clone(),
+                parts.session.clone(),
+            ),
             store: parts.store,
             management: parts.management,
             session: parts.session,
@@ -145,7 +218,8 @@ impl Reconciler {
             random: Mutex::new(StdRng::seed_from_u64(parts.seed)),
             memos: Mutex::new(HashMap::new()),
             class_is_applied: AtomicBool::new(false),
-            reachable: AtomicBool::new(true),
+            reach: Mutex::new(Reach { up: true, since: None, waiting: HashSet::new() }),
+            doubt: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -155,8 +229,8 @@ impl Reconciler {
         info!(owner = %self.shared.owner, workers = self.shared.settings.workers, "reconciling clusters");
         let (tell, told) = mpsc::channel(64);
         let mut helpers = JoinSet::new();
-        helpers.spawn(look_for_work(Arc::clone(&self.shared), tell, stop.clone()));
-        helpers.spawn(chores::watch_management(Arc::clone(&self.shared), stop.clone()));
+        helpers.spawn(look_for_work(Arc::clone(&self.shared), tell.clone(), stop.clone()));
+        helpers.spawn(chores::watch_management(Arc::clone(&self.shared), tell, stop.clone()));
         helpers.spawn(chores::report(Arc::clone(&self.shared), stop.clone()));
         helpers.spawn(chores::revoke_left_credentials(Arc::clone(&self.shared), stop.clone()));
         let mut floor = Floor::new(Arc::clone(&self.shared));
@@ -342,4 +416,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// A time as people write it.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jeroboam_certificates::CertificatesConfig;
 use jeroboam_oslo::Config;
 
 use crate::SigningRules;
@@ -33,6 +34,8 @@ pub struct ServiceConfig {
     pub service_down_time: Duration,
     /// How certificates are made.
     pub signing: SigningRules,
+    /// Where they are kept.
+    pub certificates: CertificatesConfig,
 }
 
 impl Default for ServiceConfig {
@@ -50,6 +53,7 @@ impl Default for ServiceConfig {
             credential_roles: vec!["member".to_owned(), "load-balancer_member".to_owned()],
             service_down_time: Duration::from_secs(180),
             signing: SigningRules::default(),
+            certificates: CertificatesConfig::default(),
         }
     }
 }
@@ -87,6 +91,15 @@ impl ServiceConfig {
                 allow_ca: config.bool("x509", "allow_ca").unwrap_or(false),
                 extensions: config.list("x509", "allowed_extensions"),
                 key_usages: config.list("x509", "allowed_key_usage"),
+            },
+            certificates: CertificatesConfig {
+                kind: config
+                    .string("certificates", "cert_manager_type")
+                    .and_then(|name| name.parse().ok())
+                    .unwrap_or_default(),
+                storage_path: config
+                    .string("certificates", "storage_path")
+                    .map_or(default.certificates.storage_path, Into::into),
             },
         }
     }

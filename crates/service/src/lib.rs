@@ -25,6 +25,7 @@ mod templates;
 use std::fmt;
 use std::sync::Arc;
 
+use jeroboam_certificates::Certificates as KeptCertificates;
 use jeroboam_model::Clock;
 use jeroboam_openstack::Session;
 use jeroboam_oslo::Enforcer;
@@ -34,12 +35,12 @@ pub use certificates::{Certificates, SigningRules};
 pub use clusters::Clusters;
 pub use config::ServiceConfig;
 pub use error::{Error, Kind};
-pub use nodegroups::NodeGroups;
 pub use federations::{Federations, NewFederation};
+pub use nodegroups::NodeGroups;
 pub use policy::credentials;
 pub use processes::Process;
-pub use requests::{
 pub use quotas::{Limit, Quotas};
+pub use requests::{
     CaCertificate, ClusterChange, ClusterProgress, GroupInCluster, Listing, NewCluster, NewNodeGroup, NewTemplate,
     NodeGroupChange, RawTaint, Resize, SignRequest, SignedCertificate, Upgrade,
 };
@@ -64,6 +65,7 @@ pub struct ServiceParts {
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<ServiceParts>,
+    kept_certificates: KeptCertificates,
 }
 
 impl fmt::Debug for Service {
@@ -76,7 +78,9 @@ impl Service {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: ServiceParts) -> Self {
-        Self { inner: Arc::new(parts) }
+        let settings = parts.settings.certificates.clone();
+        let kept_certificates = KeptCertificates::new(settings, parts.store.clone(), parts.session.clone());
+        Self { inner: Arc::new(parts), kept_certificates }
     }
 
     /// The parts, for health checks and the like.
@@ -108,7 +112,6 @@ impl Service {
     pub const fn certificates(&self) -> Certificates<'_> {
         Certificates(self)
     }
-}
 
     /// Quotas.
     #[must_use]
@@ -121,3 +124,4 @@ impl Service {
     pub const fn federations(&self) -> Federations<'_> {
         Federations(self)
     }
+}

@@ -1,6 +1,6 @@
 //! From nouns to rows: what an INSERT or an UPDATE writes.
 
-use jeroboam_model::{Cluster, ClusterTemplate, Labels, NodeGroup, Progress, Removal};
+use jeroboam_model::{CertificateRef, Cluster, ClusterTemplate, Labels, NodeGroup, Progress, Removal};
 use sea_orm::ActiveValue::{NotSet, Set};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -33,9 +33,14 @@ pub(crate) fn progress(progress: &Progress) -> String {
     json::dumps(&json!(progress))
 }
 
+/// How a reference is written.
+pub(crate) fn text(reference: &Option<CertificateRef>) -> Option<String> {
+    reference.as_ref().map(ToString::to_string)
+}
+
 /// A new row for a cluster.
 pub(crate) fn new_cluster(new: &Cluster) -> cluster::ActiveModel {
-    let refs = new.certificates;
+    let refs = &new.certificates;
     cluster::ActiveModel {
         created_at: Set(Some(database_time(new.created_at))),
         updated_at: Set(new.updated_at.map(database_time)),
@@ -60,10 +65,10 @@ pub(crate) fn new_cluster(new: &Cluster) -> cluster::ActiveModel {
         container_version: Set(new.container_version.clone()),
         project_id: Set(Some(new.project.to_string())),
         user_id: Set(Some(new.user.to_string())),
-        ca_cert_ref: Set(refs.ca.map(|id| id.to_string())),
-        magnum_cert_ref: Set(refs.client.map(|id| id.to_string())),
-        etcd_ca_cert_ref: Set(refs.etcd_ca.map(|id| id.to_string())),
-        front_proxy_ca_cert_ref: Set(refs.front_proxy_ca.map(|id| id.to_string())),
+        ca_cert_ref: Set(text(&refs.ca)),
+        magnum_cert_ref: Set(text(&refs.client)),
+        etcd_ca_cert_ref: Set(text(&refs.etcd_ca)),
+        front_proxy_ca_cert_ref: Set(text(&refs.front_proxy_ca)),
         fixed_network: Set(new.fixed_network.clone()),
         fixed_subnet: Set(new.fixed_subnet.clone()),
         floating_ip_enabled: Set(Some(new.floating_ip_enabled)),

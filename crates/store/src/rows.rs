@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use jeroboam_model::{
-    CertificateRefs, Cluster, ClusterTemplate, HealthStatus, KeyPairId, Labels, NodeGroup, Operation, ServerType,
-    Status, Taint, TaintEffect, Timestamp, Work, looks_like_uuid,
+    CertificateRef, CertificateRefs, Cluster, ClusterTemplate, HealthStatus, Labels, NodeGroup, Operation, ServerType,
+    ShownGroup, Status, Taint, TaintEffect, Timestamp, Work,
 };
 use sea_orm::prelude::DateTime;
 use sea_orm::{DbErr, QueryResult};
@@ -73,6 +73,16 @@ impl Reader {
         Ok(map.into_iter().collect())
     }
 
+    fn addresses(&self, text: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let items = json::loads_list(text).map_err(|problem| self.bad("node_addresses", problem))?;
+        Ok(items.into_iter().map(json::python_text).collect())
+    }
+
+    fn group_status(&self, text: Option<String>) -> Result<Status, StoreError> {
+        // Magnum writes a default group's row before a driver has said anything of it.
+        text.map_or(Ok(Status::CREATE_IN_PROGRESS), |text| self.parsed("status", &text))
+    }
+
     fn taints(&self, column: &'static str, text: Option<&str>) -> Result<Vec<Taint>, StoreError> {
         let items = json::loads_list(text).map_err(|problem| self.bad(column, problem))?;
         items.into_iter().map(|item| taint(item).ok_or_else(|| self.bad(column, "an item that is no taint"))).collect()
@@ -85,10 +95,8 @@ fn taint(item: Value) -> Option<Taint> {
     Some(Taint { key: text("key")?, value: text("value"), effect: TaintEffect::from_str(&text("effect")?).ok()? })
 }
 
-/// A reference to a certificate, where it is one into `x509keypair`. Barbican's are URLs: they stay in their column and are
-/// not ours to follow.
-fn certificate_ref(text: Option<&str>) -> Option<KeyPairId> {
-    text.filter(|text| looks_like_uuid(text)).and_then(|text| text.parse().ok())
+fn certificate_ref(text: Option<String>) -> Option<CertificateRef> {
+    text.filter(|text| !text.is_empty()).map(CertificateRef::from)
 }
 
 impl TryFrom<cluster::Model> for Cluster {
@@ -128,10 +136,10 @@ impl TryFrom<cluster::Model> for Cluster {
             floating_ip_enabled: row.floating_ip_enabled.unwrap_or(true),
             master_lb_enabled: row.master_lb_enabled.unwrap_or(false),
             certificates: CertificateRefs {
-                ca: certificate_ref(row.ca_cert_ref.as_deref()),
-                client: certificate_ref(row.magnum_cert_ref.as_deref()),
-                etcd_ca: certificate_ref(row.etcd_ca_cert_ref.as_deref()),
-                front_proxy_ca: certificate_ref(row.front_proxy_ca_cert_ref.as_deref()),
+                ca: certificate_ref(row.ca_cert_ref),
+                client: certificate_ref(row.magnum_cert_ref),
+                etcd_ca: certificate_ref(row.etcd_ca_cert_ref),
+                front_proxy_ca: certificate_ref(row.front_proxy_ca_cert_ref),
             },
             created_at: row.created_at.map_or(Timestamp::UNIX_EPOCH, instant),
             updated_at: row.updated_at.map(instant),
@@ -144,8 +152,6 @@ impl TryFrom<nodegroup::Model> for NodeGroup {
 
     fn try_from(row: nodegroup::Model) -> Result<Self, StoreError> {
         let reader = Reader { table: "nodegroup", id: row.uuid };
-        let addresses = json::loads_list(row.node_addresses.as_deref());
-        let addresses = addresses.map_err(|problem| reader.bad("node_addresses", problem))?;
         let node_labels = json::loads_map(row.node_labels.as_deref());
         Ok(Self {
             serial: i64::from(row.id),
@@ -164,14 +170,29 @@ impl TryFrom<nodegroup::Model> for NodeGroup {
             labels: reader.labels("labels", row.labels.as_deref())?,
             node_labels: node_labels.map_err(|problem| reader.bad("node_labels", problem))?,
             node_taints: reader.taints("node_taints", row.node_taints.as_deref())?,
-            node_addresses: addresses.into_iter().map(json::python_text).collect(),
+            node_addresses: reader.addresses(row.node_addresses.as_deref())?,
             stack_id: row.stack_id,
-            // Magnum writes a default group's row before a driver has said anything of it.
-            status: row.status.map_or(Ok(Status::CREATE_IN_PROGRESS), |text| reader.parsed("status", &text))?,
+            status: reader.group_status(row.status)?,
             status_reason: row.status_reason,
             version: row.version,
             created_at: row.created_at.map_or(Timestamp::UNIX_EPOCH, instant),
             updated_at: row.updated_at.map(instant),
+        })
+    }
+}
+
+impl TryFrom<nodegroup::Shown> for ShownGroup {
+    type Error = StoreError;
+
+    fn try_from(row: nodegroup::Shown) -> Result<Self, StoreError> {
+        let reader = Reader { table: "nodegroup", id: row.uuid };
+        Ok(Self {
+            name: row.name,
+            role: row.role.unwrap_or_else(|| NodeGroup::WORKER_ROLE.to_owned()),
+            node_count: row.node_count.unwrap_or(0),
+            node_addresses: reader.addresses(row.node_addresses.as_deref())?,
+            status: reader.group_status(row.status)?,
+            status_reason: row.status_reason,
         })
     }
 }

@@ -88,7 +88,7 @@ pub fn new_cluster(template: &ClusterTemplate, project: &str, name: &str) -> New
         fixed_subnet: None,
         floating_ip_enabled: true,
         master_lb_enabled: true,
-        certificates: CertificateRefs { ca: Some(ca), ..CertificateRefs::default() },
+        certificates: CertificateRefs { ca: Some(ca.into()), ..CertificateRefs::default() },
         created_at: noon(),
         updated_at: None,
     };

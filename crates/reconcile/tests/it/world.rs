@@ -228,10 +228,10 @@ impl World {
         let id = new.cluster.id;
         let pairs: [KeyPair; 3] = std::array::from_fn(|_| key_pair());
         new.cluster.certificates = CertificateRefs {
-            ca: Some(pairs[0].id),
+            ca: Some(pairs[0].id.into()),
             client: None,
-            etcd_ca: Some(pairs[1].id),
-            front_proxy_ca: Some(pairs[2].id),
+            etcd_ca: Some(pairs[1].id.into()),
+            front_proxy_ca: Some(pairs[2].id.into()),
         };
         new.key_pairs = pairs.into();
         new.cluster.created_at = now;

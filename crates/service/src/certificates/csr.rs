@@ -122,13 +122,15 @@ fn allowed(extension: &X509Extension<'_>, rules: &SigningRules) -> Result<Option
             }
             Ok((kept != 0).then(|| written(&usage_bits(kept))))
         }
-        ParsedExtension::BasicConstraints(limits) if limits.ca && !rules.allow_ca => {
-            if extension.critical {
-                Err(refused())
-            } else {
-                Ok(Some(written(&der::node(SEQUENCE, &[]))))
+        // Written anew: beside "no authority" the client's own bytes may hold a path length, or a default that DER leaves out.
+        ParsedExtension::BasicConstraints(limits) if !(limits.ca && rules.allow_ca) => {
+            if limits.ca && extension.critical {
+                return Err(refused());
             }
+            Ok(Some(written(&der::node(SEQUENCE, &[]))))
         }
+        // Bytes behind the value would be signed unread.
+        _ if !der::is_one_value(extension.value) => Err(Error::bad_request(format!("Extension '{name}' is malformed"))),
         _ => Ok(Some(written(extension.value))),
     }
 }

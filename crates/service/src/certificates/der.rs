@@ -51,6 +51,21 @@ pub(super) fn time(at: Timestamp) -> Vec<u8> {
     }
 }
 
+/// Whether these bytes are one value and nothing beside it.
+pub(super) fn is_one_value(bytes: &[u8]) -> bool {
+    let [_tag, first, rest @ ..] = bytes else { return false };
+    if *first < 0x80 {
+        return rest.len() == usize::from(*first);
+    }
+    let size = usize::from(first & 0x7f);
+    if size == 0 || size > 4 || rest.len() < size {
+        return false;
+    }
+    let (length, content) = rest.split_at(size);
+    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    content.len() == length
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +81,17 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("time");
         assert_eq!(&time(at("2049-12-31T23:59:59Z"))[2..], b"491231235959Z");
         assert_eq!(&time(at("2050-01-01T00:00:00Z"))[2..], b"20500101000000Z");
+    }
+    #[test]
+    fn a_value_is_told_from_one_with_something_behind_it() {
+        let long = node(OCTET_STRING, &[&[7; 300]]);
+        for one in [&[5, 0][..], &[4, 2, 1, 2], &long] {
+            assert!(is_one_value(one), "{one:?}");
+            assert!(!is_one_value(&[one, &[0]].concat()), "{one:?} and more");
+            assert!(!is_one_value(&one[..one.len() - 1]), "{one:?} cut short");
+        }
+        for none in [&[][..], &[5], &[4, 0x80], &[4, 0x85, 0, 0, 0, 0, 1, 7]] {
+            assert!(!is_one_value(none), "{none:?}");
+        }
     }
 }

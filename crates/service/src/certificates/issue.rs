@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jeroboam_certificates::SealedKey;
 use jeroboam_model::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -10,7 +11,7 @@ use rcgen::{
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::keys::{self, KeyError, SealedKey};
+use super::keys::{self, KeyError};
 use super::{ONE_DAY, SigningRules};
 
 /// A certificate and its key as they are stored.

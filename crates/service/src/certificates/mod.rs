@@ -10,14 +10,13 @@ mod tests;
 
 use std::time::Duration;
 
-use jeroboam_model::{Caller, Cluster, ClusterId, KeyPairId};
-use jeroboam_store::KeyPair;
+use jeroboam_certificates::{Certificate, Error as StoreError, ErrorKind};
+use jeroboam_model::{Caller, CertificateRef, Cluster};
 
-use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{CaCertificate, Error, Service, SignRequest, SignedCertificate};
 
-pub(crate) use issue::{ClusterCertificates, Issued, for_cluster};
+pub(crate) use issue::{ClusterCertificates, for_cluster};
 
 const ONE_DAY: Duration = Duration::from_secs(86_400);
 
@@ -91,20 +90,28 @@ impl Certificates<'_> {
 }
 
 impl Service {
-    async fn authority_of(&self, cluster: &Cluster, kind: Option<&str>) -> Result<KeyPair, Error> {
-        let (id, name) = chosen(cluster, kind);
+    async fn authority_of(&self, cluster: &Cluster, kind: Option<&str>) -> Result<Certificate, Error> {
+        let (reference, name) = chosen(cluster, kind);
         let missing = || Error::NoCertificate(cluster.title(), name);
-        let pair = self.inner.store.keypair(id.ok_or_else(missing)?).await;
-        pair.map_err(|error| from_store(Looking::Clusters, error))?.ok_or_else(missing)
+        let found = self.kept_certificates.read(reference.ok_or_else(missing)?).await;
+        found.map_err(|error| from_certificates("read a certificate", error))?.ok_or_else(missing)
+    }
+}
+
+/// What the caller is told of a store of certificates that does not do what it should.
+pub(crate) fn from_certificates(doing: &'static str, error: StoreError) -> Error {
+    match error.kind() {
+        ErrorKind::Away => Error::Unavailable { what: error.place(), source: error.into() },
+        ErrorKind::Broken => Error::internal(doing, error),
     }
 }
 
 /// The authority that is meant. Magnum: every unknown word is the Kubernetes one.
-fn chosen(cluster: &Cluster, kind: Option<&str>) -> (Option<KeyPairId>, &'static str) {
+fn chosen<'a>(cluster: &'a Cluster, kind: Option<&str>) -> (Option<&'a CertificateRef>, &'static str) {
     let refs = &cluster.certificates;
     match kind {
-        Some("etcd") => (refs.etcd_ca, "etcd CA"),
-        Some("front_proxy" | "front-proxy") => (refs.front_proxy_ca, "front proxy CA"),
-        _ => (refs.ca, "CA"),
+        Some("etcd") => (refs.etcd_ca.as_ref(), "etcd CA"),
+        Some("front_proxy" | "front-proxy") => (refs.front_proxy_ca.as_ref(), "front proxy CA"),
+        _ => (refs.ca.as_ref(), "CA"),
     }
 }

@@ -150,6 +150,37 @@ fn what_the_client_insists_on_and_may_not_have_is_refused() {
     }
 }
 
+#[test]
+fn what_says_that_it_is_no_authority_says_nothing_else() {
+    let made = made();
+    // SEQUENCE { cA FALSE, written out; pathLenConstraint 5 }, SEQUENCE { pathLenConstraint 5 }, SEQUENCE {}.
+    for content in [&[0x30, 6, 1, 1, 0, 2, 1, 5][..], &[0x30, 3, 2, 1, 5], &[0x30, 0]] {
+        for critical in [false, true] {
+            let csr = request(|params| {
+                let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 19], content.to_vec());
+                extension.set_criticality(critical);
+                params.custom_extensions = vec![extension];
+            });
+            let text = signed_text(&made, &csr).expect("signed");
+            let shown = if critical { "Basic Constraints: critical" } else { "Basic Constraints:" };
+            assert!(text.contains("CA:FALSE") && text.contains(shown), "{content:?}: {text}");
+            assert!(!text.contains("pathlen"), "{content:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_extension_with_bytes_behind_its_value_is_refused() {
+    let made = made();
+    // A subject alternative name of `a`, and two bytes that nobody would have read.
+    let content = vec![0x30, 3, 0x82, 1, b'a', 5, 0];
+    let csr = request(|params| {
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], content.clone())];
+    });
+    let error = signed_text(&made, &csr).expect_err("refused");
+    assert_eq!(error.kind(), Kind::BadRequest, "{error}");
+}
+
 /// Written by `openssl`, where nothing is critical unless asked for.
 #[test]
 fn a_foreign_request_for_an_authority_becomes_a_plain_certificate() {

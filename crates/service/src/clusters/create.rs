@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use jeroboam_certificates::{Kept, NewCertificate};
 use jeroboam_model::{
-    Caller, CertificateRefs, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, KeyPairId, NodeGroup, NodeGroupId,
-    ProjectId, Scope, Status, Timestamp, secrets,
+    Caller, CertificateRefs, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, NodeGroup, NodeGroupId, ProjectId,
+    Scope, Status, Timestamp, secrets,
 };
-use jeroboam_store::{Creation, Ident, KeyPair, StoreError, StoreErrorKind};
+use jeroboam_store::{Creation, Ident, StoreError, StoreErrorKind};
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::Clusters;
-use crate::certificates::{self, ClusterCertificates, Issued};
+use crate::certificates::{self, ClusterCertificates, from_certificates};
 use crate::cloud::{self, Cloud, References};
 use crate::credential::Credential;
 use crate::drivers::{self, Wanted};
@@ -190,7 +191,7 @@ impl Service {
         let (id, template) = (draft.cluster.id, draft.cluster.template);
         let (made, credential) = tokio::join!(
             tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)),
-            self.make_credential(caller, cloud, &draft.cluster.project, id),
+            self.make_credential(caller, cloud, &draft.cluster.project, id, format!("jeroboam-{id}")),
         );
         let credential = credential?;
         let made = match made {
@@ -198,7 +199,14 @@ impl Service {
             Ok(Err(error)) => return self.abandoned(caller, cloud, &credential, error.into()).await,
             Err(error) => return self.abandoned(caller, cloud, &credential, error.into()).await,
         };
-        let new = assemble(draft, made, &credential, self.deadline_of_creation(now));
+        let kept = match self.keep_certificates(&draft.cluster, &made).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                self.take_back(caller, cloud, &credential).await;
+                return Err(error);
+            }
+        };
+        let new = assemble(draft, &kept, made.service_account, &credential, self.deadline_of_creation(now));
         let failure = match self.inner.store.create_cluster(new, limit).await {
             Ok(Creation::Created(created)) => {
                 tracing::info!(cluster.id = %id, "accepted to create a cluster");
@@ -215,8 +223,31 @@ impl Service {
                 None => from_store(Looking::Clusters, error),
             },
         };
+        self.kept_certificates.take_back(&kept).await;
         self.take_back(caller, cloud, &credential).await;
         Err(failure)
+    }
+
+    /// Gives the certificates of a new cluster away, in the order of [`certificate_refs`].
+    async fn keep_certificates(&self, cluster: &Cluster, made: &ClusterCertificates) -> Result<Vec<Kept>, Error> {
+        let title = cluster.title();
+        // Magnum: conductor/handlers/common/cert_manager.py names them.
+        let named = [
+            (title.as_str(), &made.ca),
+            ("Magnum-Conductor", &made.client),
+            (title.as_str(), &made.etcd_ca),
+            (title.as_str(), &made.front_proxy_ca),
+        ];
+        let new = named.map(|(name, issued)| NewCertificate {
+            name: name.to_owned(),
+            certificate: issued.certificate.clone(),
+            private_key: issued.key.pem.clone(),
+            passphrase: issued.key.passphrase.clone(),
+            project: cluster.project.clone(),
+            user: cluster.user.clone(),
+        });
+        let kept = self.kept_certificates.keep(new.into()).await;
+        kept.map_err(|error| from_certificates("keep the cluster's certificates", error))
     }
 
     /// Certificates could not be made, which nobody can help who called.
@@ -252,39 +283,35 @@ impl Service {
 
 fn assemble(
     draft: Draft,
-    made: ClusterCertificates,
+    kept: &[Kept],
+    service_account: SecretString,
     credential: &Credential,
     deadline: impl Fn(Option<i32>) -> Timestamp,
 ) -> jeroboam_store::NewCluster {
     let Draft { mut cluster, groups } = draft;
-    let pair = |issued: Issued| KeyPair {
-        id: KeyPairId::random(),
-        certificate: issued.certificate,
-        private_key: issued.key.pem,
-        passphrase: issued.key.passphrase,
-        intermediates: None,
-        project: cluster.project.clone(),
-        user: cluster.user.clone(),
-    };
-    let (ca, etcd, proxy, client) = (pair(made.ca), pair(made.etcd_ca), pair(made.front_proxy_ca), pair(made.client));
-    cluster.certificates = CertificateRefs {
-        ca: Some(ca.id),
-        client: Some(client.id),
-        etcd_ca: Some(etcd.id),
-        front_proxy_ca: Some(proxy.id),
-    };
+    cluster.certificates = certificate_refs(kept);
     let named = |name: &str, value: SecretString| (name.to_owned(), value);
     jeroboam_store::NewCluster {
         deadline: Some(deadline(cluster.create_timeout)),
         cluster,
         groups,
-        key_pairs: vec![ca, etcd, proxy, client],
+        key_pairs: kept.iter().filter_map(|one| one.row.clone()).collect(),
         secrets: vec![
-            named(secrets::SERVICE_ACCOUNT_KEY, made.service_account),
+            named(secrets::SERVICE_ACCOUNT_KEY, service_account),
             named(secrets::APPLICATION_CREDENTIAL_ID, credential.id.clone().into()),
             named(secrets::APPLICATION_CREDENTIAL_SECRET, credential.secret.clone()),
         ],
         credential: Some(credential.name.clone()),
+    }
+}
+
+fn certificate_refs(kept: &[Kept]) -> CertificateRefs {
+    let mut references = kept.iter().map(|one| one.reference.clone());
+    CertificateRefs {
+        ca: references.next(),
+        client: references.next(),
+        etcd_ca: references.next(),
+        front_proxy_ca: references.next(),
     }
 }
 

@@ -25,9 +25,7 @@ async fn a_new_cluster_is_all_there_when_it_is_accepted() {
     assert_eq!((work.operation, work.revision), (Operation::Create, 1));
     assert_eq!(work.deadline, Some("2026-11-21T13:00:00Z".parse().expect("time")));
 
-    let refs = made.cluster.certificates;
-    let keys: Vec<KeyPairId> =
-        [refs.ca, refs.client, refs.etcd_ca, refs.front_proxy_ca].into_iter().flatten().collect();
+    let keys: Vec<KeyPairId> = made.cluster.certificates.iter().filter_map(|reference| reference.key_pair()).collect();
     assert_eq!(keys.len(), 4);
     for key in keys {
         let pair = bed.store.keypair(key).await.expect("store").expect("key pair");
@@ -121,6 +119,23 @@ async fn a_project_gets_as_many_clusters_as_it_may_however_many_ask_at_once() {
     bed.service.templates().update(&bed.admin(), &template, publish).await.expect("published");
     let new = NewCluster { template, ..NewCluster::default() };
     assert!(bed.service.clusters().create(&bob, new).await.is_ok(), "other projects have limits of their own");
+}
+
+#[tokio::test]
+async fn who_has_none_of_the_roles_that_a_cluster_may_have_gives_it_none_of_the_others() {
+    let bed = Bed::with(|config| config.credential_roles = vec!["kubernetes".to_owned(), "tenant".to_owned()]).await;
+    let template = bed.template(|_| {}).await.id.to_string();
+    let new = NewCluster { template, ..NewCluster::default() };
+    let (kind, text) = refused(bed.service.clusters().create(&bed.ann(), new.clone()).await);
+    assert_eq!(kind, Kind::Forbidden);
+    assert!(text.contains("one of the roles kubernetes, tenant, and you have none"), "{text}");
+    assert!(bed.cloud.things().credentials.is_empty());
+    assert!(!bed.cloud.things().asked.iter().any(|asked| asked.contains("application_credentials")));
+
+    let dora = bed.caller("ann", "blue", &["member", "tenant"]);
+    bed.service.clusters().create(&dora, new).await.expect("a cluster");
+    let roles: Vec<_> = bed.cloud.things().credentials.values().map(|made| made["roles"].clone()).collect();
+    assert_eq!(roles, [serde_json::json!([{"name": "tenant"}])]);
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ pub(crate) async fn a_cluster_that_is_gone_leaves_no_row(db: TestDatabase) {
     let (store, template, view) = one_cluster(&db).await;
     let other = super::create(&store, samples::new_cluster(&template, "p1", "other")).await;
     let lease = store.claim(view.cluster.id, "a", samples::noon(), TTL).await.expect("an answer").expect("claimed");
-    assert!(store.forget(&lease).await.expect("an answer"));
+    assert!(!store.forget(&lease, 0, false).await.expect("an answer"), "a newer request came");
+    assert!(store.forget(&lease, 1, false).await.expect("an answer"));
     for (table, column) in [
         ("cluster", "uuid"),
         ("nodegroup", "cluster_id"),
@@ -87,10 +88,25 @@ pub(crate) async fn a_cluster_that_is_gone_leaves_no_row(db: TestDatabase) {
         assert_eq!(rows, [Some(other.cluster.id.to_string())], "{table}");
     }
     let pairs = texts(&store, "SELECT uuid FROM x509keypair").await;
-    assert_eq!(pairs, [other.cluster.certificates.ca.map(|id| id.to_string())]);
+    assert_eq!(pairs, [other.cluster.certificates.ca.as_ref().map(ToString::to_string)]);
     let ident = Ident::Id(view.cluster.id.uuid());
     assert_eq!(store.cluster(&ident, &Scope::All).await.expect("read"), None);
-    assert!(!store.forget(&lease).await.expect("an answer"));
+    assert!(!store.forget(&lease, 1, false).await.expect("an answer"));
+}
+
+pub(crate) async fn the_last_cluster_of_a_project_is_told_that_it_is(db: TestDatabase) {
+    let (store, template, view) = one_cluster(&db).await;
+    let other = super::create(&store, samples::new_cluster(&template, "p1", "other")).await;
+    let claim = async |view: &jeroboam_model::ClusterWithGroups| {
+        store.claim(view.cluster.id, "a", samples::noon(), TTL).await.expect("an answer").expect("claimed")
+    };
+    let (first, last) = (claim(&view).await, claim(&other).await);
+    // Both go at once, and each left to the other what they share.
+    let (one, two) = tokio::join!(store.forget(&first, 1, true), store.forget(&last, 1, true));
+    let went = [one.expect("an answer"), two.expect("an answer")];
+    assert_eq!(went.iter().filter(|went| **went).count(), 1, "{went:?}");
+    let last = if went[0] { last } else { first };
+    assert!(store.forget(&last, 1, false).await.expect("an answer"));
 }
 
 pub(crate) async fn our_rows_follow_a_cluster_that_somebody_else_removed(db: TestDatabase) {

@@ -85,5 +85,5 @@ pub(crate) async fn nulls_of_old_rows_read_as_magnum_reads_them(db: TestDatabase
     .await;
     let read = store.cluster(&Ident::cluster("first"), &Scope::All).await.expect("read").expect("there");
     assert_eq!(read.cluster.labels, [("a", "True"), ("b", "1"), ("c", "None")].into_iter().collect());
-    assert_eq!(read.cluster.certificates.ca, None);
+    assert_eq!(read.cluster.certificates.ca, Some("http://b/v1/containers/x".into()));
 }
