@@ -1,7 +1,5 @@
 //! Asks the policy rules, and finds things as far as the caller may see them.
 
-use std::collections::BTreeMap;
-
 use jeroboam_model::{Caller, Cluster, ClusterTemplate, ClusterWithGroups, ProjectId, Scope, UserId};
 use jeroboam_oslo::{Credentials, TokenScope};
 use jeroboam_store::Ident;
@@ -29,22 +27,26 @@ impl<'a> Target<'a> {
         Self { project: Some(&template.project), user: &template.user }
     }
 
-    fn values(&self) -> BTreeMap<String, String> {
-        let project = self.project.map(|project| ("project_id".to_owned(), project.to_string()));
-        project.into_iter().chain([("user_id".to_owned(), self.user.to_string())]).collect()
+    /// What rules may compare with.
+    fn ask<T>(&self, question: impl FnOnce(&[(&str, &str)]) -> T) -> T {
+        let user = ("user_id", self.user.as_str());
+        match self.project {
+            Some(project) => question(&[user, ("project_id", project.as_str())]),
+            None => question(&[user]),
+        }
     }
 }
 
 /// The caller as policy rules see it.
 #[must_use]
-pub fn credentials(caller: &Caller) -> Credentials {
+pub fn credentials(caller: &Caller) -> Credentials<'_> {
     let scope = match (&caller.system_scope, &caller.domain) {
         (Some(_), _) => TokenScope::System,
         (None, Some(_)) => TokenScope::Domain,
         (None, None) => TokenScope::Project,
     };
     Credentials::new()
-        .roles(caller.roles.iter().cloned())
+        .roles(&caller.roles)
         .admin(caller.is_admin)
         .scope(scope)
         .set("user_id", Some(caller.user.as_str()))
@@ -63,7 +65,7 @@ impl Service {
     }
 
     pub(crate) fn allows(&self, caller: &Caller, rule: &str, target: &Target<'_>) -> bool {
-        self.inner.policy.authorize(rule, &target.values(), &credentials(caller))
+        target.ask(|values| self.inner.policy.authorize(rule, values, &credentials(caller)))
     }
 
     pub(crate) fn enforce(&self, caller: &Caller, rule: &str, target: &Target<'_>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! A rule after parsing, and how it is asked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Credentials;
@@ -63,7 +64,9 @@ impl Template {
                 plain.push('%');
                 rest = after;
             } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(")s")) {
-                parts.push(Part::Text(std::mem::take(&mut plain)));
+                if !plain.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut plain)));
+                }
                 parts.push(Part::Target(name.to_owned()));
                 rest = after;
             } else {
@@ -71,7 +74,9 @@ impl Template {
             }
         }
         plain.push_str(rest);
-        parts.push(Part::Text(plain));
+        if !plain.is_empty() {
+            parts.push(Part::Text(plain));
+        }
         Self(parts)
     }
 
@@ -80,25 +85,38 @@ impl Template {
     }
 
     /// The text for this target; `None` when the target lacks a name, which makes the check fail.
-    fn fill(&self, target: &BTreeMap<String, String>) -> Option<String> {
+    fn fill<'a>(&'a self, target: Target<'a>) -> Option<Cow<'a, str>> {
+        // Nearly every check is one name or one word.
+        if let [part] = self.0.as_slice() {
+            return part.fill(target).map(Cow::Borrowed);
+        }
         let mut text = String::new();
         for part in &self.0 {
-            match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Target(name) => text.push_str(target.get(name)?),
-                Part::Broken => return None,
-            }
+            text.push_str(part.fill(target)?);
         }
-        Some(text)
+        Some(Cow::Owned(text))
     }
 }
+
+impl Part {
+    fn fill<'a>(&'a self, target: Target<'a>) -> Option<&'a str> {
+        match self {
+            Self::Text(plain) => Some(plain),
+            Self::Target(wanted) => target.iter().find(|(name, _)| *name == *wanted).map(|(_, value)| *value),
+            Self::Broken => None,
+        }
+    }
+}
+
+/// Names and values of the thing that something is to be done to.
+pub(super) type Target<'a> = &'a [(&'a str, &'a str)];
 
 /// What a check is asked about.
 pub(super) struct Question<'a> {
     pub(super) rules: &'a BTreeMap<String, Check>,
     pub(super) default_rule: &'a str,
-    pub(super) target: &'a BTreeMap<String, String>,
-    pub(super) credentials: &'a Credentials,
+    pub(super) target: Target<'a>,
+    pub(super) credentials: &'a Credentials<'a>,
 }
 
 /// Rules that lead in a circle: whatever was asked, the answer is no, under a `not` too.

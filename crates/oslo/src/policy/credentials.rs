@@ -1,9 +1,5 @@
 //! What a rule may ask about the caller.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenScope {
@@ -28,31 +24,39 @@ impl TokenScope {
     }
 }
 
-/// The caller as rules see it: roles, scope and any number of named values.
+/// The caller as rules see it: roles, scope and any number of named values, all borrowed, as a request asks several rules.
 #[derive(Clone, Debug, Default)]
-pub struct Credentials {
+pub struct Credentials<'a> {
     scope: TokenScope,
-    values: BTreeMap<String, Value>,
+    values: Vec<(&'a str, Attribute<'a>)>,
 }
 
-impl Credentials {
+/// One value of the caller.
+#[derive(Clone, Copy, Debug)]
+enum Attribute<'a> {
+    Text(Option<&'a str>),
+    Flag(bool),
+    Texts(&'a [String]),
+}
+
+impl<'a> Credentials<'a> {
     /// A caller of whom nothing is known.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        // As many values as a caller has.
+        Self { scope: TokenScope::default(), values: Vec::with_capacity(8) }
     }
 
     /// Names the roles.
     #[must_use]
-    pub fn roles<S: Into<String>>(self, roles: impl IntoIterator<Item = S>) -> Self {
-        let roles = roles.into_iter().map(|role| Value::String(role.into())).collect();
-        self.with("roles", Value::Array(roles))
+    pub fn roles(self, roles: &'a [String]) -> Self {
+        self.with("roles", Attribute::Texts(roles))
     }
 
     /// Says whether `is_admin:True` holds.
     #[must_use]
     pub fn admin(self, is_admin: bool) -> Self {
-        self.with("is_admin", Value::Bool(is_admin))
+        self.with("is_admin", Attribute::Flag(is_admin))
     }
 
     /// Says what the token is good for.
@@ -64,8 +68,8 @@ impl Credentials {
 
     /// Sets one value, for example `user_id`; `None` compares equal to the word `None`, as in Python.
     #[must_use]
-    pub fn set(self, name: &str, value: Option<&str>) -> Self {
-        self.with(name, value.map_or(Value::Null, |text| Value::String(text.to_owned())))
+    pub fn set(self, name: &'a str, value: Option<&'a str>) -> Self {
+        self.with(name, Attribute::Text(value))
     }
 
     /// The scope of the token.
@@ -74,48 +78,36 @@ impl Credentials {
         self.scope
     }
 
-    fn with(mut self, name: &str, value: Value) -> Self {
-        self.values.insert(name.to_owned(), value);
+    fn with(mut self, name: &'a str, value: Attribute<'a>) -> Self {
+        self.values.push((name, value));
         self
     }
 
+    fn get(&self, wanted: &str) -> Option<Attribute<'a>> {
+        self.values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+    }
+
     pub(super) fn has_role(&self, wanted: &str) -> bool {
-        let wanted = wanted.to_lowercase();
-        let Some(Value::Array(roles)) = self.values.get("roles") else { return false };
-        roles.iter().filter_map(Value::as_str).any(|role| role.to_lowercase() == wanted)
+        let Some(Attribute::Texts(roles)) = self.get("roles") else { return false };
+        roles.iter().any(|role| same_in_lower_case(role, wanted))
     }
 
-    /// Whether the value at a dotted path, or any item of a list there, reads as `wanted`.
+    /// Whether the value at a dotted path, or any item of a list there, reads as `wanted`, as Python's `str()` reads it. No
+    /// value of ours has others inside, so a path with a dot leads nowhere.
     pub(super) fn holds(&self, path: &str, wanted: &str) -> bool {
-        let (first, rest) = split_path(path);
-        self.values.get(first).is_some_and(|value| matches(value, rest, wanted))
-    }
-}
-
-fn split_path(path: &str) -> (&str, Option<&str>) {
-    path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)))
-}
-
-fn matches(value: &Value, path: Option<&str>, wanted: &str) -> bool {
-    if let Value::Array(items) = value {
-        return items.iter().any(|item| matches(item, path, wanted));
-    }
-    match path {
-        None => python_text(value) == wanted,
-        Some(path) => {
-            let (first, rest) = split_path(path);
-            value.get(first).is_some_and(|inner| matches(inner, rest, wanted))
+        match self.get(path) {
+            None => false,
+            Some(Attribute::Text(text)) => text.unwrap_or("None") == wanted,
+            Some(Attribute::Flag(true)) => wanted == "True",
+            Some(Attribute::Flag(false)) => wanted == "False",
+            Some(Attribute::Texts(texts)) => texts.iter().any(|text| text == wanted),
         }
     }
 }
 
-/// What Python's `str()` makes of a value.
-fn python_text(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+fn same_in_lower_case(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
     }
+    one.to_lowercase() == other.to_lowercase()
 }

@@ -98,7 +98,7 @@ impl Enforcer {
     ///
     /// Everything that is unclear is a no: a rule that does not exist, a name that the target lacks, a circle.
     #[must_use]
-    pub fn authorize(&self, rule: &str, target: &BTreeMap<String, String>, credentials: &Credentials) -> bool {
+    pub fn authorize(&self, rule: &str, target: &[(&str, &str)], credentials: &Credentials<'_>) -> bool {
         let registered = defaults::rules().iter().find(|known| known.name == rule);
         if registered.is_some_and(|known| !known.admits(credentials.token_scope())) {
             return false;

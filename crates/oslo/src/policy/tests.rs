@@ -1,20 +1,18 @@
-use std::collections::BTreeMap;
 use std::fs;
+use std::sync::LazyLock;
 
 use super::*;
 
-fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
+static ROLES: LazyLock<[String; 3]> = LazyLock::new(|| ["admin", "Member", "reader"].map(str::to_owned));
 
-fn person(role: &str) -> Credentials {
-    let roles: &[&str] = match role {
-        "admin" => &["admin", "member", "reader"],
-        "member" => &["Member", "reader"],
-        "reader" => &["reader"],
+fn person(role: &str) -> Credentials<'static> {
+    let roles = match role {
+        "admin" => &ROLES[..],
+        "member" => &ROLES[1..],
+        "reader" => &ROLES[2..],
         _ => &[],
     };
-    let who = Credentials::new().roles(roles.iter().copied()).admin(role == "admin");
+    let who = Credentials::new().roles(roles).admin(role == "admin");
     who.set("project_id", Some("p1")).set("user_id", Some("u1")).set("domain_id", None)
 }
 
@@ -30,9 +28,9 @@ fn enforcer(text: &str, enforce_new_defaults: bool) -> (Enforcer, tempfile::Temp
 #[test]
 fn magnum_s_defaults_let_the_right_people_through() {
     let (enforcer, _dir) = enforcer("", true);
-    let own = map(&[("project_id", "p1"), ("user_id", "u1")]);
-    let colleague = map(&[("project_id", "p1"), ("user_id", "u2")]);
-    let stranger = map(&[("project_id", "p2"), ("user_id", "u2")]);
+    let own = [("project_id", "p1"), ("user_id", "u1")];
+    let colleague = [("project_id", "p1"), ("user_id", "u2")];
+    let stranger = [("project_id", "p2"), ("user_id", "u2")];
     for (rule, role, target, allowed) in [
         ("cluster:create", "member", &own, true),
         ("cluster:create", "reader", &own, false),
@@ -61,14 +59,14 @@ fn a_system_token_passes_no_rule_for_projects() {
     let (enforcer, _dir) = enforcer("\"cluster:get\": \"\"", true);
     let system = person("admin").scope(TokenScope::System);
     let domain = person("admin").scope(TokenScope::Domain);
-    assert!(!enforcer.authorize("cluster:get", &map(&[]), &system), "even where the operator opened it");
-    assert!(!enforcer.authorize("cluster:get", &map(&[]), &domain));
-    assert!(enforcer.authorize("magnum-service:get_all", &map(&[]), &system));
+    assert!(!enforcer.authorize("cluster:get", &[], &system), "even where the operator opened it");
+    assert!(!enforcer.authorize("cluster:get", &[], &domain));
+    assert!(enforcer.authorize("magnum-service:get_all", &[], &system));
 }
 
 #[test]
 fn the_rules_of_old_hold_only_where_asked_for() {
-    let own = map(&[("project_id", "p1"), ("user_id", "u1")]);
+    let own = [("project_id", "p1"), ("user_id", "u1")];
     let (strict, _dir) = enforcer("", true);
     let (lax, _dir2) = enforcer("", false);
     for (rule, now, formerly) in [
@@ -85,7 +83,7 @@ fn the_rules_of_old_hold_only_where_asked_for() {
 
 #[test]
 fn the_language_is_oslo_s() {
-    let target = map(&[("project_id", "p1"), ("user_id", "u2"), ("flag", "True"), ("odd", "100%"), ("role", "reader")]);
+    let target = [("project_id", "p1"), ("user_id", "u2"), ("flag", "True"), ("odd", "100%"), ("role", "reader")];
     for (rule, allowed) in [
         ("''", true),
         ("'@'", true),
@@ -137,14 +135,14 @@ fn the_language_is_oslo_s() {
 #[test]
 fn the_default_rule_answers_for_those_that_are_absent() {
     let (enforcer, _dir) = enforcer("default: role:member", true);
-    assert!(enforcer.authorize("no:such_rule", &map(&[]), &person("member")));
-    assert!(!enforcer.authorize("no:such_rule", &map(&[]), &person("reader")));
+    assert!(enforcer.authorize("no:such_rule", &[], &person("member")));
+    assert!(!enforcer.authorize("no:such_rule", &[], &person("reader")));
 }
 
 #[test]
 fn files_are_read_again_when_they_change_and_kept_when_they_break() {
     let (enforcer, dir) = enforcer("mine: role:admin", true);
-    let allowed = || enforcer.authorize("mine", &map(&[]), &person("member"));
+    let allowed = || enforcer.authorize("mine", &[], &person("member"));
     assert!(!allowed());
     assert!(!enforcer.refresh().expect("unchanged"));
 
