@@ -1,6 +1,6 @@
 //! Asks the policy rules, and finds things as far as the caller may see them.
 
-use jeroboam_model::{Caller, Cluster, ClusterTemplate, ClusterWithGroups, ProjectId, Scope, UserId};
+use jeroboam_model::{Caller, Cluster, ClusterTemplate, ClusterWithGroups, ProjectId, Scope, ShownCluster, UserId};
 use jeroboam_oslo::{Credentials, TokenScope};
 use jeroboam_store::Ident;
 
@@ -79,6 +79,13 @@ impl Service {
 
     pub(crate) async fn find_cluster(&self, caller: &Caller, ident: &str) -> Result<ClusterWithGroups, Error> {
         let found = self.inner.store.cluster(&Ident::cluster(ident), &caller.widest_scope()).await;
+        let found = found.map_err(|error| from_store(Looking::Clusters, error))?;
+        found.ok_or_else(|| Error::NoCluster(ident.to_owned()))
+    }
+
+    /// What the cluster's view tells.
+    pub(crate) async fn show_cluster(&self, caller: &Caller, ident: &str) -> Result<ShownCluster, Error> {
+        let found = self.inner.store.shown_cluster(&Ident::cluster(ident), &caller.widest_scope()).await;
         let found = found.map_err(|error| from_store(Looking::Clusters, error))?;
         found.ok_or_else(|| Error::NoCluster(ident.to_owned()))
     }

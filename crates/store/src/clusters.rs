@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
-use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, Work};
+use jeroboam_model::{
+    Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, ShownCluster, ShownGroup, Work,
+};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, QueryResult};
+use serde::de::DeserializeOwned;
 
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, after_id, own_rows};
 use crate::rows::{read_row, read_rows, template_labels};
-use crate::sql::{Sql, json_row};
+use crate::sql::{Sql, json_array, json_row};
 use crate::{Ident, Store, StoreError};
 
 /// The beginnings of statements, put together once.
@@ -17,6 +20,8 @@ pub(crate) struct Statements {
     /// A cluster, its template's labels and some of its node groups as a JSON list, or nothing in their place; as many rows as
     /// it takes for all of them.
     joined: String,
+    /// The same with no more of the groups than a cluster shows.
+    shown: String,
     /// A cluster and its template's labels.
     listed: String,
     /// A node group.
@@ -33,32 +38,54 @@ impl Statements {
     pub(crate) fn new(backend: DbBackend) -> Self {
         let cluster = json_row::<cluster::Column>(backend, "c");
         // A template without labels is not the same as no template.
-        let listed = format!("c.id, {cluster}, COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{{}}' END)");
-        let group = json_row::<nodegroup::Column>(backend, "g");
-        let (groups, join) = match backend {
-            // A row costs a hop between threads, so there is but one.
-            DbBackend::Sqlite => {
-                let all = format!("SELECT json_group_array({group}) FROM nodegroup g WHERE g.cluster_id = c.uuid");
-                (format!("({all})"), "")
-            }
-            // Putting rows together costs a table on disk, so there is one for each group.
-            _ => {
-                let list = format!("CASE WHEN g.id IS NOT NULL THEN CONCAT('[', {group}, ']') END");
-                (list, "LEFT JOIN nodegroup g ON g.cluster_id = c.uuid ")
-            }
-        };
-        let joined = format!(
-            "SELECT {listed}, {groups} FROM cluster c \
-             LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id {join}WHERE "
-        );
-        Self { joined, listed, group: json_row::<nodegroup::Column>(backend, "c") }
+        let labels = "COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{}' END)";
+        // Short names: MariaDB would send each expression as the name of its column with every answer.
+        let listed = format!("c.id, {cluster} AS a_cluster, {labels} AS labels");
+        let all = joined(backend, &listed, &json_row::<nodegroup::Column>(backend, "g"));
+        let shown = joined(backend, &listed, &json_array(backend, "g", &nodegroup::SHOWN));
+        Self { joined: all, shown, listed, group: json_row::<nodegroup::Column>(backend, "c") }
     }
+}
+
+/// The beginning of a statement for one cluster with its groups.
+fn joined(backend: DbBackend, listed: &str, group: &str) -> String {
+    let (groups, join) = match backend {
+        // A row costs a hop between threads, so there is but one.
+        DbBackend::Sqlite => {
+            let all = format!("SELECT json_group_array({group}) FROM nodegroup g WHERE g.cluster_id = c.uuid");
+            (format!("({all})"), "")
+        }
+        // Putting rows together costs a table on disk, so there is one for each group.
+        _ => {
+            let list = format!("CASE WHEN g.id IS NOT NULL THEN CONCAT('[', {group}, ']') END");
+            (list, "LEFT JOIN nodegroup g ON g.cluster_id = c.uuid ")
+        }
+    };
+    format!(
+        "SELECT {listed}, {groups} AS its_groups FROM cluster c \
+         LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id {join}WHERE "
+    )
 }
 
 impl Store {
     /// The named cluster with its groups and its template's labels, in one statement.
     pub async fn cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<ClusterWithGroups>, StoreError> {
-        let mut sql = Sql::new(self.backend(), self.statements.joined.as_str());
+        one(&self.joined(&self.statements.joined, ident, scope).await?)
+    }
+
+    /// The same with no more of the groups than a cluster shows: what is not read costs nothing.
+    pub async fn shown_cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<ShownCluster>, StoreError> {
+        let rows = self.joined(&self.statements.shown, ident, scope).await?;
+        let Some((cluster, template_labels, mut groups)) = together::<nodegroup::Shown>(&rows)? else {
+            return Ok(None);
+        };
+        groups.sort_unstable_by_key(|group| group.id);
+        let groups = groups.into_iter().map(ShownGroup::try_from).collect::<Result<_, _>>()?;
+        Ok(Some(ShownCluster { cluster, groups, template_labels }))
+    }
+
+    async fn joined(&self, statement: &str, ident: &Ident, scope: &Scope) -> Result<Vec<QueryResult>, StoreError> {
+        let mut sql = Sql::new(self.backend(), statement);
         match ident {
             Ident::Id(id) => sql.push("c.uuid = ").bind(id.to_string()),
             Ident::Serial(serial) => sql.push("c.id = ").bind(*serial),
@@ -68,8 +95,14 @@ impl Store {
             sql.push(" AND ");
             own_rows(&mut sql, "c", scope);
         }
-        let rows = self.reader().query_all_raw(sql.build()).await.map_err(StoreError::from);
-        one(&nothing_if_unstorable(rows)?)
+        // Where one row is all, and no name is ambiguous, the thread that reads need not look for another.
+        let alone = self.backend() == DbBackend::Sqlite && !matches!(ident, Ident::Name(_));
+        let rows = if alone {
+            self.reader().query_one_raw(sql.build()).await.map(|row| row.into_iter().collect())
+        } else {
+            self.reader().query_all_raw(sql.build()).await
+        };
+        nothing_if_unstorable(rows.map_err(StoreError::from))
     }
 
     /// One page of clusters with their groups and their templates' labels, in two statements.
@@ -165,19 +198,26 @@ impl Store {
 
 /// The one cluster that joined rows tell of.
 fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
+    let Some((cluster, template_labels, groups)) = together::<nodegroup::Model>(rows)? else { return Ok(None) };
+    let mut groups = groups.into_iter().map(NodeGroup::try_from).collect::<Result<Vec<_>, _>>()?;
+    oldest_first(&mut groups);
+    Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
+}
+
+/// The one cluster that joined rows tell of, its template's labels and its groups' rows in any order.
+fn together<G: DeserializeOwned>(
+    rows: &[QueryResult],
+) -> Result<Option<(Cluster, Option<Labels>, Vec<G>)>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let (cluster, template_labels) = cluster_and_labels(first)?;
-    let mut groups = Vec::with_capacity(rows.len());
+    let mut groups = Vec::new();
     for row in rows {
         if i64::from(row.try_get_by_index::<i32>(SERIAL)?) != cluster.serial {
             return Err(StoreError::Ambiguous { what: "cluster" });
         }
-        for group in read_rows::<nodegroup::Model>(row, GROUPS)? {
-            groups.push(NodeGroup::try_from(group)?);
-        }
+        groups.append(&mut read_rows(row, GROUPS)?);
     }
-    oldest_first(&mut groups);
-    Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
+    Ok(Some((cluster, template_labels, groups)))
 }
 
 /// Groups are put in order here: MariaDB sorts rows with long texts by way of a table on disk.

@@ -43,7 +43,12 @@ pub(crate) fn columns(alias: &str, names: &[&str]) -> String {
 
 /// All columns of a table as one JSON array, in the order of the entity's fields.
 pub(crate) fn json_row<C: IdenStatic + Iterable>(backend: DbBackend, alias: &str) -> String {
-    let names: Vec<_> = C::iter().map(|column| column.as_str()).collect();
+    json_array(backend, alias, &C::iter().collect::<Vec<_>>())
+}
+
+/// Some columns of a table as one JSON array.
+pub(crate) fn json_array<C: IdenStatic>(backend: DbBackend, alias: &str, wanted: &[C]) -> String {
+    let names: Vec<_> = wanted.iter().map(IdenStatic::as_str).collect();
     let names = columns(alias, &names);
     match backend {
         DbBackend::Postgres => format!("CAST(json_build_array({names}) AS text)"),

@@ -6,7 +6,7 @@ mod update;
 mod rotate;
 mod upgrade;
 
-use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, Status, Timestamp};
+use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, ShownCluster, Status, Timestamp};
 use jeroboam_store::Acceptance;
 
 use crate::error::{Looking, from_store};
@@ -22,9 +22,9 @@ pub struct Clusters<'a>(pub(crate) &'a Service);
 
 impl Clusters<'_> {
     /// `GET /v1/clusters/{ident}`; the ident is a uuid or a name.
-    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<ClusterWithGroups, Error> {
+    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<ShownCluster, Error> {
         self.0.enforce_wider_view(caller, "cluster:get_one_all_projects")?;
-        let found = self.0.find_cluster(caller, ident).await?;
+        let found = self.0.show_cluster(caller, ident).await?;
         self.0.enforce(caller, "cluster:get", &Target::cluster(&found.cluster))?;
         Ok(found)
     }
@@ -61,7 +61,7 @@ impl Clusters<'_> {
 
     /// Phases and machines, for a client that watches; the policy is that of GET.
     pub async fn progress(&self, caller: &Caller, ident: &str) -> Result<ClusterProgress, Error> {
-        let ClusterWithGroups { cluster, .. } = self.get(caller, ident).await?;
+        let ShownCluster { cluster, .. } = self.get(caller, ident).await?;
         let work = self.0.inner.store.work(cluster.id).await;
         let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
         let mut progress = work.map(|work| work.progress).unwrap_or_default();

@@ -10,7 +10,7 @@ use jeroboam_model::{
 use jeroboam_openstack::{Auth, RetryPolicy, Scope, Session, SessionConfig, UserRef};
 use jeroboam_oslo::{Enforcer, PolicySettings};
 use jeroboam_service::{Error, Kind, NewCluster, NewTemplate, Service, ServiceConfig, ServiceParts};
-use jeroboam_store::{ClusterSeen, GroupSeen, Recorded, Store, StoreConfig};
+use jeroboam_store::{ClusterSeen, GroupSeen, Ident, Recorded, Store, StoreConfig};
 
 use crate::cloud::Cloud;
 
@@ -142,7 +142,8 @@ impl Bed {
     }
 
     pub(crate) async fn read(&self, id: ClusterId) -> ClusterWithGroups {
-        self.service.clusters().get(&self.admin(), &id.to_string()).await.expect("cluster")
+        let found = self.store.cluster(&Ident::Id(id.uuid()), &jeroboam_model::Scope::All).await;
+        found.expect("store").expect("a cluster")
     }
 }
 

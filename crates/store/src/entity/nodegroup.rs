@@ -42,6 +42,31 @@ pub(crate) struct Model {
     pub(crate) node_taints: Option<String>,
 }
 
+/// The columns of which a cluster's view is made, in the order of the fields of [`Shown`].
+pub(crate) const SHOWN: [Column; 8] = [
+    Column::Id,
+    Column::Uuid,
+    Column::Name,
+    Column::Role,
+    Column::NodeCount,
+    Column::NodeAddresses,
+    Column::Status,
+    Column::StatusReason,
+];
+
+/// A row of them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) id: i32,
+    pub(crate) uuid: String,
+    pub(crate) name: String,
+    pub(crate) role: Option<String>,
+    pub(crate) node_count: Option<i32>,
+    pub(crate) node_addresses: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) status_reason: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,4 +1,4 @@
-use jeroboam_model::{Clock, Operation, Page, Scope, SystemClock};
+use jeroboam_model::{Clock, NodeGroup, Operation, Page, Scope, ShownGroup, SystemClock};
 use jeroboam_store::testing::{Engine, TestDatabase, execute};
 use jeroboam_store::{Creation, Ident, StoreError, StoreErrorKind, samples};
 use secrecy::ExposeSecret;
@@ -27,6 +27,10 @@ pub(crate) async fn a_cluster_comes_back_as_it_was_written(db: TestDatabase) {
 
     let ident = Ident::Id(new.cluster.id.uuid());
     assert_eq!(store.cluster(&ident, &Scope::All).await.expect("read"), Some(made.clone()));
+    let shown = store.shown_cluster(&ident, &Scope::All).await.expect("read").expect("there");
+    assert_eq!((&shown.cluster, &shown.template_labels), (&made.cluster, &made.template_labels));
+    let groups: Vec<_> = made.groups.iter().map(as_shown).collect();
+    assert_eq!(shown.groups, groups);
     assert_eq!(store.clusters(&Scope::All, &Page::first(10)).await.expect("listed"), [made]);
 
     let work = store.work(new.cluster.id).await.expect("read").expect("there");
@@ -42,6 +46,17 @@ pub(crate) async fn a_cluster_comes_back_as_it_was_written(db: TestDatabase) {
 
     let again = store.create_cluster(new, 1000).await;
     assert!(matches!(again, Err(StoreError::Duplicate { what: "cluster" })), "{again:?}");
+}
+
+fn as_shown(group: &NodeGroup) -> ShownGroup {
+    ShownGroup {
+        name: group.name.clone(),
+        role: group.role.clone(),
+        node_count: group.node_count,
+        node_addresses: group.node_addresses.clone(),
+        status: group.status,
+        status_reason: group.status_reason.clone(),
+    }
 }
 
 pub(crate) async fn a_cluster_is_found_by_id_number_and_name_within_its_scope(db: TestDatabase) {

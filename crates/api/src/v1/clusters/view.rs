@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeroboam_model::{ClusterId, ClusterWithGroups, LabelDiff, Labels, NodeGroup, TemplateId};
+use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, LabelDiff, Labels, ShownCluster, ShownGroup, TemplateId};
 use jeroboam_oslo::Microversion;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -112,7 +112,7 @@ impl<'a> ClusterSummary<'a> {
     /// One item of `GET /v1/clusters`.
     pub(crate) fn new(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
         let cluster = &all.cluster;
-        let (stack_id, cluster_id) = orchestration_id(all, version);
+        let (stack_id, cluster_id) = orchestration_id(cluster, version);
         Self {
             uuid: cluster.id,
             name: cluster.name.as_deref(),
@@ -138,22 +138,49 @@ impl<'a> ClusterSummary<'a> {
 impl<'a> ClusterView<'a> {
     /// One item of `GET /v1/clusters/detail`.
     pub(crate) fn in_list(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
-        let cluster = &all.cluster;
-        let (stack_id, cluster_id) = orchestration_id(all, version);
+        let groups = all.groups.iter().map(|group| Nodes {
+            control_plane: group.is_control_plane(),
+            count: group.node_count,
+            addresses: &group.node_addresses,
+        });
+        Self::new(&all.cluster, groups, all.template_labels.as_ref(), version, links)
+    }
+
+    /// `GET /v1/clusters/{ident}`, which also says what failed.
+    pub(crate) fn alone(all: &'a ShownCluster, version: Microversion, links: &Links) -> Self {
+        let groups = all.groups.iter().map(|group| Nodes {
+            control_plane: group.is_control_plane(),
+            count: group.node_count,
+            addresses: &group.node_addresses,
+        });
+        let view = Self::new(&all.cluster, groups, all.template_labels.as_ref(), version, links);
+        Self { faults: faults(all), ..view }
+    }
+
+    fn new(
+        cluster: &'a Cluster,
+        groups: impl Iterator<Item = Nodes<'a>>,
+        template_labels: Option<&Labels>,
+        version: Microversion,
+        links: &Links,
+    ) -> Self {
+        let (stack_id, cluster_id) = orchestration_id(cluster, version);
         // A template that is gone has no labels to compare with.
         let LabelDiff { overridden, added, skipped } =
-            all.template_labels.as_ref().map(|parent| cluster.labels.diff(parent)).unwrap_or_default();
-        let addresses = |control_plane: bool| {
-            let groups = all.groups.iter().filter(move |group| group.is_control_plane() == control_plane);
-            groups.flat_map(|group| &group.node_addresses).map(String::as_str).collect()
-        };
+            template_labels.map(|parent| cluster.labels.diff(parent)).unwrap_or_default();
+        let (mut masters, mut workers) = (Sum::default(), Sum::default());
+        for group in groups {
+            let sum = if group.control_plane { &mut masters } else { &mut workers };
+            sum.count += group.count;
+            sum.addresses.extend(group.addresses.iter().map(String::as_str));
+        }
         Self {
             uuid: cluster.id,
             name: cluster.name.as_deref(),
             cluster_template_id: cluster.template,
             keypair: cluster.keypair.as_deref(),
-            node_count: all.worker_count(),
-            master_count: all.control_plane_count(),
+            node_count: workers.count,
+            master_count: masters.count,
             docker_volume_size: cluster.docker_volume_size,
             labels: &cluster.labels,
             master_flavor_id: cluster.master_flavor_id.as_deref(),
@@ -172,8 +199,8 @@ impl<'a> ClusterView<'a> {
             container_version: cluster.container_version.as_deref(),
             project_id: cluster.project.as_str(),
             user_id: cluster.user.as_str(),
-            node_addresses: addresses(false),
-            master_addresses: addresses(true),
+            node_addresses: workers.addresses,
+            master_addresses: masters.addresses,
             faults: None,
             fixed_network: cluster.fixed_network.as_deref(),
             fixed_subnet: cluster.fixed_subnet.as_deref(),
@@ -187,28 +214,36 @@ impl<'a> ClusterView<'a> {
             updated_at: cluster.updated_at.map(time),
         }
     }
+}
 
-    /// `GET /v1/clusters/{ident}`, which also says what failed.
-    pub(crate) fn alone(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
-        Self { faults: faults(all), ..Self::in_list(all, version, links) }
-    }
+/// What a view adds up of a node group.
+struct Nodes<'a> {
+    control_plane: bool,
+    count: i32,
+    addresses: &'a [String],
+}
+
+#[derive(Default)]
+struct Sum<'a> {
+    count: i32,
+    addresses: Vec<&'a str>,
 }
 
 /// The same value under the name that the client's version has for it.
 type OrchestrationId<'a> = (Option<Option<&'a str>>, Option<Option<&'a str>>);
 
-fn orchestration_id(all: &ClusterWithGroups, version: Microversion) -> OrchestrationId<'_> {
-    let id = all.cluster.stack_id.as_deref();
+fn orchestration_id(cluster: &Cluster, version: Microversion) -> OrchestrationId<'_> {
+    let id = cluster.stack_id.as_deref();
     if version >= versions::CLUSTER_ID { (None, Some(id)) } else { (Some(id), None) }
 }
 
 /// Magnum: `magnum/api/controllers/v1/cluster.py _collect_fault_info`.
-fn faults(all: &ClusterWithGroups) -> Option<BTreeMap<&str, Option<&str>>> {
+fn faults(all: &ShownCluster) -> Option<BTreeMap<&str, Option<&str>>> {
     const SHOWN: [&str; 5] = ["CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "ROLLBACK_FAILED", "RESUME_FAILED"];
     if !SHOWN.contains(&all.cluster.status.as_str()) {
         return None;
     }
-    let failed = |group: &&NodeGroup| group.status.as_str().ends_with("FAILED");
+    let failed = |group: &&ShownGroup| group.status.as_str().ends_with("FAILED");
     let groups = all.groups.iter().filter(failed);
     Some(groups.map(|group| (group.name.as_str(), group.status_reason.as_deref())).collect())
 }

@@ -1,0 +1,39 @@
+//! A cluster as far as its own view tells of it.
+
+use crate::{Cluster, Labels, NodeGroup, Role, Status};
+
+/// All that a GET of one cluster needs, read in one query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShownCluster {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Its node groups, oldest first.
+    pub groups: Vec<ShownGroup>,
+    /// Labels of its template, read without regard to who may see the template; `None` when the template is gone.
+    pub template_labels: Option<Labels>,
+}
+
+/// What a cluster's view tells of one of its node groups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShownGroup {
+    /// Unique within its cluster.
+    pub name: String,
+    /// `master`, `worker` or free text.
+    pub role: Role,
+    /// How many nodes are wanted.
+    pub node_count: i32,
+    /// Internal addresses of the nodes that are there.
+    pub node_addresses: Vec<String>,
+    /// State of the last operation.
+    pub status: Status,
+    /// Progress or cause.
+    pub status_reason: Option<String>,
+}
+
+impl ShownGroup {
+    /// Whether its nodes run the control plane.
+    #[must_use]
+    pub fn is_control_plane(&self) -> bool {
+        self.role == NodeGroup::CONTROL_PLANE_ROLE
+    }
+}
