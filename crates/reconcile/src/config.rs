@@ -86,7 +86,7 @@ impl Default for ReconcileConfig {
             update_timeout: Duration::from_secs(60 * 60),
             delete_timeout: Duration::from_secs(30 * 60),
             report_interval: Duration::from_secs(60),
-            credential_grace: Duration::from_secs(60 * 60),
+            credential_grace: Duration::from_secs(2 * 60),
             host: "localhost".to_owned(),
             cloud: CloudConfig { interface: "public".to_owned(), ..CloudConfig::default() },
             boot_volume_size: 0,

@@ -136,6 +136,8 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         create_timeout: minutes(config, "create_timeout"),
         update_timeout: minutes(config, "update_timeout"),
         delete_timeout: minutes(config, "delete_timeout"),
+        // A request that lasted longer was broken off; as much again is for clocks that differ.
+        credential_grace: 2 * seconds(config, "jeroboam", "request_timeout", 60),
         host: hostname(config),
         cloud: cloud(config)?,
         boot_volume_size: whole("cinder", "default_boot_volume_size").unwrap_or(0),

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jeroboam_model::Timestamp;
+use jeroboam_store::testing::KEY;
+use jeroboam_store::{Store, StoreConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -18,6 +21,11 @@ use crate::life::SANDBOX;
 
 /// Lives lived side by side: while one waits another computes. All watch one management cluster, so more cost each more.
 const ABREAST: usize = 3;
+
+/// Where a life keeps its rows.
+fn database(dir: &Path) -> String {
+    format!("sqlite:///{}/magnum.sqlite", dir.display())
+}
 
 /// One life: its own database and port, the same pretend cloud.
 struct Life {
@@ -36,8 +44,9 @@ impl Life {
         let port = free_port();
         let own = dir.join("own.conf");
         let text = format!(
-            "[api]\nport = {port}\n[database]\nconnection = sqlite:///{}/magnum.sqlite\n[jeroboam]\nlease_seconds = 3\n",
-            dir.display()
+            "[api]\nport = {port}\n[database]\nconnection = {}\n[jeroboam]\nlease_seconds = 3\nrequest_timeout = 10\n\
+             encryption_key = {KEY}\n",
+            database(&dir)
         );
         std::fs::write(&own, text).expect("written");
         let text = |path: &Path| path.to_str().expect("utf-8").to_owned();
@@ -108,6 +117,17 @@ impl Life {
                 assert_eq!(made.status, 201, "{}", made.body);
             }
         }
+    }
+
+    /// An application credential of a create that was never accepted is found and revoked.
+    async fn until_no_credential_is_left(&self) {
+        let config = StoreConfig { key: Some(KEY.into()), ..StoreConfig::at(database(&self.dir).into()) };
+        let store = Store::connect(&config).await.expect("the life's database");
+        crate::bed::until("nobody's credentials to be revoked", || async {
+            let left = store.pending_credentials(Timestamp::MAX).await.expect("the notes");
+            left.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// Create: an answered request is never lost, an unanswered one is sent again unless it was accepted.
@@ -237,6 +257,7 @@ async fn a_life_cut_at_any_write_is_finished_by_others() {
                 let number = next.fetch_add(stride, Ordering::SeqCst);
                 let mut life = Life::begin(&cloud, &home, &tenant, number);
                 life.live().await;
+                life.until_no_credential_is_left().await;
                 if !life.doomed.ended() {
                     uncut.store(true, Ordering::SeqCst);
                 }
