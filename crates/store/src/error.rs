@@ -39,9 +39,9 @@ pub enum StoreError {
     /// A page was to begin after an item that is not there, or that the caller may not see.
     #[error("there is no item {0} to begin after")]
     UnknownMarker(String),
-    /// The database has no room for this text: too long, or with characters its character set lacks.
-    #[error("the database cannot hold this text: {0}")]
-    Unstorable(String),
+    /// The database has no room for a text.
+    #[error("the database cannot hold a text: {0}")]
+    Unstorable(Unfit),
     /// A secret can't be sealed or opened.
     #[error("{0}")]
     Sealed(&'static str),
@@ -54,6 +54,17 @@ pub enum StoreError {
     /// The database refused for a reason that none of the above names.
     #[error("use the database")]
     Other(#[source] DbErr),
+}
+
+/// Why a text does not fit into its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// There are too many characters.
+    #[error("it is too long")]
+    Long,
+    /// Some of its characters are unknown to the database.
+    #[error("it has characters that the database does not know")]
+    Characters,
 }
 
 /// The kinds that callers tell apart.
@@ -88,7 +99,7 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match class(&error) {
             Class::Away => Self::Unavailable(error),
-            Class::Text => Self::Unstorable(database_message(&error).unwrap_or_default()),
+            Class::Text(unfit) => Self::Unstorable(unfit),
             // Here the retries are used up: too many writers at once is a matter of time.
             Class::Again => Self::Unavailable(error),
             Class::Duplicate => Self::Duplicate { what: "a row with this key" },
@@ -119,7 +130,7 @@ pub(crate) fn is_duplicate(error: &DbErr) -> bool {
 enum Class {
     Away,
     Again,
-    Text,
+    Text(Unfit),
     Duplicate,
     Rest,
 }
@@ -170,23 +181,25 @@ pub(crate) fn nothing_if_unstorable<T: Default>(found: Result<T, StoreError>) ->
 }
 
 /// MariaDB's error numbers. Galera refuses a commit that clashes with another node's by 1213, too. A table that is not there
-/// yet, 1146, is a matter of time: somebody prepares the database.
+/// yet, 1146, is a matter of time: somebody prepares the database. 1969 is a statement that took too long.
 const fn mysql_class(number: u16) -> Class {
     match number {
         1205 | 1213 | 1020 => Class::Again,
-        1267 | 1300 | 1366 | 1406 => Class::Text,
-        1040 | 1042 | 1045 | 1044 | 1047 | 1049 | 1053 | 1129 | 1146 | 1203 | 1226 | 1290 | 1927 => Class::Away,
+        1406 => Class::Text(Unfit::Long),
+        1267 | 1300 | 1366 => Class::Text(Unfit::Characters),
+        1040 | 1042 | 1045 | 1044 | 1047 | 1049 | 1053 | 1129 | 1146 | 1203 | 1226 | 1290 | 1927 | 1969 => Class::Away,
         _ => Class::Rest,
     }
 }
 
 /// SQLSTATE, PostgreSQL appendix A: 40 rolled back, 22001 too long, 22021 not in this character set, 08 and 57 away,
-/// 42P01 a table that is not there yet.
+/// 42P01 a table that is not there yet, 57014 and 25P03 what took too long.
 fn postgres_class(code: &str) -> Class {
     match code {
         "40001" | "40P01" | "55P03" => Class::Again,
-        "22001" | "22021" => Class::Text,
-        "53300" | "28000" | "28P01" | "3D000" | "42P01" => Class::Away,
+        "22001" => Class::Text(Unfit::Long),
+        "22021" => Class::Text(Unfit::Characters),
+        "53300" | "28000" | "28P01" | "3D000" | "42P01" | "57014" | "25P03" => Class::Away,
         _ if code.starts_with("08") || code.starts_with("57P") => Class::Away,
         _ => Class::Rest,
     }
@@ -199,11 +212,4 @@ fn sqlite_class(code: &str) -> Class {
         Ok(10 | 13 | 14 | 23 | 26) => Class::Away,
         _ => Class::Rest,
     }
-}
-
-fn database_message(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
-        return None;
-    };
-    inner.as_database_error().map(|database| database.message().to_owned())
 }

@@ -13,7 +13,7 @@ use crate::page::{Listing, after_id, own_rows};
 use crate::rows::database_time;
 use crate::sql::Sql;
 use crate::store::Then;
-use crate::{Ident, Store, StoreError, TemplateDeletion, columns};
+use crate::{Ident, Store, StoreError, TemplateDeletion, TemplateUpdate, columns};
 
 use cluster_template::{Column, Entity};
 
@@ -71,23 +71,27 @@ impl Store {
         rows.iter().map(|row| cluster_template::Model::from_query_result(row, "")?.try_into()).collect()
     }
 
-    /// Whether any cluster follows it.
-    pub async fn template_in_use(&self, id: TemplateId) -> Result<bool, StoreError> {
-        in_use(&self.reader(), id).await
-    }
-
-    /// Writes `now` where the row still says `was`. `false`: somebody changed it meanwhile, read it again.
-    pub async fn update_template(&self, was: &ClusterTemplate, now: &ClusterTemplate) -> Result<bool, StoreError> {
+    /// Writes `now` where the row still says `was`. Unless clusters can bear the change (`bearable`), none may follow the
+    /// template; that is looked at under the lock that a new follower needs.
+    pub async fn update_template(
+        &self,
+        was: &ClusterTemplate,
+        now: &ClusterTemplate,
+        bearable: bool,
+    ) -> Result<TemplateUpdate, StoreError> {
         self.write("update template", |tx| async move {
             let tx = &*tx;
             let found = locked(tx, was.id).await?;
             if found.map(ClusterTemplate::try_from).transpose()?.as_ref() != Some(was) {
-                return Ok(Then::Undo(false));
+                return Ok(Then::Undo(TemplateUpdate::Moved));
+            }
+            if !bearable && in_use(tx, was.id).await? {
+                return Ok(Then::Undo(TemplateUpdate::InUse));
             }
             let mut row = columns::template(now);
             row.updated_at = Set(Some(self.now()));
             Entity::update_many().set(row).filter(Column::Uuid.eq(was.id.to_string())).exec(tx).await?;
-            Ok(Then::Commit(true))
+            Ok(Then::Commit(TemplateUpdate::Written))
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! `PATCH /v1/clustertemplates/{ident}`.
 
 use jeroboam_model::{Caller, ClusterTemplate};
+use jeroboam_store::TemplateUpdate;
 
 use super::create::named;
 use super::{Templates, validate};
@@ -30,15 +31,13 @@ impl Templates<'_> {
                 return Ok(was);
             }
             service.check_change(caller, &was, &mut now, &changed).await?;
-            let in_use = service.inner.store.template_in_use(was.id).await;
-            let in_use = in_use.map_err(|error| from_store(Looking::Templates, error))?;
-            if in_use && !validate::harmless(&changed, &now) {
-                return Err(Error::TemplateInUse(was.id));
-            }
+            let bearable = validate::harmless(&changed, &now);
             now.updated_at = Some(service.now());
-            let written = service.inner.store.update_template(&was, &now).await;
-            if written.map_err(|error| from_store(Looking::Templates, error))? {
-                return Ok(now);
+            let written = service.inner.store.update_template(&was, &now, bearable).await;
+            match written.map_err(|error| from_store(Looking::Templates, error))? {
+                TemplateUpdate::Written => return Ok(now),
+                TemplateUpdate::InUse => return Err(Error::TemplateInUse(was.id)),
+                TemplateUpdate::Moved => {}
             }
         }
         Err(Error::Contended(format!("ClusterTemplate {ident}")))

@@ -110,11 +110,12 @@ pub(crate) async fn text_that_the_database_cannot_hold_is_a_clear_error(db: Test
     let store = db.store().await;
     let template = store.create_template(&samples::template("p1", "small")).await.expect("a template");
     let long = "x".repeat(300);
-    for (name, refused_by) in [
-        ("naïve ✓", &[][..]),
-        ("party 🎉", &[Engine::MariaDb]),
-        (&long, &[Engine::MariaDb, Engine::PostgreSql]),
-        ("nul \0", &[Engine::PostgreSql]),
+    let (too_long, odd) = ("it is too long", "it has characters that the database does not know");
+    for (name, refused_by, why) in [
+        ("naïve ✓", &[][..], ""),
+        ("party 🎉", &[Engine::MariaDb], odd),
+        (&long, &[Engine::MariaDb, Engine::PostgreSql], too_long),
+        ("nul \0", &[Engine::PostgreSql], odd),
     ] {
         let made = store.create_cluster(samples::new_cluster(&template, "p1", name), 1000).await;
         match made {
@@ -122,6 +123,8 @@ pub(crate) async fn text_that_the_database_cannot_hold_is_a_clear_error(db: Test
             Err(error) => {
                 assert!(refused_by.contains(&db.engine), "{name}: {error:?}");
                 assert_eq!(error.kind(), StoreErrorKind::BadInput, "{name}: {error:?}");
+                // In our words: the database's name tables, columns and itself.
+                assert_eq!(error.to_string(), format!("the database cannot hold a text: {why}"));
             }
             other => panic!("{name}: {other:?}"),
         }
