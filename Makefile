@@ -11,12 +11,12 @@ help: ## What there is to make
 
 demo: ## A cluster's whole life on this machine, in seconds once built
 	@tools/setup.sh build
-	@cargo build --quiet --bin jeroboam
+	@tools/build.sh --bin jeroboam
 	@tools/demo.sh "$(CARGO_TARGET_DIR)/debug/jeroboam"
 
 dev: ## The service and a pretend cloud, until Ctrl-C
 	@tools/setup.sh build
-	@cargo build --quiet --bin jeroboam
+	@tools/build.sh --bin jeroboam
 	@"$(CARGO_TARGET_DIR)/debug/jeroboam" dev
 
 test: ## Every test of the fast tier, with the real databases, Cluster API and openstack client
@@ -38,7 +38,7 @@ advisories: ## Known vulnerabilities of what we build on
 
 test-crash: ## The whole crash table: a life cut at every single write; takes long
 	@tools/setup.sh build
-	JEROBOAM_CRASH_STRIDE=1 cargo test --release --package jeroboam --test it crash:: -- --nocapture
+	JEROBOAM_CRASH_STRIDE=1 cargo test --package jeroboam --test it crash:: -- --nocapture
 
 test-openstack: ## One cluster on real OpenStack services and the real provider: 5 GiB, builds the provider once
 	@tools/setup.sh build kubernetes openstack

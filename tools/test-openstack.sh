@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One plain cluster on real OpenStack services (fake hypervisor), real Cluster API and its OpenStack provider, with the real openstack
-# client; the machines are network namespaces in which the real kubeadm runs. Called by `make test-openstack`. Needs root and about 5 GiB.
+# client; the machines are network namespaces in which the real kubeadm runs. Before that the real services are held to the contract that the
+# pretend cloud of the other tests keeps. Called by `make test-openstack`. Needs root and about 5 GiB.
 #   KEEP=1 leaves the beds running for another run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,9 +26,12 @@ finish() {
 }
 trap finish EXIT
 
-cargo build --quiet --bin jeroboam
+tools/build.sh --bin jeroboam
+tools/build.sh test --package jeroboam-sandbox --test contract --no-run
 say "starting OpenStack"
 tests/beds/openstack/up.sh
+say "asking the real services what the pretend cloud claims of them"
+JEROBOAM_CONTRACT_CLOUDS=$CACHE/run/openstack/clouds.yaml cargo test --quiet --package jeroboam-sandbox --test contract
 say "starting the management cluster"
 tests/beds/capo/up.sh
 # shellcheck source=/dev/null

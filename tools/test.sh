@@ -21,7 +21,7 @@ bed() { tests/beds/kubernetes/up.sh >"$CACHE/run/test-$$.env"; }
 gone() { tests/beds/kubernetes/down.sh || true; rm -f "$CACHE/run/test-$$.env"; }
 trap gone EXIT
 
-part "compile" cargo test --workspace --quiet --no-run
+part "compile" tools/build.sh test --workspace --no-run
 part "management cluster" bed
 
 # What a test cannot do without. With JEROBOAM_ALL a test that misses its part fails instead of saying that it was skipped.
