@@ -21,7 +21,12 @@ pub(crate) async fn run(command: &DbCommand) -> Result<bool> {
     match command {
         DbCommand::Check { .. } => {
             say(&report)?;
-            Ok(report.is_usable())
+            let usable = report.is_usable();
+            let unreadable = if usable { store.unreadable().await.context("read all rows")? } else { Vec::new() };
+            for problem in &unreadable {
+                say(format!("unreadable: {problem}"))?;
+            }
+            Ok(usable && unreadable.is_empty())
         }
         DbCommand::Upgrade { dry_run: true, .. } => {
             say(&report)?;

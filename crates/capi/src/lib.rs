@@ -18,7 +18,7 @@ mod resources;
 pub use assess::{
     Assessment, GroupAssessment, GroupState, Health, Phase, Wanted, WantedGroup, assess, silent_infrastructure,
 };
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, cloud_config};
 pub use class_info::{ClassInfo, Variable, WorkerClass};
 pub use contract::CoreVersion;
 pub use names::{

@@ -40,6 +40,12 @@ pub enum ManagementError {
         /// The API server's words.
         message: String,
     },
+    /// The namespace is on its way out: it takes nothing new, and can be made again once it is gone.
+    #[error("{what}: the namespace is being deleted")]
+    Terminating {
+        /// What was tried.
+        what: String,
+    },
     /// The API server or one of its webhooks says no.
     #[error("{what}: {message}")]
     Refused {
@@ -86,9 +92,22 @@ impl ManagementError {
         match self {
             Self::Config { .. } => ErrorKind::Config,
             Self::Unavailable { .. } | Self::TimedOut { .. } | Self::NotServed { .. } => ErrorKind::Unavailable,
-            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Terminating { .. } => ErrorKind::Conflict,
             Self::Refused { .. } => ErrorKind::Refused,
             Self::NotFound { .. } => ErrorKind::NotFound,
+        }
+    }
+
+    /// The API server's own number and words, where it answered something.
+    #[must_use]
+    pub fn answer(&self) -> Option<(u16, &str)> {
+        match self {
+            Self::Unavailable { source, .. } => match &**source {
+                kube::Error::Api(status) if !status.message.is_empty() => Some((status.code, &status.message)),
+                _ => None,
+            },
+            Self::Refused { code, message, .. } => Some((*code, message)),
+            _ => None,
         }
     }
 
@@ -99,10 +118,11 @@ impl ManagementError {
         };
         let message = status.message.clone();
         match status.code {
-            404 if is_terminating(status) => Self::Conflict { what, message },
+            403 | 404 if is_terminating(status) => Self::Terminating { what },
             404 => Self::NotFound { what },
             409 | 410 => Self::Conflict { what, message },
-            403 if is_terminating(status) => Self::Conflict { what, message },
+            // A webhook that says no with a number of its own choice.
+            500.. if message.contains(" denied the request") => Self::Refused { what, code: status.code, message },
             401 | 408 | 429 | 500.. => Self::Unavailable { what, source: Box::new(source) },
             code => Self::Refused { what, code, message },
         }
@@ -137,6 +157,8 @@ mod tests {
             (401, "", ErrorKind::Unavailable),
             (429, "", ErrorKind::Unavailable),
             (503, "", ErrorKind::Unavailable),
+            (500, "Internal error occurred: failed calling webhook \"w\": timeout", ErrorKind::Unavailable),
+            (500, "admission webhook \"w\" denied the request: no", ErrorKind::Refused),
         ] {
             assert_eq!(kind(code, message), expected, "{code} {message}");
         }

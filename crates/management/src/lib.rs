@@ -27,7 +27,7 @@ use tokio::sync::watch as signal;
 pub use config::{KubeconfigSource, ManagementConfig};
 pub use dirty::Dirty;
 pub use error::{ErrorKind, ManagementError};
-pub use write::Remaining;
+pub use write::{OwnNamespace, Remaining};
 
 use cache::Cache;
 use discovery::Plan;

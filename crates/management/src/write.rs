@@ -6,7 +6,9 @@ use std::fmt;
 use jeroboam_capi::{
     Applied, CLUSTER_NAME_LABEL, ClusterKey, MANAGED_BY, MANAGED_BY_LABEL, Object, Prepared, Resources,
 };
-use kube::api::{ApiResource, DeleteParams, GroupVersionKind, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{
+    ApiResource, DeleteParams, GroupVersionKind, ListParams, ObjectMeta, Patch, PatchParams, Preconditions,
+};
 use serde_json::json;
 use tracing::warn;
 
@@ -30,6 +32,14 @@ impl fmt::Display for Remaining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(", "))
     }
+}
+
+/// A namespace that we made, with the version in which it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnNamespace {
+    name: String,
+    uid: Option<String>,
+    version: Option<String>,
 }
 
 impl Management {
@@ -153,9 +163,9 @@ impl Management {
         Ok(())
     }
 
-    /// Removes what Cluster API does not: our secrets, and the project's namespace with its rights once its last cluster is
-    /// gone. Does nothing while anything of the cluster is there, as the infrastructure provider needs the identity to the
-    /// very end. Returns what is left.
+    /// Removes what Cluster API does not: our secrets. Does nothing while anything of the cluster is there, as the
+    /// infrastructure provider needs the identity to the very end. Returns what is left; a secret that only bears the
+    /// cluster's name, and is neither ours nor Cluster API's, is nobody's business.
     pub async fn delete_leftovers(&self, key: &ClusterKey) -> Result<Remaining, ManagementError> {
         let remaining = self.remaining(key).await?;
         if !remaining.is_empty() {
@@ -164,9 +174,39 @@ impl Management {
         for name in self.own_secrets(key).await? {
             self.delete("delete secret", &secrets(), Some(&key.namespace), &name, None).await?;
         }
-        self.delete_empty_namespace(&key.namespace).await?;
-        let left = self.all_secrets(key).await?;
-        Ok(Remaining(left.into_iter().map(|name| format!("Secret {name}")).collect()))
+        let left = self.secrets_with(key, &format!("{CLUSTER_NAME_LABEL}={}", key.name)).await?;
+        let left = left.into_iter().filter(|meta| is_ours(meta) || is_of_cluster_api(meta));
+        Ok(Remaining(left.filter_map(|meta| meta.name).map(|name| format!("Secret {name}")).collect()))
+    }
+
+    /// A namespace that we made, as it is at this moment; `None` when there is none, or it is on its way out.
+    pub async fn own_namespace(&self, namespace: &str) -> Result<Option<OwnNamespace>, ManagementError> {
+        let call = async { self.api(&namespaces(), None).get_metadata_opt(namespace).await };
+        let Some(found) = self.call(format!("read Namespace {namespace}"), call).await? else { return Ok(None) };
+        let meta = found.metadata;
+        let stays = is_ours(&meta) && meta.deletion_timestamp.is_none();
+        Ok(stays.then(|| OwnNamespace { name: namespace.to_owned(), uid: meta.uid, version: meta.resource_version }))
+    }
+
+    /// Removes a namespace with the rights in it, unless it holds a cluster or a secret of one that is about to be made. A
+    /// conflict when anybody has touched it since it was read.
+    pub async fn delete_namespace(&self, found: &OwnNamespace) -> Result<(), ManagementError> {
+        let namespace = found.name.as_str();
+        let one = ListParams::default().limit(1);
+        let plan = self.plan().await?;
+        for kind in plan.of(Role::Cluster) {
+            let call = async { self.api(kind, Some(namespace)).list_metadata(&one).await };
+            if !self.call(format!("list clusters of {namespace}"), call).await?.items.is_empty() {
+                return Ok(());
+            }
+        }
+        let our_secrets = one.labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
+        let call = async { self.api(&secrets(), Some(namespace)).list_metadata(&our_secrets).await };
+        if !self.call(format!("list secrets of {namespace}"), call).await?.items.is_empty() {
+            return Ok(());
+        }
+        let unchanged = Preconditions { uid: found.uid.clone(), resource_version: found.version.clone() };
+        self.delete("delete namespace", &namespaces(), None, namespace, Some(unchanged)).await.map(|_| ())
     }
 
     async fn remaining(&self, key: &ClusterKey) -> Result<Remaining, ManagementError> {
@@ -181,47 +221,17 @@ impl Management {
         Ok(Remaining(names))
     }
 
-    /// Removes a namespace that we made when it holds no cluster, and no secret of one that is about to be made.
-    async fn delete_empty_namespace(&self, namespace: &str) -> Result<(), ManagementError> {
-        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"));
-        let call = async { self.api(&kind, None).get_opt(namespace).await };
-        let Some(found) = self.call(format!("read Namespace {namespace}"), call).await? else { return Ok(()) };
-        let ours = found.metadata.labels.iter().flatten().any(|(k, v)| k == MANAGED_BY_LABEL && v == MANAGED_BY);
-        if !ours || found.metadata.deletion_timestamp.is_some() {
-            return Ok(());
-        }
-        let one = ListParams::default().limit(1);
-        let plan = self.plan().await?;
-        for kind in plan.of(Role::Cluster) {
-            let call = async { self.api(kind, Some(namespace)).list_metadata(&one).await };
-            if !self.call(format!("list clusters of {namespace}"), call).await?.items.is_empty() {
-                return Ok(());
-            }
-        }
-        let our_secrets = one.labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
-        let call = async { self.api(&secrets(), Some(namespace)).list_metadata(&our_secrets).await };
-        if !self.call(format!("list secrets of {namespace}"), call).await?.items.is_empty() {
-            return Ok(());
-        }
-        // Somebody who made it anew meanwhile keeps it.
-        self.delete("delete namespace", &kind, None, namespace, found.metadata.uid).await.map(|_| ())
-    }
-
     /// Names of the secrets that we made for a cluster.
     async fn own_secrets(&self, key: &ClusterKey) -> Result<Vec<String>, ManagementError> {
-        self.secrets_with(key, &format!("{MANAGED_BY_LABEL}={MANAGED_BY},{CLUSTER_NAME_LABEL}={}", key.name)).await
+        let labels = format!("{MANAGED_BY_LABEL}={MANAGED_BY},{CLUSTER_NAME_LABEL}={}", key.name);
+        Ok(self.secrets_with(key, &labels).await?.into_iter().filter_map(|meta| meta.name).collect())
     }
 
-    /// Names of all secrets of a cluster, Cluster API's own among them.
-    async fn all_secrets(&self, key: &ClusterKey) -> Result<Vec<String>, ManagementError> {
-        self.secrets_with(key, &format!("{CLUSTER_NAME_LABEL}={}", key.name)).await
-    }
-
-    async fn secrets_with(&self, key: &ClusterKey, labels: &str) -> Result<Vec<String>, ManagementError> {
+    async fn secrets_with(&self, key: &ClusterKey, labels: &str) -> Result<Vec<ObjectMeta>, ManagementError> {
         let params = ListParams::default().labels(labels);
         let call = async { self.api(&secrets(), Some(&key.namespace)).list_metadata(&params).await };
         let found = self.call(format!("list secrets of {key}"), call).await?;
-        Ok(found.items.into_iter().filter_map(|secret| secret.metadata.name).collect())
+        Ok(found.items.into_iter().map(|secret| secret.metadata).collect())
     }
 
     /// Deletes one object; whether it was there.
@@ -231,10 +241,9 @@ impl Management {
         kind: &ApiResource,
         namespace: Option<&str>,
         name: &str,
-        uid: Option<String>,
+        preconditions: Option<Preconditions>,
     ) -> Result<bool, ManagementError> {
         let api = self.api(kind, namespace);
-        let preconditions = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
         let params = DeleteParams { preconditions, ..DeleteParams::background() };
         let call = async { api.delete(name, &params).await };
         let what = format!("delete {} {name}", kind.kind);
@@ -244,4 +253,20 @@ impl Management {
             Err(error) => Err(error),
         }
     }
+}
+
+fn namespaces() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace"))
+}
+
+fn is_ours(meta: &ObjectMeta) -> bool {
+    meta.labels.iter().flatten().any(|(name, value)| name == MANAGED_BY_LABEL && value == MANAGED_BY)
+}
+
+/// Whether it goes by itself, once what it belongs to is gone.
+fn is_of_cluster_api(meta: &ObjectMeta) -> bool {
+    meta.owner_references
+        .iter()
+        .flatten()
+        .any(|owner| owner.api_version.split('/').next().is_some_and(|group| group.ends_with("cluster.x-k8s.io")))
 }

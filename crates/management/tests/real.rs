@@ -9,7 +9,7 @@ mod support;
 use std::time::Duration;
 
 use jeroboam_capi::{
-    Assessment, BootVolume, ClassInfo, CoreVersion, DELETE_MACHINE_ANNOTATION, GroupState, Network, OWN_CLASS,
+    Assessment, BootVolume, ClassInfo, ClusterKey, CoreVersion, DELETE_MACHINE_ANNOTATION, GroupState, Network, OWN_CLASS,
     OperatingSystem, Phase, ResolvedCluster, Resources, SYSTEM_NAMESPACE, Wanted, WantedGroup, WorkerGroup, assess,
     build, machines_to_remove, own_class,
 };
@@ -208,6 +208,7 @@ async fn a_cluster_lives_from_create_to_delete() {
         assert!(attempt < 99, "left: {left}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    remove_namespace(&management, &key).await;
     token.cancel();
     tracker.close();
     tracker.wait().await;
@@ -239,6 +240,7 @@ async fn refusals_are_told_in_words() {
     life.until_complete("delete", Operation::Delete).await;
     for cluster in [&wrong, &life.cluster] {
         management.delete_leftovers(&cluster.key).await.expect("cleaned");
+        remove_namespace(&management, &cluster.key).await;
     }
     token.cancel();
     tracker.close();
@@ -303,8 +305,19 @@ async fn our_own_class_is_taken_by_the_api_server_where_capo_is_known() {
         assert!(gated || !seen.reason.contains("reconciling"), "{}", seen.reason);
         life.delete().await;
         management.delete_leftovers(&life.cluster.key).await.expect("cleaned");
+        remove_namespace(&management, &life.cluster.key).await;
     }
     token.cancel();
     tracker.close();
     tracker.wait().await;
+}
+
+/// A namespace that another cluster of these tests still uses stays.
+async fn remove_namespace(management: &Management, key: &ClusterKey) {
+    if let Some(found) = management.own_namespace(&key.namespace).await.expect("read") {
+        match management.delete_namespace(&found).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {}
+            done => done.expect("deleted"),
+        }
+    }
 }

@@ -6,3 +6,5 @@ pub const SERVICE_ACCOUNT_KEY: &str = "service_account_key";
 pub const APPLICATION_CREDENTIAL_ID: &str = "application_credential_id";
 /// Its secret.
 pub const APPLICATION_CREDENTIAL_SECRET: &str = "application_credential_secret";
+/// Id of the user whose it is, where that is another than the cluster's.
+pub const APPLICATION_CREDENTIAL_USER: &str = "application_credential_user";

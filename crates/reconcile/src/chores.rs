@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jeroboam_model::ClusterId;
 use jeroboam_openstack::Kind;
 use jeroboam_store::PendingCredential;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::run::{Shared, chain};
+use crate::run::{Shared, Turn, chain};
 
 // Magnum: operators see the conductor under this name in `openstack coe service list`.
 const BINARY: &str = "magnum-conductor";
@@ -18,23 +20,38 @@ const BINARY: &str = "magnum-conductor";
 const JANITOR_EVERY: Duration = Duration::from_secs(300);
 
 /// How often the management cluster is asked whether it is there: a watch alone may hang without a word.
-const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps track of whether the management cluster answers.
-pub(crate) async fn watch_management(shared: Arc<Shared>, stop: CancellationToken) {
+/// An API server that takes longer to say its version is as good as none.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Keeps track of whether the management cluster answers, and tells of the clusters to which a change is news: they are to say
+/// what they wait for, or to go on at once. How many do so at a time is bounded by the number of workers.
+pub(crate) async fn watch_management(shared: Arc<Shared>, tell: mpsc::Sender<Vec<ClusterId>>, stop: CancellationToken) {
     let mut tick = interval(PING_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
+            () = shared.doubt.notified() => {}
         }
-        let answer = shared.management.ping().await;
-        let was_up = shared.note_reachable(answer.is_ok());
-        match answer {
-            Ok(()) if !was_up => info!("the management cluster answers again"),
-            Err(error) if was_up => warn!(error = %chain(&error), "the management cluster does not answer"),
-            _ => {}
+        let answer = timeout(PING_PATIENCE, shared.management.ping()).await;
+        let Some(turn) = shared.note_management(matches!(answer, Ok(Ok(())))) else { continue };
+        let why = match answer {
+            Ok(Ok(())) => "its watches are not complete yet".to_owned(),
+            Ok(Err(error)) => chain(&error),
+            Err(_) => format!("no answer within {} s", PING_PATIENCE.as_secs()),
+        };
+        let concerned = shared.concerned(turn);
+        match turn {
+            Turn::Lost => warn!(clusters = concerned.len(), why, "the management cluster does not answer"),
+            Turn::Back => {
+                info!(clusters = concerned.len(), "the management cluster is there, going on with what waits for it")
+            }
+        }
+        if !concerned.is_empty() && tell.send(concerned).await.is_err() {
+            return;
         }
     }
 }

@@ -101,7 +101,27 @@ impl Default for ReconcileConfig {
     }
 }
 
+/// A setting with which nothing would ever be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadConfig {
+    /// No worker.
+    #[error("[jeroboam] workers is 0, so no cluster would ever be worked on: set it to 1 or more")]
+    NoWorkers,
+    /// A lease that is over when it begins.
+    #[error("[jeroboam] lease_seconds is 0, so no cluster could ever be held to be worked on: set it to 1 or more")]
+    NoLease,
+}
+
 impl ReconcileConfig {
+    /// The same settings, unless nothing could be done with them.
+    pub fn checked(self) -> Result<Self, BadConfig> {
+        match (self.workers, self.lease) {
+            (0, _) => Err(BadConfig::NoWorkers),
+            (_, lease) if lease.is_zero() => Err(BadConfig::NoLease),
+            _ => Ok(self),
+        }
+    }
+
     /// The time an operation is given; `minutes` is the cluster's own `create_timeout`.
     ///
     /// Magnum: 0 minutes and none mean the default.
@@ -120,6 +140,16 @@ impl ReconcileConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_with_which_nothing_would_be_done_are_refused() {
+        let default = ReconcileConfig::default;
+        assert!(default().checked().is_ok());
+        let idle = ReconcileConfig { workers: 0, ..default() };
+        assert_eq!(idle.checked().map(drop), Err(BadConfig::NoWorkers));
+        let brief = ReconcileConfig { lease: Duration::ZERO, ..default() };
+        assert_eq!(brief.checked().map(drop), Err(BadConfig::NoLease));
+    }
 
     #[test]
     fn only_a_creation_obeys_the_clusters_own_timeout_and_zero_is_none() {

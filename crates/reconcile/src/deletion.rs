@@ -84,7 +84,9 @@ async fn hand_credential(pass: &Pass<'_>) -> Result<Handed, Stopped> {
     }
     let broken = |what: &str| {
         let project = &cluster.project;
-        Handed::Broken(format!("{what}: delete the cluster again with a token of the project {project}, to make a new one"))
+        Handed::Broken(format!(
+            "{what}: delete the cluster again with a token of the project {project}, to make a new one"
+        ))
     };
     let stored = match keys::credential(store, cluster.id).await {
         Ok(Some(stored)) => stored.credential(&settings.cloud),

@@ -46,7 +46,10 @@ pub(crate) async fn look_up(session: &Session, references: &References) -> Resul
 pub(crate) fn trouble(error: &Error) -> Trouble {
     match error.kind() {
         Kind::NotFound | Kind::Ambiguous | Kind::Forbidden => Trouble::Impossible(error.to_string()),
-        Kind::Unauthorized => Trouble::Waiting(format!("the cluster's application credential to be accepted: {error}")),
+        Kind::Unauthorized => Trouble::Waiting(format!(
+            "the cluster's application credential to be accepted: {error}; if it was revoked, all that is left is to delete \
+             the cluster with a token of its project"
+        )),
         // Away, too slow, confused: all of it may pass.
         _ => Trouble::Waiting(format!("OpenStack: {error}")),
     }

@@ -40,7 +40,9 @@ impl KeyProblem {
         match self {
             Self::Away(_) => Trouble::Waiting("the database".to_owned()),
             Self::CertificatesAway(error) => Trouble::Waiting(format!("the {}", error.place())),
-            Self::Unreadable { what, .. } | Self::UnreadableCertificate { what, .. } => Trouble::Waiting(format!("the operator: the {what} can not be read")),
+            Self::Unreadable { what, .. } | Self::UnreadableCertificate { what, .. } => {
+                Trouble::Waiting(format!("the operator: the {what} can not be read"))
+            }
             Self::Missing(_) | Self::Malformed(_) => Trouble::Impossible(self.to_string()),
         }
     }

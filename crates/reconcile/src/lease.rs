@@ -60,11 +60,16 @@ impl Guard {
 
     /// Whether the lease has enough left for one more write by both clocks.
     pub(crate) fn is_live(&self) -> bool {
+        !self.left().is_zero()
+    }
+
+    /// How long something may still be begun, by the clock that says less.
+    pub(crate) fn left(&self) -> Duration {
         let margin = self.ttl / 5;
         let held = self.held();
-        let by_wall = self.clock.now() + margin < held.lease.expires;
-        let by_monotonic = Instant::now() + margin < held.until;
-        by_wall && by_monotonic
+        let by_wall = Duration::try_from(held.lease.expires.duration_since(self.clock.now())).unwrap_or_default();
+        let by_monotonic = held.until.saturating_duration_since(Instant::now());
+        by_wall.min(by_monotonic).saturating_sub(margin)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

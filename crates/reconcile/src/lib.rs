@@ -23,6 +23,6 @@ mod samples;
 mod trim;
 mod worker;
 
-pub use config::{CloudConfig, ReconcileConfig};
+pub use config::{BadConfig, CloudConfig, ReconcileConfig};
 pub use lease::StepHook;
 pub use run::{ReconcileParts, Reconciler};

@@ -204,8 +204,7 @@ impl Pass<'_> {
     /// Whether this process has just given the cluster, as it is to go now, a credential to go with; and when.
     pub(crate) fn handed(&self) -> Option<Timestamp> {
         let memo = self.shared.memo(self.loaded.view.cluster.id).filter(|memo| memo.handed)?;
-        let fresh =
-            memo.revision == self.loaded.work.revision && self.age(&memo) < self.shared.settings.apply_interval;
+        let fresh = memo.revision == self.loaded.work.revision && self.age(&memo) < self.shared.settings.apply_interval;
         fresh.then_some(memo.at)
     }
 

@@ -138,7 +138,11 @@ impl Shared {
     /// Notes whether the work on a cluster waits for the management cluster.
     pub(crate) fn note_waiting(&self, cluster: ClusterId, waits: bool) {
         let waiting = &mut locked(&self.reach).waiting;
-        if waits { waiting.insert(cluster) } else { waiting.remove(&cluster) };
+        if waits {
+            waiting.insert(cluster)
+        } else {
+            waiting.remove(&cluster)
+        };
     }
 
     /// The clusters that a turn of the management cluster is news to: those that something is being done to, or whose work

@@ -60,6 +60,9 @@ pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> After {
         }
         Err(Interrupted::Store(error)) => {
             say(cluster, &error);
+            if matches!(error, StoreError::BadRow { .. }) {
+                show(&shared, &guard, &error).await;
+            }
             let pause = match error.kind() {
                 StoreErrorKind::Unavailable => shared.backoff().after(1, shared.chance()),
                 _ => shared.settings.observe_interval,
@@ -79,6 +82,15 @@ fn say(cluster: ClusterId, problem: &StoreError) {
     }
 }
 
+/// Tells the tenant that nothing can be done before somebody has mended the database.
+async fn show(shared: &Shared, guard: &Guard, problem: &StoreError) {
+    let lease = guard.lease();
+    let reason = format!("waiting for the operator: {problem}");
+    if let Err(error) = shared.store.note_unreadable(&lease, &reason).await {
+        warn!(cluster.id = %lease.cluster, error = %chain(&error), "failed to show that a cluster's rows are unreadable");
+    }
+}
+
 /// Gives the lease back. If that can't be done it ends by itself.
 async fn release(shared: &Shared, guard: &Guard, next_run: Timestamp) {
     let lease = guard.lease();
@@ -92,37 +104,31 @@ async fn release(shared: &Shared, guard: &Guard, next_run: Timestamp) {
     }
 }
 
-/// Renews the lease as long as that is possible, and returns when it is no more.
+/// Renews the lease as long as that is possible, and returns when it is no more: what is under way then is dropped before
+/// anybody else may begin, however long the database or the call takes.
 async fn keep_alive(shared: &Shared, guard: &Guard) -> LeaseLost {
     let ttl = shared.settings.lease;
     let mut pause = ttl / 3;
     loop {
-        tokio::time::sleep(pause.max(Duration::from_millis(10))).await;
+        tokio::time::sleep(pause.min(guard.left()).max(Duration::from_millis(10))).await;
         let lease = guard.lease();
         let asked = Instant::now();
         let renewal = shared.store.renew(&lease, shared.clock.now(), ttl);
-        // A database that hangs must not keep us from noticing that our time is over.
-        let Ok(renewal) = tokio::time::timeout(ttl / 3, renewal).await else {
-            warn!(cluster.id = %lease.cluster, "the database takes too long to renew a lease");
-            if !guard.is_live() {
-                return LeaseLost(lease.cluster);
-            }
-            pause = ttl / 10;
-            continue;
-        };
-        match renewal {
-            Ok(Some(renewed)) => {
+        match tokio::time::timeout(guard.left().min(ttl / 3), renewal).await {
+            Ok(Ok(Some(renewed))) => {
                 guard.renewed(renewed, asked);
                 pause = ttl / 3;
+                continue;
             }
-            Ok(None) => return LeaseLost(lease.cluster),
-            Err(error) => {
+            Ok(Ok(None)) => return LeaseLost(lease.cluster),
+            Ok(Err(error)) => {
                 warn!(cluster.id = %lease.cluster, error = %chain(&error), "failed to renew a lease");
-                if !guard.is_live() {
-                    return LeaseLost(lease.cluster);
-                }
-                pause = ttl / 10;
             }
+            Err(_) => warn!(cluster.id = %lease.cluster, "the database takes too long to renew a lease"),
         }
+        if !guard.is_live() {
+            return LeaseLost(lease.cluster);
+        }
+        pause = ttl / 10;
     }
 }

@@ -27,9 +27,9 @@ impl Service {
         cloud: &Cloud,
         project: &ProjectId,
         cluster: ClusterId,
+        name: String,
     ) -> Result<Credential, Error> {
         let parts = &self.inner;
-        let name = format!("jeroboam-{cluster}");
         let mut pending = PendingCredential {
             name: name.clone(),
             cluster,

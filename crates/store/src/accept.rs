@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jeroboam_model::{Cluster, ClusterWithGroups, HealthStatus, NodeGroup, Removal, Work};
+use jeroboam_model::{Cluster, ClusterWithGroups, HealthStatus, NodeGroup, Removal, Verb, Work};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -92,7 +92,7 @@ impl Store {
         self.insert_key_pairs(tx, &change.key_pairs).await?;
         self.keep_secrets(tx, id, &change.secrets).await?;
         self.swap_credential(tx, change.credential.as_deref(), change.given_up.as_ref()).await?;
-        write_work(tx, id.to_string(), change).await?;
+        write_work(tx, was, change).await?;
         Ok(Then::Commit(self.view(tx, id).await?))
     }
 
@@ -136,7 +136,12 @@ async fn lock_work<C: ConnectionTrait>(
     Ok(())
 }
 
-async fn write_work<C: ConnectionTrait>(tx: &C, id: String, change: &Acceptance) -> Result<(), StoreError> {
+async fn write_work<C: ConnectionTrait>(
+    tx: &C,
+    was: &ClusterWithGroups,
+    change: &Acceptance,
+) -> Result<(), StoreError> {
+    let id = was.cluster.id.to_string();
     let mut row = work::ActiveModel {
         operation: Set(change.operation.as_str().to_owned()),
         began: Set(millis(change.began)),
@@ -145,9 +150,9 @@ async fn write_work<C: ConnectionTrait>(tx: &C, id: String, change: &Acceptance)
         next_run: Set(millis(change.began)),
         ..Default::default()
     };
-    if !change.removals.is_empty() {
+    if !change.removals.is_empty() || !change.changed_groups.is_empty() {
         let waiting = work::Entity::find_by_id(id.as_str()).one(tx).await?.map(Work::try_from).transpose()?;
-        let mut all: Vec<Removal> = waiting.map(|work| work.removals).unwrap_or_default();
+        let mut all = waiting.map(|work| still_meant(work.removals, was, change)).unwrap_or_default();
         for removal in &change.removals {
             if !all.contains(removal) {
                 all.push(removal.clone());
@@ -157,6 +162,21 @@ async fn write_work<C: ConnectionTrait>(tx: &C, id: String, change: &Acceptance)
     }
     work::Entity::update_many().set(row).filter(work::Column::Cluster.eq(id)).exec(tx).await?;
     Ok(())
+}
+
+/// Nodes that earlier requests named and that are still to go. A group that is to be larger than it was to be, or that goes as
+/// a whole, has none any more: whoever wants a node gone then names it again.
+fn still_meant(removals: Vec<Removal>, was: &ClusterWithGroups, change: &Acceptance) -> Vec<Removal> {
+    let grows_or_goes = |removal: &Removal| {
+        let after = change.changed_groups.iter().find(|group| group.id == removal.group);
+        let before = was.groups.iter().find(|group| group.id == removal.group);
+        match (before, after) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(before), Some(after)) => after.node_count > before.node_count || after.status.verb() == Verb::Delete,
+        }
+    };
+    removals.into_iter().filter(|removal| !grows_or_goes(removal)).collect()
 }
 
 /// Whether a request that was judged by the one would be judged alike by the other.

@@ -127,7 +127,7 @@ pub(crate) fn first_work(
 
 /// Makes the requests of one project wait for each other. The row is written and not only locked: Galera tells its other
 /// nodes of writes alone, and breaks off one of two transactions that wrote the same row.
-async fn lock_project<C: ConnectionTrait>(tx: &C, project: &ProjectId) -> Result<(), StoreError> {
+pub(crate) async fn lock_project<C: ConnectionTrait>(tx: &C, project: &ProjectId) -> Result<(), StoreError> {
     use project::{ActiveModel, Column, Entity};
     let row = ActiveModel { project: Set(project.to_string()), creations: Set(1) };
     let count = OnConflict::column(Column::Project)
@@ -137,7 +137,7 @@ async fn lock_project<C: ConnectionTrait>(tx: &C, project: &ProjectId) -> Result
     Ok(())
 }
 
-async fn count<C: ConnectionTrait>(db: &C, project: &ProjectId) -> Result<u64, StoreError> {
+pub(crate) async fn count<C: ConnectionTrait>(db: &C, project: &ProjectId) -> Result<u64, StoreError> {
     let of_project = cluster::Entity::find().filter(cluster::Column::ProjectId.eq(project.as_str()));
     Ok(of_project.count(db).await?)
 }

@@ -35,6 +35,7 @@ mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod types;
+mod unreadable;
 mod url;
 
 pub use adoption::{Examination, Finding, Gravity, HandBack, PROCESS_REPORTS};

@@ -2,7 +2,8 @@
 
 use jeroboam_model::{ClusterTemplate, KeyPairId, Lease, Work, looks_like_uuid};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::create::{count, lock_project};
 use crate::entity::{cluster, nodegroup, secret, work, x509keypair};
@@ -51,6 +52,40 @@ impl Store {
             }
             self.keep_secrets(tx, lease.cluster, &seen.secrets).await?;
             Ok(Then::Commit(true))
+        })
+        .await
+    }
+
+    /// Writes why nothing is done for a cluster, without reading its rows: they are what is wrong. `false`: the lease is lost, or
+    /// the reason is there already.
+    pub async fn note_unreadable(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
+        self.write("note unreadable", |tx| async move {
+            let tx = &*tx;
+            let here = work::Column::Revision;
+            let hold = work::Entity::update_many().col_expr(here, Expr::col(here)).filter(held(lease));
+            hold.exec(tx).await?;
+            if work::Entity::find()
+                .filter(held(lease))
+                .select_only()
+                .column(here)
+                .into_tuple::<i64>()
+                .one(tx)
+                .await?
+                .is_none()
+            {
+                return Ok(Then::Undo(false));
+            }
+            let told = cluster::Column::StatusReason;
+            let row = cluster::ActiveModel {
+                status_reason: Set(Some(reason.to_owned())),
+                updated_at: Set(Some(self.now())),
+                ..Default::default()
+            };
+            let other = Condition::any().add(told.is_null()).add(told.ne(reason));
+            let update =
+                cluster::Entity::update_many().set(row).filter(cluster::Column::Uuid.eq(lease.cluster.to_string()));
+            let written = update.filter(other).exec(tx).await?.rows_affected == 1;
+            Ok(if written { Then::Commit(true) } else { Then::Undo(false) })
         })
         .await
     }

@@ -30,27 +30,45 @@ impl Store {
 
     /// Notes an application credential before it is made, and again once its id and secret are known.
     pub async fn note_credential(&self, pending: &PendingCredential) -> Result<(), StoreError> {
-        use credential::{ActiveModel, Column, Entity};
-        let place = place(pending.cluster, &pending.name);
-        let sealed = pending.secret.as_ref().map(|text| self.sealer()?.seal(&place, text)).transpose()?;
-        let sealed = &sealed;
         self.write("note credential", |tx| async move {
-            let tx = &*tx;
-            let row = ActiveModel {
-                name: Set(pending.name.clone()),
-                cluster: Set(pending.cluster.to_string()),
-                project: Set(pending.project.to_string()),
-                user_id: Set(pending.user.to_string()),
-                credential: Set(pending.id.clone()),
-                sealed: Set(sealed.clone()),
-                noted: Set(millis(pending.noted)),
-            };
-            let again =
-                OnConflict::column(Column::Name).update_columns([Column::Credential, Column::Sealed]).to_owned();
-            Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+            self.insert_pending(&*tx, pending).await?;
             Ok(Then::Commit(()))
         })
         .await
+    }
+
+    async fn insert_pending<C: ConnectionTrait>(&self, tx: &C, pending: &PendingCredential) -> Result<(), StoreError> {
+        use credential::{ActiveModel, Column, Entity};
+        let place = place(pending.cluster, &pending.name);
+        let sealed = pending.secret.as_ref().map(|text| self.sealer()?.seal(&place, text)).transpose()?;
+        let row = ActiveModel {
+            name: Set(pending.name.clone()),
+            cluster: Set(pending.cluster.to_string()),
+            project: Set(pending.project.to_string()),
+            user_id: Set(pending.user.to_string()),
+            credential: Set(pending.id.clone()),
+            sealed: Set(sealed),
+            noted: Set(millis(pending.noted)),
+        };
+        let again = OnConflict::column(Column::Name).update_columns([Column::Credential, Column::Sealed]).to_owned();
+        Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+        Ok(())
+    }
+
+    /// Strikes out the note of a credential that a cluster takes over, and notes the one that it gives up.
+    pub(crate) async fn swap_credential<C: ConnectionTrait>(
+        &self,
+        tx: &C,
+        taken: Option<&str>,
+        given_up: Option<&PendingCredential>,
+    ) -> Result<(), StoreError> {
+        if let Some(name) = taken {
+            credential::Entity::delete_by_id(name).exec(tx).await?;
+        }
+        if let Some(pending) = given_up {
+            self.insert_pending(tx, pending).await?;
+        }
+        Ok(())
     }
 
     /// Strikes out an application credential that was revoked, or never made.

@@ -18,6 +18,7 @@ use tracing::warn;
 
 use crate::clusters::Statements;
 use crate::error::{connection_died, worth_another_try};
+use crate::limit::TimeLimit;
 use crate::reader::Reader;
 use crate::rows::database_time;
 use crate::seal::Sealer;
@@ -38,6 +39,7 @@ pub struct Store {
     pub(crate) sealer: Option<Arc<Sealer>>,
     pub(crate) statements: Arc<Statements>,
     connections: u32,
+    limit: TimeLimit,
     clock: Arc<dyn Clock>,
     faults: Option<FaultHook>,
     changes: Arc<watch::Sender<u64>>,
@@ -56,9 +58,6 @@ pub(crate) enum Then<T> {
 /// How often a transaction is tried that the engine breaks off for the sake of another. Galera does so at the commit.
 const TRIES: u32 = 12;
 
-/// A connection that was idle for longer is asked whether it is alive before it is used.
-const PING_AFTER: Duration = Duration::from_secs(5);
-
 /// A statement that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(2);
 
@@ -71,7 +70,8 @@ impl Store {
         let sealer = config.key.as_ref().map(Sealer::new).transpose()?.map(Arc::new);
         let target = Target::parse(config.url.expose_secret())?;
         let gate = matches!(target, Target::Sqlite { .. }).then(|| Arc::new(Mutex::new(())));
-        let db = pool(target, config);
+        let limit = TimeLimit::new(config.time_limit);
+        let db = pool(target, config, &limit);
         let statements = Arc::new(Statements::new(db.get_database_backend()));
         let changes = Arc::new(watch::Sender::new(0));
         Ok(Self {
@@ -79,6 +79,7 @@ impl Store {
             sealer,
             statements,
             connections: config.max_connections,
+            limit,
             clock: Arc::new(SystemClock),
             faults: None,
             changes,
@@ -132,29 +133,32 @@ impl Store {
 
     /// The pool, for reading outside of a transaction.
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader { db: &self.db, connections: self.connections }
+        Reader { db: &self.db, connections: self.connections, limit: &self.limit }
     }
 
     /// Runs the steps as one transaction, again from the start when the engine breaks it off for the sake of another one.
-    /// Every query of the steps goes through the transaction that they are handed.
+    /// Every query of the steps goes through the transaction that they are handed. All of it together has its time.
     pub(crate) async fn write<T, F, Fut>(&self, name: &'static str, steps: F) -> Result<T, StoreError>
     where
         T: Send,
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Then<T>, StoreError>> + Send,
     {
-        let mut tried = 1;
-        loop {
-            match self.write_once(name, &steps).await {
-                Err(error) if tried < TRIES && worth_another_try(&error) => {
-                    // Spread by something that differs between those that clash.
-                    let spread = u64::from(uuid::Uuid::new_v4().as_fields().0 % 16);
-                    tokio::time::sleep(Duration::from_millis(u64::from(tried) * (2 + spread))).await;
-                    tried += 1;
+        let tries = async {
+            let mut tried = 1;
+            loop {
+                match self.write_once(name, &steps).await {
+                    Err(error) if tried < TRIES && worth_another_try(&error) => {
+                        // Spread by something that differs between those that clash.
+                        let spread = u64::from(uuid::Uuid::new_v4().as_fields().0 % 16);
+                        tokio::time::sleep(Duration::from_millis(u64::from(tried) * (2 + spread))).await;
+                        tried += 1;
+                    }
+                    done => return done,
                 }
-                done => return done,
             }
-        }
+        };
+        self.limit.within(tries).await
     }
 
     async fn write_once<T, F, Fut>(&self, name: &'static str, steps: &F) -> Result<T, StoreError>
@@ -218,7 +222,7 @@ impl Store {
     }
 }
 
-fn pool(target: Target, config: &StoreConfig) -> DatabaseConnection {
+fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit) -> DatabaseConnection {
     let (level, slow) = (log::LevelFilter::Off, log::LevelFilter::Warn);
     match target {
         Target::Sqlite { options, in_memory } => {
@@ -232,17 +236,23 @@ fn pool(target: Target, config: &StoreConfig) -> DatabaseConnection {
             let options = options.log_statements(level).log_slow_statements(slow, SLOW);
             let options = options.pipes_as_concat(false).no_engine_substitution(false);
             let pool = sized(PoolOptions::<sqlx::MySql>::new(), config);
-            let pool = pool.before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    let alive = meta.idle_for < PING_AFTER || sqlx::Connection::ping(connection).await.is_ok();
-                    Ok(alive)
-                })
+            let (before, after) = (limit.clone(), limit.clone());
+            let pool = pool.before_acquire(move |connection, meta| {
+                let limit = before.clone();
+                Box::pin(async move { limit.before_use(connection, meta).await })
+            });
+            let pool = pool.after_release(move |connection, _| {
+                let limit = after.clone();
+                Box::pin(async move { limit.after_use(connection).await })
             });
             // Magnum: oslo.db `mysql_sql_mode` is TRADITIONAL, which refuses a text that a column can't hold. Each
             // statement sees what is committed: counting under a lock must see what the one before committed.
-            let pool = pool.after_connect(|connection, _| {
+            let limits = mariadb_limits(config.time_limit);
+            let pool = pool.after_connect(move |connection, _| {
+                let limits = limits.clone();
                 Box::pin(async move {
                     connection.execute("SET SESSION sql_mode = 'TRADITIONAL'").await?;
+                    connection.execute(sqlx::AssertSqlSafe(limits)).await?;
                     connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
                     Ok(())
                 })
@@ -251,12 +261,16 @@ fn pool(target: Target, config: &StoreConfig) -> DatabaseConnection {
         }
         Target::Postgres(options) => {
             let options = options.log_statements(level).log_slow_statements(slow, SLOW);
+            let options = options.options(postgres_limits(config.time_limit));
             let pool = sized(PoolOptions::<sqlx::Postgres>::new(), config);
-            let pool = pool.before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    let alive = meta.idle_for < PING_AFTER || sqlx::Connection::ping(connection).await.is_ok();
-                    Ok(alive)
-                })
+            let (before, after) = (limit.clone(), limit.clone());
+            let pool = pool.before_acquire(move |connection, meta| {
+                let limit = before.clone();
+                Box::pin(async move { limit.before_use(connection, meta).await })
+            });
+            let pool = pool.after_release(move |connection, _| {
+                let limit = after.clone();
+                Box::pin(async move { limit.after_use(connection).await })
             });
             SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(options))
         }
@@ -267,4 +281,25 @@ fn sized<DB: sqlx::Database>(pool: PoolOptions<DB>, config: &StoreConfig) -> Poo
     pool.max_connections(config.max_connections.max(1))
         .acquire_timeout(config.acquire_timeout)
         .test_before_acquire(false)
+}
+
+/// What MariaDB is told of the limit: of a statement, of waiting for a row, and of a transaction whose client says nothing any
+/// more, which would keep its rows locked. MySQL knows the second alone and takes the rest for a comment.
+fn mariadb_limits(limit: Duration) -> String {
+    let seconds = limit.as_secs().max(1);
+    let (lock, idle) = ((seconds / 3).max(1), seconds * 2);
+    format!(
+        "SET SESSION innodb_lock_wait_timeout = {lock} \
+         /*M! , max_statement_time = {seconds}, idle_transaction_timeout = {idle} */"
+    )
+}
+
+/// What PostgreSQL is told, likewise; in milliseconds.
+fn postgres_limits(limit: Duration) -> [(&'static str, String); 3] {
+    let millis = limit.as_millis().max(1);
+    [
+        ("statement_timeout", millis.to_string()),
+        ("lock_timeout", (millis / 3).max(1).to_string()),
+        ("idle_in_transaction_session_timeout", (millis * 2).to_string()),
+    ]
 }

@@ -130,7 +130,7 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         },
     };
     let whole = |group: &str, name: &str| config.int(group, name).and_then(|value| u32::try_from(value).ok());
-    Ok(ReconcileConfig {
+    let settings = ReconcileConfig {
         workers: whole("jeroboam", "workers").unwrap_or(16) as usize,
         lease: seconds(config, "jeroboam", "lease_seconds", 10),
         create_timeout: minutes(config, "create_timeout"),
@@ -144,7 +144,8 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         boot_volume_type: config.string("cinder", "default_boot_volume_type").filter(|text| !text.is_empty()),
         cluster_class,
         ..ReconcileConfig::default()
-    })
+    };
+    Ok(settings.checked()?)
 }
 
 /// What the management cluster and nodes are told of the cloud.

@@ -6,14 +6,15 @@ mod secrets;
 mod topology;
 mod variables;
 
+use jeroboam_model::{ClusterId, ProjectId};
 use serde_json::{Map, Value};
 
 pub(crate) use secrets::{CLOUD_NAME, identity_secret};
 
-use crate::ClassInfo;
 use crate::names::{CLUSTER_LABEL, CLUSTER_NAME_LABEL, MANAGED_BY, MANAGED_BY_LABEL, PROJECT_LABEL, label_value};
-use crate::resolved::ResolvedCluster;
+use crate::resolved::{Credential, ResolvedCluster};
 use crate::resources::{Prepared, Resources};
+use crate::{ClassInfo, ClusterKey};
 
 /// Why a class does not fit a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,18 +58,34 @@ fn title(class: &ClassInfo) -> String {
     format!("{}/{}", class.namespace, class.name)
 }
 
+/// The one object that says how the controllers of a cluster speak to OpenStack: for a cluster that is on its way out and has
+/// got another credential to go with.
+#[must_use]
+pub fn cloud_config(
+    key: &ClusterKey,
+    id: ClusterId,
+    project: &ProjectId,
+    credential: &Credential,
+) -> Resources<Prepared> {
+    Resources::prepared(vec![secrets::identity(key, labels_of(key, id, project), credential)])
+}
+
 /// Labels of every object of one cluster.
 fn labels(cluster: &ResolvedCluster) -> Map<String, Value> {
-    let mut labels = project_labels(cluster);
-    labels.insert(CLUSTER_LABEL.to_owned(), cluster.id.to_string().into());
-    labels.insert(CLUSTER_NAME_LABEL.to_owned(), cluster.key.name.clone().into());
+    labels_of(&cluster.key, cluster.id, &cluster.project)
+}
+
+fn labels_of(key: &ClusterKey, id: ClusterId, project: &ProjectId) -> Map<String, Value> {
+    let mut labels = project_labels(project);
+    labels.insert(CLUSTER_LABEL.to_owned(), id.to_string().into());
+    labels.insert(CLUSTER_NAME_LABEL.to_owned(), key.name.clone().into());
     labels
 }
 
 /// Labels of what all clusters of a project share.
-fn project_labels(cluster: &ResolvedCluster) -> Map<String, Value> {
+fn project_labels(project: &ProjectId) -> Map<String, Value> {
     let mut labels = Map::new();
     labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGED_BY.into());
-    labels.insert(PROJECT_LABEL.to_owned(), label_value(cluster.project.as_str()).into());
+    labels.insert(PROJECT_LABEL.to_owned(), label_value(project.as_str()).into());
     labels
 }

@@ -10,14 +10,20 @@ use crate::resources::Object;
 /// Name of the account, its role and the binding of both.
 const ACCOUNT: &str = "jeroboam-project";
 
+/// Names a cluster of the project. A new one changes the namespace by it, so that whoever is about to remove the namespace with
+/// what was the last cluster finds that it has changed.
+const NEWEST_CLUSTER: &str = "jeroboam.io/newest-cluster";
+
 pub(super) fn objects(cluster: &ResolvedCluster) -> Vec<Object> {
     let namespace = &cluster.key.namespace;
-    let labels = Value::Object(project_labels(cluster));
+    let labels = Value::Object(project_labels(&cluster.project));
     let metadata = json!({"name": ACCOUNT, "namespace": namespace, "labels": labels});
     let read = ["get", "list", "watch"];
     let scale = ["get", "list", "watch", "update", "patch"];
     [
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}),
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": namespace, "labels": labels, "annotations": {NEWEST_CLUSTER: cluster.key.name},
+        }}),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",

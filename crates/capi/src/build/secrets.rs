@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::labels;
+use crate::ClusterKey;
 use crate::resolved::{CertificatePair, Credential, ResolvedCluster};
 use crate::resources::Object;
 
@@ -24,7 +25,7 @@ pub(crate) fn identity_secret(cluster: &str) -> String {
 pub(super) fn objects(cluster: &ResolvedCluster) -> Vec<Object> {
     let certificates = &cluster.certificates;
     vec![
-        identity(cluster),
+        identity(&cluster.key, labels(cluster), &cluster.credential),
         authority(cluster, "ca", &certificates.ca),
         authority(cluster, "etcd", &certificates.etcd),
         authority(cluster, "proxy", &certificates.front_proxy),
@@ -32,37 +33,31 @@ pub(super) fn objects(cluster: &ResolvedCluster) -> Vec<Object> {
     ]
 }
 
-fn identity(cluster: &ResolvedCluster) -> Object {
+pub(super) fn identity(key: &ClusterKey, mut labels: Map<String, Value>, credential: &Credential) -> Object {
     let mut data = Map::new();
-    data.insert("clouds.yaml".to_owned(), base64(&clouds_yaml(&cluster.credential)));
-    if let Some(cacert) = &cluster.credential.cacert {
+    data.insert("clouds.yaml".to_owned(), base64(&clouds_yaml(credential)));
+    if let Some(cacert) = &credential.cacert {
         data.insert("cacert".to_owned(), base64(cacert));
     }
-    let mut labels = labels(cluster);
     // clusterctl moves a cluster with the secrets that carry this, and forgets the others.
     labels.insert("clusterctl.cluster.x-k8s.io/move".to_owned(), "true".into());
-    secret(cluster, &identity_secret(&cluster.key.name), "Opaque", &labels, &data)
+    secret(key, &identity_secret(&key.name), "Opaque", &labels, &data)
 }
 
 fn authority(cluster: &ResolvedCluster, suffix: &str, pair: &CertificatePair) -> Object {
     let mut data = Map::new();
     data.insert("tls.crt".to_owned(), base64(&pair.certificate));
     data.insert("tls.key".to_owned(), base64(pair.private_key.expose_secret()));
-    secret(cluster, &format!("{}-{suffix}", cluster.key.name), "cluster.x-k8s.io/secret", &labels(cluster), &data)
+    let key = &cluster.key;
+    secret(key, &format!("{}-{suffix}", key.name), "cluster.x-k8s.io/secret", &labels(cluster), &data)
 }
 
-fn secret(
-    cluster: &ResolvedCluster,
-    name: &str,
-    kind: &str,
-    labels: &Map<String, Value>,
-    data: &Map<String, Value>,
-) -> Object {
+fn secret(key: &ClusterKey, name: &str, kind: &str, labels: &Map<String, Value>, data: &Map<String, Value>) -> Object {
     Object::new(json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "type": kind,
-        "metadata": {"name": name, "namespace": cluster.key.namespace, "labels": labels},
+        "metadata": {"name": name, "namespace": key.namespace, "labels": labels},
         "data": data,
     }))
 }

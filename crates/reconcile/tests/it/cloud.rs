@@ -67,6 +67,11 @@ impl Cloud {
         self.inside().credentials.iter().cloned().collect()
     }
 
+    /// Takes a credential back behind everybody's back.
+    pub(crate) fn revoke(&self, id: &str) {
+        self.inside().credentials.remove(id);
+    }
+
     /// How many floating IPs are taken.
     pub(crate) fn floating_ips(&self) -> usize {
         self.inside().floating_ips.len()

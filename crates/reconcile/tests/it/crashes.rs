@@ -29,6 +29,7 @@ async fn end_state(world: &World, id: ClusterId) -> Vec<String> {
         let name = cluster.stack_id.clone().unwrap_or_default();
         lines = lines.into_iter().map(|line| line.replace(&name, "<name>")).collect();
         lines.push(format!("{} {:?} {:?}", cluster.status, cluster.status_reason, cluster.api_address));
+        lines.push(format!("{:?}", cluster.coe_version));
         lines.extend(view.groups.iter().map(|group| format!("{} {} {}", group.name, group.node_count, group.status)));
         lines.push(format!("{:?}", world.work(id).await.operation));
     }
@@ -51,6 +52,15 @@ async fn crash(operation: Operation, at: usize) -> Option<Vec<String>> {
     match operation {
         Operation::Delete => world.delete(id).await,
         Operation::Update => world.resize(id, 4).await,
+        Operation::Upgrade => {
+            world
+                .change(id, Operation::Upgrade, Status::UPDATE_IN_PROGRESS, |was, change| {
+                    let mut labels = was.cluster.labels.clone();
+                    labels.set("kube_tag", "v1.34.1");
+                    change.labels = Some(labels);
+                })
+                .await;
+        }
         _ => {}
     }
     let (hook, steps) = killer(at);
@@ -109,6 +119,11 @@ async fn a_creation_that_is_killed_anywhere_is_finished_by_another_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_that_is_killed_anywhere_is_finished_by_another_process() {
     killed_everywhere(Operation::Update, 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_is_killed_anywhere_is_finished_by_another_process() {
+    killed_everywhere(Operation::Upgrade, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

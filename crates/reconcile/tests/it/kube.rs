@@ -1,7 +1,7 @@
 //! As much of a management cluster as a reconciler sees: an API server with discovery, apply, lists, watches and deletes,
 //! and something that makes of each Cluster what Cluster API would have made of it after a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -36,8 +36,11 @@ struct Inside {
     writes: Vec<String>,
     /// What Cluster API would do is held back.
     held: bool,
-    refusal: Option<String>,
+    /// What every Cluster is answered with instead of being taken.
+    refusal: Option<(StatusCode, String)>,
     away: bool,
+    /// Namespaces that are on their way out and take nothing new.
+    leaving: BTreeSet<String>,
 }
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
@@ -124,7 +127,44 @@ impl Kube {
 
     /// Refuses every Cluster from now on with this message, as a webhook would.
     pub(crate) fn refuse(&self, message: Option<&str>) {
-        self.inside().refusal = message.map(str::to_owned);
+        self.inside().refusal = message.map(|message| (StatusCode::UNPROCESSABLE_ENTITY, message.to_owned()));
+    }
+
+    /// Answers every Cluster from now on with an error of the server's own.
+    pub(crate) fn break_down(&self, message: &str) {
+        self.inside().refusal = Some((StatusCode::INTERNAL_SERVER_ERROR, message.to_owned()));
+    }
+
+    /// A namespace that goes, and takes its time.
+    pub(crate) fn begin_removal(&self, namespace: &str) {
+        self.inside().leaving.insert(namespace.to_owned());
+    }
+
+    /// It is gone, with what was in it.
+    pub(crate) fn end_removal(&self, namespace: &str) {
+        let mut inside = self.inside();
+        inside.leaving.remove(namespace);
+        let within = |at: &Place| at.2 == namespace || (at.1 == "namespaces" && at.3 == namespace);
+        let all: Vec<_> = inside.objects.keys().filter(|at| within(at)).cloned().collect();
+        all.iter().for_each(|at| self.shared.remove(&mut inside, at));
+    }
+
+    /// Puts a secret there as somebody else would.
+    pub(crate) fn add_secret(&self, namespace: &str, name: &str, labels: Value) {
+        let mut inside = self.inside();
+        let place = ("v1".to_owned(), "secrets".to_owned(), namespace.to_owned(), name.to_owned());
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
+        self.shared.put(&mut inside, &place, json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata}));
+    }
+
+    /// The text of a secret's entry.
+    pub(crate) fn secret(&self, name: &str, entry: &str) -> Option<String> {
+        use base64::Engine as _;
+        let inside = self.inside();
+        let (_, secret) = inside.objects.iter().find(|(at, _)| at.1 == "secrets" && at.3 == name)?;
+        let encoded = secret["data"][entry].as_str()?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+        String::from_utf8(decoded).ok()
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -247,7 +287,7 @@ impl Shared {
             }
             (&Method::GET, None) => self.list(&place(""), query),
             (&Method::PATCH, Some(name)) => self.patch(&place(name), body),
-            (&Method::DELETE, Some(name)) => self.delete(&place(name)),
+            (&Method::DELETE, Some(name)) => self.delete(&place(name), body),
             _ => status(StatusCode::METHOD_NOT_ALLOWED, "not here"),
         }
     }
@@ -305,9 +345,16 @@ impl Shared {
             return status(StatusCode::BAD_REQUEST, "not JSON");
         };
         if place.1 == "clusters"
-            && let Some(message) = inside.refusal.clone()
+            && let Some((code, message)) = inside.refusal.clone()
         {
-            return status(StatusCode::UNPROCESSABLE_ENTITY, &message);
+            return status(code, &message);
+        }
+        if inside.leaving.contains(&place.2) && !inside.objects.contains_key(place) {
+            let words = format!(
+                "{} \"{}\" is forbidden: unable to create new content in namespace {} because it is being terminated",
+                place.1, place.3, place.2
+            );
+            return status(StatusCode::FORBIDDEN, &words);
         }
         inside.writes.push(format!("PATCH {}/{}", place.1, place.3));
         let before = inside.objects.get(place).cloned();
@@ -349,11 +396,16 @@ impl Shared {
         axum::Json(inside.objects.get(place).cloned().unwrap_or(object)).into_response()
     }
 
-    fn delete(&self, place: &Place) -> Response {
+    fn delete(&self, place: &Place, body: &Bytes) -> Response {
         let mut inside = self.lock();
         let Some(mut object) = inside.objects.get(place).cloned() else {
             return status(StatusCode::NOT_FOUND, "not found");
         };
+        let options: Value = serde_json::from_slice(body).unwrap_or_default();
+        let wanted = options.pointer("/preconditions/resourceVersion").filter(|version| !version.is_null());
+        if wanted.is_some_and(|wanted| *wanted != object["metadata"]["resourceVersion"]) {
+            return status(StatusCode::CONFLICT, "the object has been modified");
+        }
         inside.writes.push(format!("DELETE {}/{}", place.1, place.3));
         match place.1.as_str() {
             "clusters" => {

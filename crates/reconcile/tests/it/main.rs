@@ -3,8 +3,10 @@
 mod bed;
 mod cloud;
 mod crashes;
+mod departures;
 mod kube;
 mod leases;
 mod life;
+mod outages;
 mod sandbox;
 mod world;

@@ -1,9 +1,10 @@
 //! Clusters: accepted here, made elsewhere.
 
 mod create;
+mod delete;
 mod resize;
-mod update;
 mod rotate;
+mod update;
 mod upgrade;
 
 use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, ShownCluster, Status, Timestamp};
@@ -39,24 +40,6 @@ impl Clusters<'_> {
         self.0.enforce_wider_view(caller, wider)?;
         let found = self.0.inner.store.clusters(&caller.widest_scope(), page).await;
         found.map_err(|error| from_store(Looking::Clusters, error))
-    }
-
-    /// `DELETE /v1/clusters/{ident}`: at any time, and as often as one likes.
-    pub async fn delete(&self, caller: &Caller, ident: &str) -> Result<(), Error> {
-        self.0.enforce_wider_view(caller, "cluster:delete_all_projects")?;
-        for _ in 0..ATTEMPTS {
-            let was = self.0.find_cluster(caller, ident).await?;
-            self.0.enforce(caller, "cluster:delete", &Target::cluster(&was.cluster))?;
-            if was.cluster.status == Status::DELETE_IN_PROGRESS {
-                return Ok(());
-            }
-            let mut change = Acceptance::of(Operation::Delete, Status::DELETE_IN_PROGRESS, self.0.now());
-            change.deadline = Some(self.0.now() + self.0.inner.settings.delete_timeout);
-            if self.0.accept(&was, change).await?.is_some() {
-                return Ok(());
-            }
-        }
-        Err(Error::Contended(format!("Cluster {ident}")))
     }
 
     /// Phases and machines, for a client that watches; the policy is that of GET.

@@ -5,6 +5,7 @@ mod certificates;
 mod cloud;
 mod clusters;
 mod config;
+mod deletion;
 mod nodegroups;
 mod policy;
 mod refusals;

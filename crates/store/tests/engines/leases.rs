@@ -39,7 +39,7 @@ pub(crate) async fn a_lost_lease_writes_nothing(db: TestDatabase) {
     assert_eq!(store.load(&old).await.expect("an answer"), None);
     assert_eq!(store.renew(&old, at(11), TTL).await.expect("an answer"), None);
     assert!(!store.release(&old, at(99)).await.expect("an answer"));
-    assert!(!store.forget(&old).await.expect("an answer"));
+    assert!(!store.forget(&old, 1, false).await.expect("an answer"));
     let loaded = store.load(&new).await.expect("an answer").expect("held");
     assert_eq!((loaded.work.attempts, loaded.view), (0, view));
     // The same process again, after it lost the lease, is not the holder either.

@@ -82,6 +82,7 @@ on_all_engines!(
     records::our_rows_follow_a_cluster_that_somebody_else_removed,
     requests::of_requests_at_once_one_is_accepted,
     requests::an_accepted_request_writes_rows_and_work,
+    requests::nodes_that_were_named_are_forgotten_when_their_group_grows,
     requests::reports_make_no_request_fail,
     requests::a_request_for_an_old_cluster_begins_its_work,
     requests::a_group_name_is_taken_once,

@@ -65,6 +65,35 @@ pub(crate) async fn an_accepted_request_writes_rows_and_work(db: TestDatabase) {
     assert_eq!(store.accept(&now, lost).await.expect("an answer"), None, "that template is not there");
 }
 
+pub(crate) async fn nodes_that_were_named_are_forgotten_when_their_group_grows(db: TestDatabase) {
+    let (store, _, view) = one_cluster(&db).await;
+    let worker = view.default_worker().expect("a worker group");
+    let id = view.cluster.id;
+    let named = async || -> Vec<String> {
+        let work = store.work(id).await.expect("read").expect("there");
+        work.removals.into_iter().map(|removal| removal.node).collect()
+    };
+    let size = worker.node_count;
+    let mut now = view.clone();
+    for (count, node, left) in [
+        (size - 1, Some("a"), &["a"][..]),
+        (size - 1, None, &["a"]),
+        (size - 2, Some("b"), &["a", "b"]),
+        (size + 1, None, &[]),
+        (size, Some("c"), &["c"]),
+        (size + 3, Some("d"), &["d"]),
+    ] {
+        let mut change = resize(&now, count);
+        change.removals = node.iter().map(|node| Removal { group: worker.id, node: (*node).to_owned() }).collect();
+        now = store.accept(&now, change).await.expect("an answer").expect("accepted");
+        assert_eq!(named().await, left, "{count} {node:?}");
+    }
+    // A request about something else leaves them.
+    let other = Acceptance::of(Operation::Update, Status::UPDATE_IN_PROGRESS, samples::noon());
+    store.accept(&now, other).await.expect("an answer").expect("accepted");
+    assert_eq!(named().await, ["d"]);
+}
+
 pub(crate) async fn reports_make_no_request_fail(db: TestDatabase) {
     let (store, _, view) = one_cluster(&db).await;
     let lease = store

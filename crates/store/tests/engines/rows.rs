@@ -43,9 +43,14 @@ pub(crate) async fn a_bad_row_is_named(db: TestDatabase) {
             };
             assert_eq!((*in_table, *in_column, in_row), (table, column, id));
         }
+        let found = store.unreadable().await.expect("looked at");
+        assert!(
+            found.iter().any(|bad| bad.to_string().starts_with(&format!("row {id} of {table} has a bad {column}: ")))
+        );
         execute(&store, &format!("UPDATE {table} SET {column} = (SELECT x FROM saved) WHERE uuid = '{id}'")).await;
         execute(&store, "DROP TABLE saved").await;
     }
+    assert!(store.unreadable().await.expect("looked at").is_empty());
     assert_eq!(store.clusters(&Scope::All, &Page::first(9)).await.expect("all is well again"), [view]);
 }
 
