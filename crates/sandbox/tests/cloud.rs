@@ -79,9 +79,11 @@ async fn everybody_gets_the_roles_of_the_scope_asked_for_and_nobody_else_gets_in
     let bed = bed().await;
     for (auth, wanted) in [
         (password("demo", PASSWORD, Scope::Project(named("demo"))), Some("load-balancer_member member reader")),
-        (password("admin", PASSWORD, Scope::Project(named("admin"))), Some("admin member reader")),
-        (password("admin", PASSWORD, Scope::System), Some("admin")),
-        (password("admin", PASSWORD, Scope::Domain(DomainRef::default())), Some("admin")),
+        (password("admin", PASSWORD, Scope::Project(named("admin"))), Some("admin manager member reader")),
+        (password("admin", PASSWORD, Scope::Project(named("demo"))), Some("admin manager member reader")),
+        (password("magnum", PASSWORD, Scope::Project(named("service"))), Some("admin manager member reader service")),
+        (password("admin", PASSWORD, Scope::System), Some("admin manager member reader")),
+        (password("admin", PASSWORD, Scope::Domain(DomainRef::default())), Some("admin manager member reader")),
         (password("demo", PASSWORD, Scope::Unscoped), Some("")),
         (password("demo", "wrong", Scope::Project(named("demo"))), None),
         (password("nobody", PASSWORD, Scope::Unscoped), None),

@@ -87,17 +87,49 @@ impl Cloud {
         }
     }
 
-    /// The names of a user's roles on a project, a domain or the system.
+    /// The names of a user's roles on a project, a domain or the system, with the roles that they imply.
     pub(super) fn roles_on(&self, user: &str, kind: &str, target: &str) -> Vec<String> {
         let prefix = format!("{kind}/{target}/{user}/");
         let (found, _) = self.state().list_prefix("role_assignment", &prefix);
         let ids = found.iter().filter_map(|(id, _)| id.rsplit('/').next().map(str::to_owned));
         let names = ids
             .filter_map(|id| self.state().get("role", &id).and_then(|role| role["name"].as_str().map(str::to_owned)));
-        names.collect()
+        with_implied(names.collect())
     }
+}
+
+/// As Keystone's bootstrap makes them: who has one of these has the later ones, too.
+const IMPLIED: [&str; 4] = ["admin", "manager", "member", "reader"];
+
+fn with_implied(mut roles: Vec<String>) -> Vec<String> {
+    let first = IMPLIED.iter().position(|role| roles.iter().any(|held| held == role));
+    for role in IMPLIED.iter().skip(first.unwrap_or(IMPLIED.len())) {
+        if !roles.iter().any(|held| held == role) {
+            roles.push((*role).to_owned());
+        }
+    }
+    roles
 }
 
 fn lists_role(credential: &Value, name: &str) -> bool {
     credential["roles"].as_array().is_some_and(|roles| roles.iter().any(|role| role["name"] == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_brings_those_that_it_implies_and_no_others() {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (held, wanted) in [
+            (&["admin"][..], &["admin", "manager", "member", "reader"][..]),
+            (&["service", "member"], &["service", "member", "reader"]),
+            (&["reader", "manager"], &["reader", "manager", "member"]),
+            (&["service", "load-balancer_member"], &["service", "load-balancer_member"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(with_implied(list(held)), list(wanted), "{held:?}");
+        }
+    }
 }
