@@ -60,8 +60,13 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
     /// List the clusters of the project
+    #[command(after_help = "\
+Examples:
+  jeroboam cluster list
+  jeroboam cluster list -f value -c uuid -c status --sort name")]
     List(ListArgs),
     /// Show one cluster
+    #[command(after_help = "Example:\n  jeroboam cluster show kube -f json")]
     Show {
         /// Name or id
         cluster: String,
@@ -77,6 +82,7 @@ Examples:
   jeroboam cluster create lab --template k8s-v1.33 --merge-labels -l auto_healing_enabled=true")]
     Create(Box<ClusterCreateArgs>),
     /// Change the number of default workers with a JSON Patch, as older clients do
+    #[command(after_help = "Example:\n  jeroboam cluster update kube --node-count 3 --wait")]
     Update(ClusterUpdateArgs),
     /// Change the number of nodes of a group
     #[command(after_help = "\
@@ -98,6 +104,7 @@ Examples:
   jeroboam cluster delete kube --dry-run")]
     Delete(ClusterDeleteArgs),
     /// List the Kubernetes nodes of a cluster, asked of its own API
+    #[command(after_help = "Example:\n  jeroboam cluster nodes kube")]
     Nodes {
         /// Name or id
         cluster: String,
@@ -106,6 +113,7 @@ Examples:
         output: OutputArgs,
     },
     /// Follow a cluster until its operation ends
+    #[command(after_help = "Example:\n  jeroboam cluster wait kube --timeout 20m")]
     Wait {
         /// Name or id
         cluster: String,
@@ -252,8 +260,10 @@ pub struct ClusterDeleteArgs {
 #[derive(Debug, Subcommand)]
 pub enum TemplateCommand {
     /// List the templates that the project may use
+    #[command(after_help = "Example:\n  jeroboam template list")]
     List(ListArgs),
     /// Show one template
+    #[command(after_help = "Example:\n  jeroboam template show k8s-v1.33 -f yaml")]
     Show {
         /// Name or id
         template: String,
@@ -274,6 +284,7 @@ Examples:
   jeroboam template update k8s-v1.33 --unset keypair_id")]
     Update(TemplateUpdateArgs),
     /// Delete templates that no cluster uses
+    #[command(after_help = "Example:\n  jeroboam template delete k8s-v1.32 --yes")]
     Delete {
         /// Names or ids
         #[arg(required = true, value_name = "TEMPLATE")]
@@ -368,6 +379,7 @@ pub struct TemplateUpdateArgs {
 #[derive(Debug, Subcommand)]
 pub enum NodegroupCommand {
     /// List the groups of a cluster
+    #[command(after_help = "Example:\n  jeroboam nodegroup list kube --role worker")]
     List {
         /// Name or id
         cluster: String,
@@ -379,6 +391,7 @@ pub enum NodegroupCommand {
         list: ListArgs,
     },
     /// Show one group
+    #[command(after_help = "Example:\n  jeroboam nodegroup show kube gpu")]
     Show {
         /// Name or id of the cluster
         cluster: String,
@@ -395,8 +408,10 @@ Example:
     --node-taint nvidia.com/gpu=present:NoSchedule --wait")]
     Create(Box<NodegroupCreateArgs>),
     /// Change the bounds of a group's size
+    #[command(after_help = "Example:\n  jeroboam nodegroup update kube gpu --min-nodes 1 --max-nodes 5")]
     Update(NodegroupUpdateArgs),
     /// Delete a group and its machines
+    #[command(after_help = "Example:\n  jeroboam nodegroup delete kube gpu --yes --wait")]
     Delete {
         /// Name or id of the cluster
         cluster: String,
@@ -498,6 +513,7 @@ pub struct KubeconfigArgs {
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
     /// List the processes and whether they live
+    #[command(after_help = "Example:\n  jeroboam service list --os-cloud admin")]
     List {
         /// How output looks.
         #[command(flatten)]

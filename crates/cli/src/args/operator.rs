@@ -55,6 +55,10 @@ pub enum PolicyCommand {
     #[command(after_help = "Example:\n  jeroboam policy sample > policy.yaml.sample")]
     Sample,
     /// Read the policy files and name rules that cannot be meant so
+    #[command(after_help = "\
+Examples:
+  jeroboam policy check
+  jeroboam policy check --policy-file ./policy.yaml")]
     Check {
         /// Which configuration.
         #[command(flatten)]

@@ -116,10 +116,13 @@ pub struct SandboxArgs {
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
     /// Serve the API
+    #[command(after_help = "Example:\n  jeroboam api --config-file /etc/magnum/magnum.conf")]
     Api(ServerArgs),
     /// Make clusters what they shall be
+    #[command(after_help = "Example:\n  jeroboam reconcile --config-file /etc/magnum/magnum.conf")]
     Reconcile(ServerArgs),
     /// Serve the API and make clusters what they shall be, in one process
+    #[command(after_help = "Example:\n  jeroboam all --config-file /etc/magnum/magnum.conf --upgrade-database")]
     All(ServerArgs),
     /// Try it: the whole service with a pretended cloud, on this machine alone
     #[command(after_help = "\
@@ -141,6 +144,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
     /// Make the tables, or add to Magnum's what is ours; may be run again at any time
+    #[command(after_help = "Example:\n  jeroboam db upgrade")]
     Upgrade {
         /// Which configuration.
         #[command(flatten)]
@@ -150,6 +154,7 @@ pub enum DbCommand {
         dry_run: bool,
     },
     /// Say whether the tables are what this version needs; changes nothing
+    #[command(after_help = "Example:\n  jeroboam db check --config-file /etc/magnum/magnum.conf")]
     Check {
         /// Which configuration.
         #[command(flatten)]

@@ -134,3 +134,33 @@ fn the_front_page_teaches() {
     }
     assert!(!help.contains("sandbox"), "{help}");
 }
+
+/// The commands in the examples of a help text, continued lines in one.
+fn examples(help: &str) -> Vec<String> {
+    let joined = help.replace("\\\n", " ");
+    let typed = joined.lines().filter_map(|line| line.trim().strip_prefix("jeroboam "));
+    // Blanks divide a command from what is said of it; where its output goes is the shell's.
+    let alone = |line: &str| line.split("    ").next().unwrap_or(line).split(" > ").next().unwrap_or(line).to_owned();
+    typed.map(alone).collect()
+}
+
+#[test]
+fn every_command_shows_an_example_that_it_takes() {
+    fn look(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name()).trim().to_owned();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let shown = examples(&help);
+        let hidden = command.is_hide_set();
+        if !command.has_subcommands() && !hidden {
+            let own = path.strip_prefix("jeroboam ").unwrap_or(&path);
+            assert!(shown.iter().any(|line| line.starts_with(own)), "{path} shows no example of itself: {help:?}");
+        }
+        for line in shown {
+            assert!(parse(&line).is_ok(), "{path}: jeroboam {line}: {:?}", parse(&line).err());
+        }
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            look(inner, &path);
+        }
+    }
+    look(&Cli::command(), "");
+}
