@@ -30,13 +30,20 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn watch_management(shared: Arc<Shared>, tell: mpsc::Sender<Vec<ClusterId>>, stop: CancellationToken) {
     let mut tick = interval(PING_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = false;
     loop {
+        let ready = shared.management.ready();
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
             () = shared.doubt.notified() => {}
+            () = shared.management.wait_ready(), if !ready => {}
         }
         let answer = timeout(PING_PATIENCE, shared.management.ping()).await;
+        if !told && !matches!(answer, Ok(Ok(()))) {
+            warn!("the management cluster does not answer yet");
+        }
+        told = true;
         let Some(turn) = shared.note_management(matches!(answer, Ok(Ok(())))) else { continue };
         let why = match answer {
             Ok(Ok(())) => "its watches are not complete yet".to_owned(),
@@ -47,7 +54,7 @@ pub(crate) async fn watch_management(shared: Arc<Shared>, tell: mpsc::Sender<Vec
         match turn {
             Turn::Lost => warn!(clusters = concerned.len(), why, "the management cluster does not answer"),
             Turn::Back => {
-                info!(clusters = concerned.len(), "the management cluster is there, going on with what waits for it")
+                info!(clusters = concerned.len(), "the management cluster is there, going on with what waits for it");
             }
         }
         if !concerned.is_empty() && tell.send(concerned).await.is_err() {

@@ -42,8 +42,10 @@ pub(crate) enum Found<'a> {
 pub(crate) enum Trouble {
     /// Something is away; the text reads after "waiting for".
     Waiting(String),
-    /// The management cluster is away; likewise. Once it is back the cluster's turn comes at once.
+    /// The management cluster is known to be away; likewise. Once it is back the cluster's turn comes at once.
     Away(String),
+    /// The management cluster did not do what it was asked, for reasons of its own; likewise.
+    Unanswered(String),
     /// The management cluster refused an object, in its own words.
     Refused(String),
     /// The cluster can't be made as it is.
@@ -107,7 +109,7 @@ impl Situation<'_> {
     fn trouble(self, trouble: &Trouble) -> Next {
         let attempts = self.work.attempts.saturating_add(1);
         let hopeless = match trouble {
-            Trouble::Waiting(_) | Trouble::Away(_) => false,
+            Trouble::Waiting(_) | Trouble::Away(_) | Trouble::Unanswered(_) => false,
             Trouble::Refused(_) => attempts >= self.config.refusals,
             Trouble::Impossible(_) => true,
         };
@@ -133,7 +135,7 @@ impl Situation<'_> {
         };
         let pause = match trouble {
             Trouble::Impossible(_) => Backoff { first: self.config.backoff_max, ..self.backoff() },
-            Trouble::Waiting(_) | Trouble::Away(_) | Trouble::Refused(_) => self.backoff(),
+            _ => self.backoff(),
         };
         Next { recorded, run_at: self.now + self.until_deadline(pause.after(attempts, self.chance)) }
     }
@@ -222,7 +224,11 @@ impl Situation<'_> {
         match (stage, trouble) {
             (Stage::Complete, _) => before,
             // A known cause says more than that something else is away just now.
-            (Stage::Failed, Trouble::Waiting(_) | Trouble::Away(_)) if self.view.cluster.status.failed() => before,
+            (Stage::Failed, Trouble::Waiting(_) | Trouble::Away(_) | Trouble::Unanswered(_))
+                if self.view.cluster.status.failed() =>
+            {
+                before
+            }
             (Stage::Failed, _) => Some(cut(match self.overdue_line() {
                 Some(late) => format!("{late}: {trouble}"),
                 None => trouble.to_string(),
@@ -321,7 +327,7 @@ impl Situation<'_> {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Waiting(what) | Self::Away(what) => write!(f, "waiting for {what}"),
+            Self::Waiting(what) | Self::Away(what) | Self::Unanswered(what) => write!(f, "waiting for {what}"),
             Self::Refused(message) => write!(f, "the management cluster refused it: {message}"),
             Self::Impossible(message) => f.write_str(message),
         }

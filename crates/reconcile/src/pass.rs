@@ -41,7 +41,6 @@ pub(crate) enum End {
 /// What this process applied last for a cluster. Without it the same is applied once more, which changes nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Memo {
-    pub(crate) key: ClusterKey,
     revision: i64,
     generation: Option<i64>,
     release: Option<KubeRelease>,
@@ -103,6 +102,7 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
     guard.may("load")?;
     let Some(mut loaded) = shared.store.load(&guard.lease()).await? else { return Ok(End::Forgotten) };
     let key = key_of(&loaded.view.cluster, &shared.settings);
+    shared.note_name(&key, loaded.view.cluster.id);
     // Everything from here on shows the name; it is written down with the first record.
     let unnamed = loaded.clone();
     loaded.view.cluster.stack_id = Some(key.name.clone());
@@ -133,14 +133,24 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
                 None => pass.ask_why(&mut assessment, &observed, now).await,
             }
             shared.remember(loaded.view.cluster.id, Some(memo));
-            shared.note_waiting(loaded.view.cluster.id, false);
+            shared.note_going_on(loaded.view.cluster.id);
             next(situation, Found::Seen(&assessment))
         }
         Err(Stopped::By(trouble)) => {
             info!(cluster.id = %loaded.view.cluster.id, "{trouble}");
             shared.remember(loaded.view.cluster.id, None);
-            shared.note_waiting(loaded.view.cluster.id, matches!(trouble, Trouble::Away(_)));
-            next(situation, Found::Trouble(&trouble))
+            let mut next = next(situation, Found::Trouble(&trouble));
+            let stays_away = match trouble {
+                Trouble::Away(_) | Trouble::Unanswered(_) => shared.note_waiting(loaded.view.cluster.id),
+                _ => {
+                    shared.note_going_on(loaded.view.cluster.id);
+                    true
+                }
+            };
+            if !stays_away && matches!(trouble, Trouble::Away(_)) {
+                next.run_at = now;
+            }
+            next
         }
         Err(Stopped::Interrupted(interrupted)) => return Err(interrupted),
     };
@@ -191,7 +201,6 @@ impl Pass<'_> {
     fn no_memo(&self) -> Memo {
         let work = &self.loaded.work;
         Memo {
-            key: self.key.clone(),
             revision: work.revision,
             generation: None,
             release: None,

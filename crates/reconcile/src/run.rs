@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) hook: StepHook,
     random: Mutex<StdRng>,
     memos: Mutex<HashMap<ClusterId, Memo>>,
+    /// The clusters behind names in the management cluster, as far as they are known.
+    names: Mutex<HashMap<ClusterKey, ClusterId>>,
     class_is_applied: AtomicBool,
     reach: Mutex<Reach>,
     /// Asks for a look at whether the management cluster answers.
@@ -135,14 +137,16 @@ impl Shared {
         }
     }
 
-    /// Notes whether the work on a cluster waits for the management cluster.
-    pub(crate) fn note_waiting(&self, cluster: ClusterId, waits: bool) {
-        let waiting = &mut locked(&self.reach).waiting;
-        if waits {
-            waiting.insert(cluster)
-        } else {
-            waiting.remove(&cluster)
-        };
+    /// Notes that the work on a cluster waits for the management cluster. `false`: it has come back since that was found out.
+    pub(crate) fn note_waiting(&self, cluster: ClusterId) -> bool {
+        let mut reach = locked(&self.reach);
+        reach.waiting.insert(cluster);
+        !reach.up
+    }
+
+    /// Notes that the work on a cluster waits for nothing, or for something else.
+    pub(crate) fn note_going_on(&self, cluster: ClusterId) {
+        locked(&self.reach).waiting.remove(&cluster);
     }
 
     /// The clusters that a turn of the management cluster is news to: those that something is being done to, or whose work
@@ -157,21 +161,38 @@ impl Shared {
         }
     }
 
-    /// The management cluster does not answer.
+    /// The management cluster is known not to answer.
     pub(crate) fn away(&self) -> Trouble {
+        Trouble::Away(self.silence())
+    }
+
+    /// Says since when, and has somebody look whether it is so.
+    fn silence(&self) -> String {
         let now = self.clock.now();
         let since = *locked(&self.reach).since.get_or_insert(now);
         self.doubt.notify_one();
-        Trouble::Away(format!("the management cluster, which does not answer since {}", whole_seconds(since)))
+        format!("the management cluster, which does not answer since {}", whole_seconds(since))
     }
 
     /// A call that got no answer, or one that is none. What the API server says is worth more than that it said it.
     pub(crate) fn unanswered(&self, error: &ManagementError) -> Trouble {
-        let away = self.away();
+        let silence = self.silence();
         match error.answer() {
-            Some((_, words)) => Trouble::Away(format!("the management cluster, which answers: {words}")),
-            None => away,
+            Some((_, words)) => Trouble::Unanswered(format!("the management cluster, which answers: {words}")),
+            None => Trouble::Unanswered(silence),
         }
+    }
+
+    /// Notes the name of a cluster before anything is made under it: what happens to that is noticed from the first moment.
+    pub(crate) fn note_name(&self, key: &ClusterKey, cluster: ClusterId) {
+        locked(&self.names).insert(key.clone(), cluster);
+    }
+
+    /// Forgets a cluster that is gone.
+    pub(crate) fn forget(&self, cluster: ClusterId) {
+        self.remember(cluster, None);
+        self.note_going_on(cluster);
+        locked(&self.names).retain(|_, named| *named != cluster);
     }
 
     /// What this process remembers of its last pass over a cluster. Nothing depends on it but speed.
@@ -221,8 +242,9 @@ impl Reconciler {
             hook: parts.hook.unwrap_or_else(|| Arc::new(|_, _| {})),
             random: Mutex::new(StdRng::seed_from_u64(parts.seed)),
             memos: Mutex::new(HashMap::new()),
+            names: Mutex::new(HashMap::new()),
             class_is_applied: AtomicBool::new(false),
-            reach: Mutex::new(Reach { up: true, since: None, waiting: HashSet::new() }),
+            reach: Mutex::new(Reach { up: false, since: None, waiting: HashSet::new() }),
             doubt: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -281,7 +303,6 @@ struct Floor {
     queue: crate::queue::Queue,
     workers: JoinSet<After>,
     at_work: HashMap<Id, ClusterId>,
-    names: HashMap<ClusterKey, ClusterId>,
     names_read: Option<Instant>,
 }
 
@@ -292,7 +313,6 @@ impl Floor {
             queue: crate::queue::Queue::new(GAP),
             workers: JoinSet::new(),
             at_work: HashMap::new(),
-            names: HashMap::new(),
             names_read: None,
         }
     }
@@ -349,9 +369,6 @@ impl Floor {
             // Its lease stays until it ends by itself: whatever broke must not be tried again at once.
             Err(problem) => error!(cluster.id = %cluster, error = %problem, "the work on a cluster broke"),
         }
-        if let Some(memo) = self.shared.memo(cluster) {
-            self.names.insert(memo.key, cluster);
-        }
         self.queue.done(cluster, Instant::now());
     }
 }
@@ -359,12 +376,13 @@ impl Floor {
 impl Floor {
     /// Finds the clusters behind names in the management cluster.
     async fn noticed(&mut self, keys: BTreeSet<ClusterKey>) {
-        if keys.iter().any(|key| !self.names.contains_key(key)) {
+        if keys.iter().any(|key| !locked(&self.shared.names).contains_key(key)) {
             self.read_names().await;
         }
         let now = Instant::now();
+        let names = locked(&self.shared.names);
         // What is still unknown is somebody else's cluster.
-        for cluster in keys.iter().filter_map(|key| self.names.get(key)) {
+        for cluster in keys.iter().filter_map(|key| names.get(key)) {
             self.queue.push(*cluster, now);
         }
     }
@@ -376,7 +394,7 @@ impl Floor {
         }
         self.names_read = Some(now);
         match names(&self.shared).await {
-            Ok(names) => self.names = names,
+            Ok(names) => locked(&self.shared.names).extend(names),
             Err(error) => debug!(error = %chain(&error), "failed to read the names of the clusters"),
         }
     }

@@ -48,7 +48,7 @@ pub(crate) async fn work(shared: Arc<Shared>, cluster: ClusterId) -> After {
         ended = pass::make(&shared, &guard) => ended,
     };
     match ended {
-        Ok(End::Forgotten) => shared.remember(cluster, None),
+        Ok(End::Forgotten) => shared.forget(cluster),
         Ok(End::Next(at)) => release(&shared, &guard, at).await,
         Ok(End::Superseded) => {
             release(&shared, &guard, shared.clock.now()).await;

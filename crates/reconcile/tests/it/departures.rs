@@ -57,7 +57,7 @@ async fn a_secret_that_only_bears_the_clusters_name_keeps_nothing_from_going() {
     let id = world.create("blue").await;
     let made = world.until(id, Status::CREATE_COMPLETE).await;
     let name = made.cluster.stack_id.expect("a name");
-    world.kube.add_secret("magnum-p1", "somebody-elses", json!({"cluster.x-k8s.io/cluster-name": name}));
+    world.kube.add_secret("magnum-p1", "somebody-elses", &json!({"cluster.x-k8s.io/cluster-name": name}));
     world.delete(id).await;
     world.until_gone(id).await;
     reconciler.stop().await;

@@ -150,7 +150,7 @@ impl Kube {
     }
 
     /// Puts a secret there as somebody else would.
-    pub(crate) fn add_secret(&self, namespace: &str, name: &str, labels: Value) {
+    pub(crate) fn add_secret(&self, namespace: &str, name: &str, labels: &Value) {
         let mut inside = self.inside();
         let place = ("v1".to_owned(), "secrets".to_owned(), namespace.to_owned(), name.to_owned());
         let metadata = json!({"name": name, "namespace": namespace, "labels": labels});

@@ -27,7 +27,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn start(engine: Engine, server: PathBuf) -> Self {
+    fn start(engine: Engine, server: PathBuf) -> Self {
         let dir = tempfile::TempDir::with_prefix("jeroboam-").expect("a directory");
         let listener = UnixListener::bind(dir.path().join(socket(engine))).expect("a socket");
         let dead = Arc::new(watch::Sender::new(0));
@@ -99,7 +99,7 @@ pub(crate) async fn a_connection_that_goes_silent_ends_in_a_clear_error(db: Test
     }
     db.store().await.close().await;
     let (server, _) = redirected(&db, Path::new(""));
-    let proxy = Proxy::start(db.engine, server.join(socket(db.engine))).await;
+    let proxy = Proxy::start(db.engine, server.join(socket(db.engine)));
     let (_, url) = redirected(&db, proxy.dir.path());
     let second = Duration::from_secs(1);
     let config = StoreConfig { url, max_connections: 2, acquire_timeout: second, time_limit: second, ..db.config() };
