@@ -33,7 +33,7 @@ pub use key_manager::{Container, KeyManager, SecretRef};
 pub use load_balancer::{LoadBalancer, LoadBalancers, Provider};
 pub use network::{FloatingIp, Network, Networks, Port, Router, SecurityGroup, Subnet};
 pub use request::{Answer, Request};
-pub use session::{Session, SessionConfig};
+pub use session::{ServiceOptions, Session, SessionConfig};
 pub use token::{Token, TokenApplicationCredential, TokenInfo};
 pub use transport::{RetryPolicy, TransportConfig};
 pub use validate::{Presented, TokenError, TokenValidator, Validated, ValidatorConfig};

@@ -1,6 +1,7 @@
 //! Who we are towards OpenStack: credentials, the token they gave, and where the services are.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,21 @@ pub struct SessionConfig {
     pub transport: TransportConfig,
     /// Addresses that take the place of the catalogue's.
     pub endpoint_overrides: BTreeMap<ServiceType, String>,
+    /// What is different for single services.
+    pub services: BTreeMap<ServiceType, ServiceOptions>,
+}
+
+/// What is different for one service; `None` and `false` are the session's own settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceOptions {
+    /// The region of its endpoint.
+    pub region: Option<String>,
+    /// Which endpoint of it to use.
+    pub interface: Option<Interface>,
+    /// The only authorities to believe.
+    pub cacert: Option<PathBuf>,
+    /// Believe any certificate.
+    pub insecure: bool,
 }
 
 impl SessionConfig {
@@ -56,6 +72,7 @@ impl SessionConfig {
             interface: Interface::Public,
             transport: TransportConfig::default(),
             endpoint_overrides: BTreeMap::new(),
+            services: BTreeMap::new(),
         }
     }
 }
@@ -73,7 +90,16 @@ struct View {
     region: Option<String>,
     interface: Interface,
     overrides: Arc<BTreeMap<ServiceType, Url>>,
+    services: Arc<BTreeMap<ServiceType, Own>>,
     known: Option<KnownTokens>,
+}
+
+/// What one service has of its own.
+#[derive(Debug, Default)]
+struct Own {
+    region: Option<String>,
+    interface: Option<Interface>,
+    transport: Option<Transport>,
 }
 
 struct Shared {
@@ -91,6 +117,20 @@ enum Who {
     Own(Auth),
     /// Somebody else's token: when it ends, so does the session.
     Lent(SecretString),
+}
+
+impl Own {
+    fn new(options: ServiceOptions, session: &TransportConfig) -> Result<Self, Error> {
+        let same = options.cacert.is_none() && !options.insecure;
+        let transport = (!same).then(|| {
+            Transport::new(&TransportConfig {
+                cacert: options.cacert.or_else(|| session.cacert.clone()),
+                insecure: options.insecure || session.insecure,
+                ..session.clone()
+            })
+        });
+        Ok(Self { region: options.region, interface: options.interface, transport: transport.transpose()? })
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -114,9 +154,19 @@ impl Session {
             overrides.insert(*service, address);
         }
         let transport = Arc::new(Transport::new(&config.transport)?);
+        let mut services = BTreeMap::new();
+        for (service, options) in config.services {
+            let own = Own::new(options, &config.transport)?;
+            services.insert(service, own);
+        }
         let shared = Shared { transport, clock, auth_url, who: Who::Own(config.auth), token: Mutex::new(None) };
-        let view =
-            View { region: config.region, interface: config.interface, overrides: Arc::new(overrides), known: None };
+        let view = View {
+            region: config.region,
+            interface: config.interface,
+            overrides: Arc::new(overrides),
+            services: Arc::new(services),
+            known: None,
+        };
         Ok(Self { shared: Arc::new(shared), view })
     }
 
@@ -214,14 +264,16 @@ impl Session {
             return Ok(address.clone());
         }
         let token = self.token().await?;
-        let (region, interface) = (self.view.region.as_deref(), self.view.interface);
+        let own = self.view.services.get(&service);
+        let region = own.and_then(|own| own.region.as_deref()).or(self.view.region.as_deref());
+        let interface = own.and_then(|own| own.interface).unwrap_or(self.view.interface);
         if let Some(address) = token.info.catalog.endpoint(service, interface, region) {
             return Ok(address);
         }
         if service == ServiceType::Identity {
             return Ok(self.shared.auth_url.clone());
         }
-        Err(Error::NoEndpoint { service, interface, region: self.view.region.clone() })
+        Err(Error::NoEndpoint { service, interface, region: region.map(str::to_owned) })
     }
 
     /// Begins a request; each item of `path` is one segment and is escaped.
@@ -238,14 +290,20 @@ impl Session {
     pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Answer, Error> {
         let token = self.usable_token().await?;
         request.headers.insert(AUTH_TOKEN, token_header(&token)?);
-        let answer = self.shared.transport.send(&request).await?;
+        let transport = self.transport_to(request.service);
+        let answer = transport.send(&request).await?;
         if answer.status != StatusCode::UNAUTHORIZED || matches!(self.shared.who, Who::Lent(_)) {
             return Ok(answer);
         }
         debug!(service = %request.service, "the token is no longer accepted, logging in again");
         let fresh = self.replace(&token).await?;
         request.headers.insert(AUTH_TOKEN, token_header(&fresh)?);
-        self.shared.transport.send(&request).await
+        transport.send(&request).await
+    }
+
+    fn transport_to(&self, service: ServiceType) -> &Transport {
+        let own = self.view.services.get(&service).and_then(|own| own.transport.as_ref());
+        own.unwrap_or(&self.shared.transport)
     }
 
     /// Sends without any token of ours.

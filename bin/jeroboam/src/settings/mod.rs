@@ -13,6 +13,7 @@ use jeroboam_management::{KubeconfigSource, ManagementConfig};
 use jeroboam_openstack::{SessionConfig, ValidatorConfig};
 use jeroboam_oslo::Config;
 use jeroboam_reconcile::{CloudConfig, ReconcileConfig};
+use jeroboam_service::ServiceConfig;
 use jeroboam_store::StoreConfig;
 use jeroboam_telemetry::{LogConfig, LogFormat};
 use secrecy::{ExposeSecret, SecretString};
@@ -69,15 +70,18 @@ pub(crate) fn key(config: &Config) -> Result<SecretString> {
 
 /// The database and the key that seals its secrets.
 pub(crate) fn store(config: &Config) -> Result<StoreConfig> {
-    let url = database_url(config)?;
-    let key = key::find(config, url.expose_secret())?;
+    let key = key::find(config, database_url(config)?.expose_secret())?;
+    Ok(StoreConfig { key: Some(key), ..database(config)? })
+}
+
+/// The database, for whoever opens no secret.
+pub(crate) fn database(config: &Config) -> Result<StoreConfig> {
     let number = |name: &str| config.int("database", name).and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
     let connections = number("max_pool_size").saturating_add(number("max_overflow")).clamp(1, 64);
     Ok(StoreConfig {
         max_connections: connections,
         acquire_timeout: seconds(config, "database", "pool_timeout", 30),
-        key: Some(key),
-        ..StoreConfig::at(url)
+        ..StoreConfig::at(database_url(config)?)
     })
 }
 
@@ -93,7 +97,7 @@ pub(crate) fn service_session(config: &Config) -> Result<SessionConfig> {
     } else {
         "keystone_authtoken"
     };
-    credentials::session(config, group)
+    Ok(SessionConfig { services: credentials::services(config), ..credentials::session(config, group)? })
 }
 
 /// How callers' tokens are checked.
@@ -142,6 +146,7 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         cloud: cloud(config)?,
         boot_volume_size: whole("cinder", "default_boot_volume_size").unwrap_or(0),
         boot_volume_type: config.string("cinder", "default_boot_volume_type").filter(|text| !text.is_empty()),
+        certificates: ServiceConfig::from_oslo(config).certificates,
         cluster_class,
         ..ReconcileConfig::default()
     };

@@ -45,6 +45,7 @@ impl CloudConfig {
                 ..TransportConfig::default()
             },
             endpoint_overrides: self.endpoint_overrides.clone(),
+            services: BTreeMap::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod clouds;
 mod fake;
+mod options;
 mod services;
 mod session;
 mod validate;

@@ -13,8 +13,6 @@ const fn gone(group: &'static str, name: &'static str, why: &'static str) -> Gon
 
 const NO_TRUSTS: &str = "clusters use application credentials in place of trusts; the option can go";
 const NO_HEAT: &str = "nothing new is made with Heat; the option can go";
-const SESSION_CA: &str = "say cafile in [keystone_auth], which is for every service";
-const SESSION_INSECURE: &str = "say insecure in [keystone_auth], which is for every service";
 const SESSION_CERT: &str = "client certificates are not used towards other services; the option can go";
 
 /// What Magnum itself removed.
@@ -28,30 +26,23 @@ pub(super) const REMOVED: &[Gone] = &[
     gone("nova_client", "api_version", "the version is found in the catalogue"),
     gone("glance_client", "api_version", "the version is found in the catalogue"),
     gone("cinder_client", "api_version", "the version is found in the catalogue"),
-    gone("glance_client", "ca_file", SESSION_CA),
     gone("glance_client", "cert_file", SESSION_CERT),
-    gone("glance_client", "insecure", SESSION_INSECURE),
     gone("glance_client", "key_file", SESSION_CERT),
-    gone("neutron_client", "ca_file", SESSION_CA),
     gone("neutron_client", "cert_file", SESSION_CERT),
-    gone("neutron_client", "insecure", SESSION_INSECURE),
     gone("neutron_client", "key_file", SESSION_CERT),
-    gone("nova_client", "ca_file", SESSION_CA),
     gone("nova_client", "cert_file", SESSION_CERT),
-    gone("nova_client", "insecure", SESSION_INSECURE),
     gone("nova_client", "key_file", SESSION_CERT),
     gone("DEFAULT", "verbose", "say debug = true"),
     gone("DEFAULT", "rpc_backend", NO_BUS),
 ];
 
-const NO_BUS: &str = "there is no message bus; the option has no effect here";
+const NO_BUS: &str = "there is no message bus but for notifications; the option has no effect here";
 
 /// What Magnum reads and we do not need: no reason to take it out, Magnum may come back.
 pub(super) const UNUSED: &[Gone] = &[
-    gone("oslo_messaging_rabbit", "", NO_BUS),
+    gone("oslo_messaging_rabbit", "", "only notifications use the message bus; the option has no effect here"),
     gone("oslo_messaging_amqp", "", NO_BUS),
     gone("oslo_messaging_kafka", "", NO_BUS),
-    gone("oslo_messaging_notifications", "", NO_BUS),
     gone("oslo_concurrency", "", "locks are rows of the database; the option has no effect here"),
     gone("oslo_reports", "", "there are no reports on signals; the option has no effect here"),
     gone("profiler", "", "there is no osprofiler; the option has no effect here"),
@@ -98,8 +89,6 @@ pub(super) const UNUSED: &[Gone] = &[
     gone("capi_helm", "", "read by the helm driver alone; the option has no effect here"),
     gone("capi_helm_cluster_labels", "", "read by the helm driver alone; the option has no effect here"),
     gone("oslo_limit", "", "quotas are the service's own; the option has no effect here"),
-    gone("DEFAULT", "transport_url", NO_BUS),
-    gone("DEFAULT", "control_exchange", NO_BUS),
     gone("DEFAULT", "rpc_response_timeout", NO_BUS),
     gone("DEFAULT", "rpc_ping_enabled", NO_BUS),
     gone("DEFAULT", "executor_thread_pool_size", NO_BUS),
@@ -171,16 +160,8 @@ pub(super) const UNUSED: &[Gone] = &[
         "include_service_catalog",
         "the catalogue is asked for where it is needed; the option has no effect here",
     ),
-    gone("keystone_authtoken", "domain_id", SCOPE),
-    gone("keystone_authtoken", "domain_name", SCOPE),
-    gone("keystone_authtoken", "system_scope", SCOPE),
-    gone("keystone_authtoken", "trust_id", SCOPE),
     gone("keystone_authtoken", "tls_ciphers", TLS),
     gone("keystone_authtoken", "tls_min_version", TLS),
-    gone("keystone_auth", "domain_id", SCOPE),
-    gone("keystone_auth", "domain_name", SCOPE),
-    gone("keystone_auth", "system_scope", SCOPE),
-    gone("keystone_auth", "trust_id", SCOPE),
     gone("keystone_auth", "tls_ciphers", TLS),
     gone("keystone_auth", "tls_min_version", TLS),
     gone("keystone_authtoken", "cache", CACHE),
@@ -258,7 +239,6 @@ const CACHE: &str = "checked tokens are remembered inside the process; the optio
 const POOL: &str = "connections are looked after by the service itself; the option has no effect here";
 const WSGI: &str =
     "Magnum has no use for it either: it is for a server that nobody starts; the option has no effect here";
-const SCOPE: &str = "the service logs in to a project; the option has no effect here";
 const TLS: &str = "TLS 1.2 and 1.3 with sound ciphers are always what is offered; the option has no effect here";
 const REMOTE: &str = "rules cannot ask a server; the option has no effect here";
 
