@@ -55,6 +55,15 @@ pub enum Error {
          Keystone lets only unrestricted logins make it. Use a password or another login and try again."
     )]
     ApplicationCredentialCaller,
+    /// None of the caller's roles is one that a cluster may have.
+    #[error(
+        "A cluster works in the project with an application credential that has one of the roles {needed}, and you have none \
+         of them here. Ask for one of these roles in the project and try again."
+    )]
+    NoCredentialRole {
+        /// The roles of which one would do.
+        needed: String,
+    },
     /// The token is for no project.
     #[error("A project-scoped token is needed to do this.")]
     NoProject,
@@ -229,6 +238,7 @@ impl Error {
             | Self::PublishDenied
             | Self::OverQuota { .. }
             | Self::ApplicationCredentialCaller
+            | Self::NoCredentialRole { .. }
             | Self::NoProject
             | Self::Forbidden(_) => Kind::Forbidden,
             Self::NoCluster(_)
@@ -305,7 +315,7 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
             Error::NoMarker { what, marker }
         }
         StoreError::Unstorable(why) => {
-            Error::bad_request(format!("The request holds text that can not be kept: {why}"))
+            Error::bad_request(format!("The request holds a text that can not be kept: {why}. Please shorten or reword it."))
         }
         other => Error::internal("use the database", other),
     }
