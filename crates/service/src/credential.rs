@@ -30,6 +30,10 @@ impl Service {
         name: String,
     ) -> Result<Credential, Error> {
         let parts = &self.inner;
+        let needed = &parts.settings.credential_roles;
+        let Some(roles) = roles(&caller.roles, needed) else {
+            return Err(Error::NoCredentialRole { needed: needed.join(", ") });
+        };
         let mut pending = PendingCredential {
             name: name.clone(),
             cluster,
@@ -43,7 +47,7 @@ impl Service {
         let new = NewApplicationCredential {
             name: name.clone(),
             description: format!("Kubernetes cluster {cluster}"),
-            roles: Some(roles(&caller.roles, &parts.settings.credential_roles)),
+            roles: Some(roles),
             ..NewApplicationCredential::default()
         };
         let made = match cloud.session().identity().create_application_credential(&new).await {
@@ -91,11 +95,12 @@ impl Service {
     }
 }
 
-/// Of the roles that a cluster needs those that the caller has; all of the caller's where that leaves none.
-fn roles(held: &[String], needed: &[String]) -> Vec<String> {
-    let wanted = |role: &&String| needed.iter().any(|needed| needed.eq_ignore_ascii_case(role));
+/// Of the roles that a cluster needs those that the caller has; `None` where that leaves none. An operator who names no roles
+/// gives a cluster all of its owner's.
+fn roles(held: &[String], needed: &[String]) -> Option<Vec<String>> {
+    let wanted = |role: &&String| needed.is_empty() || needed.iter().any(|needed| needed.eq_ignore_ascii_case(role));
     let least: Vec<String> = held.iter().filter(wanted).cloned().collect();
-    if least.is_empty() { held.to_vec() } else { least }
+    (!least.is_empty()).then_some(least)
 }
 
 #[cfg(test)]
@@ -105,13 +110,15 @@ mod tests {
     #[test]
     fn a_cluster_gets_no_more_roles_than_it_needs_and_the_caller_has() {
         let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let needed = list(&["member", "load-balancer_member"]);
-        for (held, want) in [
-            (&["reader", "Member", "admin"][..], &["Member"][..]),
-            (&["member", "load-balancer_member"], &["member", "load-balancer_member"]),
-            (&["reader"], &["reader"]),
+        let needed = ["member", "load-balancer_member"];
+        for (held, needed, want) in [
+            (&["reader", "Member", "admin"][..], &needed[..], Some(&["Member"][..])),
+            (&["member", "load-balancer_member"], &needed, Some(&["member", "load-balancer_member"])),
+            (&["reader", "admin"], &needed, None),
+            (&[], &needed, None),
+            (&["reader", "admin"], &[], Some(&["reader", "admin"])),
         ] {
-            assert_eq!(roles(&list(held), &needed), list(want));
+            assert_eq!(roles(&list(held), &list(needed)), want.map(list), "{held:?} {needed:?}");
         }
     }
 }
