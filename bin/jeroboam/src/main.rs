@@ -1,9 +1,11 @@
 //! Installs the TLS provider, parses the command line, dispatches, and turns the outcome into an exit code.
 
+mod connection;
 mod database;
 mod dev;
 mod faults;
 mod listen;
+mod metrics;
 mod obstacles;
 mod policy;
 mod polite;

@@ -17,7 +17,8 @@ use jeroboam_telemetry::{Metrics, Shutdown};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::{faults, listen, policy, settings};
+use crate::connection::Limits;
+use crate::{faults, listen, metrics, policy, settings};
 
 /// Which parts this process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +75,16 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
         let token = shutdown.token();
         shutdown.tasks().spawn(async move { reconciler.run(token).await });
     }
+    metrics::start(config, &metrics, shutdown).await?;
     let served = if role.answers() {
         let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
         let policy = Arc::new(policy);
         shutdown.tasks().spawn(policy::follow(Arc::clone(&policy), shutdown.token()));
-        let app = application(config, store.clone(), session, policy, Arc::clone(&clock), (metrics, http_metrics))?;
+        let app = application(config, store.clone(), session, policy, Arc::clone(&clock), http_metrics)?;
         serve_api(config, app, shutdown).await
     } else {
-        serve_metrics(config, &metrics, shutdown).await
+        shutdown.begun().await;
+        Ok(())
     };
     let patience = config.int("jeroboam", "shutdown_timeout").and_then(|value| u64::try_from(value).ok()).unwrap_or(10);
     if !shutdown.finish(Duration::from_secs(patience)).await {
@@ -118,7 +121,7 @@ fn application(
     session: Session,
     policy: Arc<Enforcer>,
     clock: Arc<dyn Clock>,
-    (metrics, http_metrics): (Metrics, HttpMetrics),
+    http_metrics: HttpMetrics,
 ) -> Result<App> {
     let tokens = Session::new(settings::token_session(config)?, Arc::clone(&clock)).context("[keystone_authtoken]")?;
     let auth = TokenValidator::new(tokens, settings::validator(config), Arc::clone(&clock));
@@ -129,7 +132,7 @@ fn application(
         settings: ServiceConfig::from_oslo(config),
         clock,
     });
-    Ok(App::new(AppParts { service, auth, config: api_config(config)?, metrics, http_metrics }))
+    Ok(App::new(AppParts { service, auth, config: api_config(config)?, http_metrics }))
 }
 
 pub(crate) fn api_config(config: &Config) -> Result<ApiConfig> {
@@ -150,6 +153,7 @@ pub(crate) fn api_config(config: &Config) -> Result<ApiConfig> {
             .and_then(|value| usize::try_from(value).ok())
             .unwrap_or(default.max_body_bytes),
         request_timeout: natural("jeroboam", "request_timeout").map_or(default.request_timeout, Duration::from_secs),
+        body_timeout: natural("jeroboam", "body_timeout").map_or(default.body_timeout, Duration::from_secs),
         proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing").unwrap_or(false),
         scheme: if tls { "https" } else { "http" }.to_owned(),
         host: listen::address(config)?,
@@ -161,20 +165,8 @@ async fn serve_api(config: &Config, app: App, shutdown: &Shutdown) -> Result<()>
     let address = listen::address(config)?;
     let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
     info!("listening on {address}");
-    listen::serve(config, listener, jeroboam_api::router(app), shutdown).await
-}
-
-/// A process without an API still tells how it is, where the operator wants to know.
-async fn serve_metrics(config: &Config, metrics: &Metrics, shutdown: &Shutdown) -> Result<()> {
-    let Some(address) = config.string("jeroboam", "metrics_listen") else {
-        shutdown.begun().await;
-        return Ok(());
-    };
-    let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
-    let metrics = metrics.clone();
-    let routes = axum::Router::new().route("/metrics", axum::routing::get(move || async move { metrics.render() }));
-    let token = shutdown.token();
-    axum::serve(listener, routes).with_graceful_shutdown(async move { token.cancelled().await }).await?;
+    let (tls, routes) = (listen::acceptor(config)?, jeroboam_api::router(app));
+    listen::serve(listener, tls, routes, Limits::of(config), shutdown).await;
     Ok(())
 }
 

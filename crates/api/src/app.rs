@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jeroboam_openstack::TokenValidator;
 use jeroboam_service::Service;
-use jeroboam_telemetry::Metrics;
 
 use crate::config::ApiConfig;
 use crate::edge::VersionHeaders;
@@ -18,8 +17,6 @@ pub struct AppParts {
     pub auth: TokenValidator,
     /// What the operator chose.
     pub config: ApiConfig,
-    /// What `/metrics` answers.
-    pub metrics: Metrics,
     /// Where requests are counted.
     pub http_metrics: HttpMetrics,
 }
@@ -32,7 +29,6 @@ struct Inner {
     service: Service,
     auth: TokenValidator,
     config: ApiConfig,
-    metrics: Metrics,
     http_metrics: HttpMetrics,
     version_headers: VersionHeaders,
 }
@@ -41,9 +37,9 @@ impl App {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        let AppParts { service, auth, config, metrics, http_metrics } = parts;
+        let AppParts { service, auth, config, http_metrics } = parts;
         let version_headers = VersionHeaders::new(&config.version_service, config.versions);
-        Self(Arc::new(Inner { service, auth, config, metrics, http_metrics, version_headers }))
+        Self(Arc::new(Inner { service, auth, config, http_metrics, version_headers }))
     }
 
     pub(crate) fn service(&self) -> &Service {
@@ -64,10 +60,6 @@ impl App {
 
     pub(crate) fn http_metrics(&self) -> &HttpMetrics {
         &self.0.http_metrics
-    }
-
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
     }
 }
 

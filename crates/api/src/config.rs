@@ -18,6 +18,8 @@ pub struct ApiConfig {
     pub max_body_bytes: usize,
     /// How long a request may take before it is given up with a 503.
     pub request_timeout: Duration,
+    /// How long a client may take to send a body before it is told so with a 408.
+    pub body_timeout: Duration,
     /// Whether a proxy's word about scheme, host and prefix is believed,
     /// `[oslo_middleware] enable_proxy_headers_parsing`.
     pub proxy_headers: bool,
@@ -43,6 +45,7 @@ impl ApiConfig {
             max_limit: 1000,
             max_body_bytes: 1024 * 1024,
             request_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
             proxy_headers: false,
             prefix: String::new(),
             scheme: "http".to_owned(),

@@ -67,6 +67,11 @@ impl ApiError {
         Self::envelope(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
+    /// 408.
+    pub(crate) fn body_too_slow() -> Self {
+        Self::envelope(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive in time.")
+    }
+
     /// 413.
     pub(crate) fn too_large(limit: usize) -> Self {
         let detail = format!("Request is too large. A body may have no more than {limit} bytes.");

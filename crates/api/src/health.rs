@@ -1,11 +1,10 @@
-//! Whether the process is well: for load balancers, orchestrators and Prometheus. No token is needed.
+//! Whether the process is well: for load balancers and orchestrators. No token is needed.
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 
 use crate::App;
 
@@ -14,7 +13,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/healthcheck", get(healthcheck))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
 }
 
 /// As oslo.middleware answers: an operator takes the process out of its load balancer by making a file.
@@ -46,10 +44,4 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response()
         }
     }
-}
-
-/// Numbers for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    ([(CONTENT_TYPE, jeroboam_telemetry::metrics::CONTENT_TYPE)], app.metrics().render()).into_response()
 }

@@ -51,7 +51,6 @@ use crate::{health, root};
         health::healthcheck,
         health::healthz,
         health::readyz,
-        health::metrics,
     ),
     components(schemas(crate::error::Errors)),
     modifiers(&Common),

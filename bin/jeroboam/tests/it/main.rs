@@ -6,6 +6,7 @@ mod class;
 mod client;
 mod crash;
 mod dev;
+mod docs;
 mod life;
 mod outages;
 mod real;

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use jeroboam_oslo::{BadVersion, Microversion, VersionRange};
+use tokio::time::{Instant as Deadline, timeout_at};
 use tracing::field::Empty;
 use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
@@ -59,16 +60,21 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
 
 async fn inside(app: &App, request_id: &str, mut request: Request, next: Next) -> Response {
     let surface = Surface::of(request.uri().path());
+    let end = Deadline::now() + app.config().request_timeout;
     if surface == Surface::Own {
-        return in_time(app, request, next).await;
+        return in_time(end, request, next).await;
     }
     let needs_token = !PUBLIC.contains(&request.uri().path());
-    if needs_token && let Err(refusal) = authenticate(app, &mut request, request_id).await {
-        return refusal.into_response();
+    if needs_token {
+        let known = timeout_at(end, authenticate(app, &mut request, request_id)).await;
+        let known = known.unwrap_or_else(|_| Err(ApiError::keystone_away("keystone did not answer in time")));
+        if let Err(refusal) = known {
+            return refusal.into_response();
+        }
     }
     if surface == Surface::Root {
         return match acceptable(&request) {
-            Ok(()) => in_time(app, request, next).await,
+            Ok(()) => in_time(end, request, next).await,
             Err(refusal) => refusal.into_response(),
         };
     }
@@ -85,16 +91,16 @@ async fn inside(app: &App, request_id: &str, mut request: Request, next: Next) -
         Some(refusal) => refusal.into_response(),
         None => {
             request.extensions_mut().insert(version);
-            in_time(app, request, next).await
+            in_time(end, request, next).await
         }
     };
     app.version_headers().put(version, &mut response);
     response
 }
 
-/// Runs the handler no longer than a request may take.
-async fn in_time(app: &App, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(app.config().request_timeout, next.run(request)).await;
+/// Runs the handler no longer than a request may take, the token's check included.
+async fn in_time(end: Deadline, request: Request, next: Next) -> Response {
+    let answer = timeout_at(end, next.run(request)).await;
     answer.unwrap_or_else(|_| ApiError::timed_out().into_response())
 }
 

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
 /// First segments that no version goes before.
-const OURS: [&str; 6] = ["healthcheck", "healthz", "readyz", "metrics", "openapi.json", "dashboard"];
+const OURS: [&str; 5] = ["healthcheck", "healthz", "readyz", "openapi.json", "dashboard"];
 
 /// Stands in for `HEAD`, which axum would answer with the handler of `GET`. Magnum: pecan answers HEAD with 405.
 const NO_HEAD: &str = "HEAD_";
@@ -20,7 +20,7 @@ pub(super) const PUBLIC: [&str; 2] = ["/", "/v1"];
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Surface {
-    /// Health, metrics, documents: no token, no version.
+    /// Health, documents: no token, no version.
     Own,
     /// `GET /`: no version.
     Root,

@@ -99,7 +99,8 @@ impl FromRequest<App> for Body {
             return Err(ApiError::too_large(limit));
         }
         let mimetype = mimetype(text(&parts, CONTENT_TYPE));
-        let bytes = axum::body::to_bytes(body, limit).await;
+        let bytes = tokio::time::timeout(app.config().body_timeout, axum::body::to_bytes(body, limit)).await;
+        let bytes = bytes.map_err(|_| ApiError::body_too_slow())?;
         let bytes = bytes.map_err(|error| {
             let too_large = error.source().is_some_and(<dyn Error>::is::<http_body_util::LengthLimitError>);
             if too_large { ApiError::too_large(limit) } else { ApiError::bad_request("The request broke off.") }

@@ -16,6 +16,10 @@ fn places(id: &str) -> Vec<(&'static str, String, &'static str)> {
         ("POST", "/v1/clustertemplates".to_owned(), "cluster_template"),
         ("PATCH", "/v1/clustertemplates/plain".to_owned(), "patch"),
         ("POST", "/v1/certificates".to_owned(), "certificate"),
+        ("POST", "/v1/quotas".to_owned(), "quota"),
+        ("PATCH", "/v1/quotas/blue/Cluster".to_owned(), "quotapatch"),
+        ("POST", "/v1/federations".to_owned(), "federation"),
+        ("PATCH", "/v1/federations/x".to_owned(), "patch"),
     ]
 }
 
@@ -117,6 +121,46 @@ async fn values_of_every_wrong_type_are_refused_and_never_crash() {
                 let answer = bed.ann(method, &path).json(&body).send().await;
                 assert!(answer.status < 500, "{method} {path} {body}: {}", answer.text);
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn odd_names_are_looked_for_and_not_found_wherever_a_name_may_stand() {
+    let bed = Bed::new().await;
+    let id = bed.cluster("one").await;
+    bed.settle(&id, jeroboam_model::Status::CREATE_COMPLETE, None).await;
+    let long = "x".repeat(10_000);
+    let odd = ["i-1/members", "i-1%2Fmembers", "/", "..", "%", "%zz", "a?b", "#", " ", "a b", "ü", "🦀", "'", "\\", &long];
+    for name in odd {
+        let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let paths = [
+            format!("/v1/clusters/{encoded}"),
+            format!("/v1/clustertemplates/{encoded}"),
+            format!("/v1/clusters/{id}/nodegroups/{encoded}"),
+            format!("/v1/certificates/{encoded}"),
+        ];
+        for path in paths {
+            let answer = bed.ann("GET", &path).send().await;
+            assert_eq!(answer.status, 404, "{path}: {}", answer.text);
+        }
+        let template = json!({"coe": "kubernetes", "image_id": "ubuntu"});
+        let cluster = json!({"cluster_template_id": "plain"});
+        let rows = [
+            ("/v1/clustertemplates", &template, "image_id"),
+            ("/v1/clustertemplates", &template, "flavor_id"),
+            ("/v1/clustertemplates", &template, "external_network_id"),
+            ("/v1/clustertemplates", &template, "fixed_network"),
+            ("/v1/clusters", &cluster, "keypair"),
+            ("/v1/clusters", &cluster, "flavor_id"),
+            ("/v1/clusters", &cluster, "cluster_template_id"),
+        ];
+        for (path, base, attribute) in rows {
+            let mut body = base.clone();
+            body[attribute] = json!(name);
+            let answer = bed.ann("POST", path).json(&body).send().await;
+            let start: String = name.chars().take(30).collect();
+            assert!((400..=404).contains(&answer.status), "{attribute} {start:?}: {} {}", answer.status, answer.text);
         }
     }
 }

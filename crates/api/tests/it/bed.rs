@@ -31,6 +31,7 @@ pub(crate) struct Bed {
     pub(crate) router: Router,
     pub(crate) store: Store,
     pub(crate) cloud: Cloud,
+    pub(crate) metrics: Metrics,
     clock: Arc<ManualClock>,
 }
 
@@ -79,8 +80,8 @@ impl Bed {
         config.healthcheck_disabled_by = None;
         change(&mut config);
         let (metrics, http_metrics) = Metrics::with(HttpMetrics::register);
-        let router = jeroboam_api::router(App::new(AppParts { service, auth, config, metrics, http_metrics }));
-        Self { router, store, cloud, clock }
+        let router = jeroboam_api::router(App::new(AppParts { service, auth, config, http_metrics }));
+        Self { router, store, cloud, metrics, clock }
     }
 
     /// A request without a token.

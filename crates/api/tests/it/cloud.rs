@@ -62,7 +62,9 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
     if things.failing.is_some_and(|part| uri.path().contains(part)) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    // As most web servers do before a service sees the path.
+    let path = uri.path().replace("%2F", "/");
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let query = uri.query().unwrap_or_default();
     match (method.as_str(), parts.as_slice()) {
         ("POST", ["v3", "auth", "tokens"]) => {
@@ -82,6 +84,7 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
         ("GET", ["compute", "v2.1", "flavors", "1"]) => reply(200, &json!({"flavor": flavor()})),
         ("GET", ["compute", "v2.1", "flavors"]) => reply(200, &json!({"flavors": [flavor()]})),
         ("GET", ["image", "v2", "images", "i-1"]) => reply(200, &image()),
+        ("GET", ["image", "v2", "images", "i-1", "members"]) => reply(200, &json!({"members": []})),
         ("GET", ["image", "v2", "images"]) => {
             let found: Vec<Value> = if query.contains("name=ubuntu") { vec![image()] } else { Vec::new() };
             reply(200, &json!({"images": found}))

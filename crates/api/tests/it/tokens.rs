@@ -1,5 +1,7 @@
 //! Who is let in, and what the others are told.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::bed::{ANN, BOB, Bed, EVE, ROOT};
@@ -43,6 +45,19 @@ async fn keystone_away_is_no_reason_to_send_people_away() {
     let before = bed.cloud.things().asked.len();
     assert_eq!(bed.ann("GET", "/v1/clusters").send().await.status, 200);
     assert_eq!(bed.cloud.things().asked.len(), before, "a GET with a known token asks nobody");
+}
+
+#[tokio::test]
+async fn a_keystone_that_never_answers_takes_no_longer_than_a_request_may() {
+    let bed = Bed::with(|config| config.request_timeout = Duration::from_secs(1)).await;
+    bed.cloud.things().hanging = Some("/v3/auth/tokens");
+    let asking = bed.ann("GET", "/v1/clusters").send();
+    let answer = tokio::time::timeout(Duration::from_secs(10), asking).await.expect("an answer");
+    assert_eq!(answer.status, 503);
+    assert!(answer.text.contains("The Keystone service is temporarily unavailable."), "{}", answer.text);
+    // Who waited in vain keeps nobody else from asking again.
+    bed.cloud.things().hanging = None;
+    assert_eq!(bed.ann("GET", "/v1/clusters").send().await.status, 200);
 }
 
 #[tokio::test]
