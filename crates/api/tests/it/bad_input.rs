@@ -131,7 +131,8 @@ async fn odd_names_are_looked_for_and_not_found_wherever_a_name_may_stand() {
     let id = bed.cluster("one").await;
     bed.settle(&id, jeroboam_model::Status::CREATE_COMPLETE, None).await;
     let long = "x".repeat(10_000);
-    let odd = ["i-1/members", "i-1%2Fmembers", "/", "..", "%", "%zz", "a?b", "#", " ", "a b", "ü", "🦀", "'", "\\", &long];
+    let odd =
+        ["i-1/members", "i-1%2Fmembers", "/", "..", "%", "%zz", "a?b", "#", " ", "a b", "ü", "🦀", "'", "\\", &long];
     for name in odd {
         let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let paths = [
