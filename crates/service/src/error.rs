@@ -77,15 +77,6 @@ pub enum Error {
     /// No such node group in the cluster.
     #[error("Nodegroup {0} could not be found.")]
     NoNodeGroup(String),
-    /// No such key pair in Nova.
-    #[error("Unable to find keypair {0}.")]
-    NoKeypair(String),
-    /// The cluster has no such certificate yet.
-    #[error("Cluster {0} has no {1} certificate yet.")]
-    NoCertificate(String, &'static str),
-    /// The page is to start after an item that is not there.
-    #[error("{what} {marker} could not be found.")]
-    NoMarker {
     /// No such federation in sight.
     #[error("Federation {0} could not be found.")]
     NoFederation(String),
@@ -95,6 +86,15 @@ pub enum Error {
     /// Keystone knows no such project.
     #[error("The project_id {0} could not be found.")]
     NoProjectCalled(ProjectId),
+    /// No such key pair in Nova.
+    #[error("Unable to find keypair {0}.")]
+    NoKeypair(String),
+    /// The cluster has no such certificate yet.
+    #[error("Cluster {0} has no {1} certificate yet.")]
+    NoCertificate(String, &'static str),
+    /// The page is to start after an item that is not there.
+    #[error("{what} {marker} could not be found.")]
+    NoMarker {
         /// The kind of thing that is listed.
         what: &'static str,
         /// The marker.
@@ -107,15 +107,6 @@ pub enum Error {
     /// Several templates answer to the name.
     #[error("Multiple ClusterTemplates exist with same name. Please use the ClusterTemplate uuid instead.")]
     ManyTemplates,
-    /// A template with this id is there already.
-    #[error("A ClusterTemplate with UUID {0} already exists.")]
-    TemplateExists(TemplateId),
-    /// The cluster has a group of this name.
-    #[error("A node group with name {name} already exists in the cluster {cluster}.")]
-    NodeGroupExists {
-        /// The group's name.
-        name: String,
-        /// The cluster's name or id.
     /// Several federations answer to the name.
     #[error("Multiple federations exist with same name. Please use the federation uuid instead.")]
     ManyFederations,
@@ -127,7 +118,29 @@ pub enum Error {
         /// What is counted.
         resource: &'static str,
     },
+    /// A template with this id is there already.
+    #[error("A ClusterTemplate with UUID {0} already exists.")]
+    TemplateExists(TemplateId),
+    /// The cluster has a group of this name.
+    #[error("A node group with name {name} already exists in the cluster {cluster}.")]
+    NodeGroupExists {
+        /// The group's name.
+        name: String,
+        /// The cluster's name or id.
         cluster: String,
+    },
+    /// Another service made the cluster, and nobody here works on it.
+    #[error(
+        "Cluster {cluster} was made by {driver}, which does not run here: it is shown and its certificates can be signed, \
+         but it can not be {what}."
+    )]
+    NotOurs {
+        /// The cluster's name or id.
+        cluster: String,
+        /// Who made it.
+        driver: String,
+        /// `changed` or `deleted`.
+        what: &'static str,
     },
     /// Nodes can't be added before there is an API to join.
     #[error("Cluster API address is not available yet")]
@@ -244,26 +257,27 @@ impl Error {
             Self::NoCluster(_)
             | Self::NoTemplate(_)
             | Self::NoNodeGroup(_)
+            | Self::NoFederation(_)
+            | Self::NoQuota(_)
+            | Self::NoProjectCalled(_)
             | Self::NoKeypair(_)
             | Self::NoCertificate(..)
             | Self::NoMarker { .. } => Kind::NotFound,
             Self::ManyClusters
             | Self::ManyTemplates
+            | Self::ManyFederations
+            | Self::QuotaExists { .. }
             | Self::TemplateExists(_)
             | Self::NodeGroupExists { .. }
             | Self::NoApiAddress
+            | Self::NotOurs { .. }
             | Self::BadNodeGroup { .. }
             | Self::GroupLeavesTemplate { .. }
-            | Self::NoFederation(_)
-            | Self::NoQuota(_)
-            | Self::NoProjectCalled(_)
             | Self::ManyResources { .. }
             | Self::Contended(_) => Kind::Conflict,
             Self::IllegalState { .. }
             | Self::OutOfRange { .. }
             | Self::TemplateInUse(_)
-            | Self::ManyFederations
-            | Self::QuotaExists { .. }
             | Self::DefaultNodeGroup
             | Self::ControlPlaneGroup
             | Self::EvenControlPlane(_)
@@ -291,6 +305,7 @@ pub(crate) enum Looking {
     Clusters,
     Templates,
     NodeGroups,
+    Federations,
 }
 
 /// The store's failures in the caller's words.
@@ -299,9 +314,9 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
         StoreError::Unavailable(_) => Error::Unavailable { what: "database", source: error.into() },
         StoreError::Ambiguous { .. } => match looking {
             Looking::Templates => Error::ManyTemplates,
+            Looking::Federations => Error::ManyFederations,
             Looking::Clusters | Looking::NodeGroups => Error::ManyClusters,
         },
-    Federations,
         StoreError::BadSortKey(key) => {
             Error::bad_request(format!("The sort_key value \"{key}\" is an invalid field for sorting"))
         }
@@ -310,14 +325,13 @@ pub(crate) fn from_store(looking: Looking, error: StoreError) -> Error {
                 Looking::Clusters => "Cluster",
                 Looking::Templates => "ClusterTemplate",
                 Looking::NodeGroups => "Nodegroup",
-            Looking::Federations => Error::ManyFederations,
+                Looking::Federations => "Federation",
             };
             Error::NoMarker { what, marker }
         }
-        StoreError::Unstorable(why) => {
-            Error::bad_request(format!("The request holds a text that can not be kept: {why}. Please shorten or reword it."))
-        }
+        StoreError::Unstorable(why) => Error::bad_request(format!(
+            "The request holds a text that can not be kept: {why}. Please shorten or reword it."
+        )),
         other => Error::internal("use the database", other),
     }
 }
-                Looking::Federations => "Federation",
