@@ -73,6 +73,8 @@ pub struct WorkerGroup {
     pub role: String,
     /// How many machines.
     pub count: u32,
+    /// Where an autoscaler chooses the number.
+    pub autoscaling: Option<Autoscaling>,
     /// Name of the Nova flavor.
     pub flavor: String,
     /// What they boot.
@@ -85,6 +87,17 @@ pub struct WorkerGroup {
     pub node_labels: BTreeMap<String, String>,
     /// Kubernetes taints of the nodes.
     pub node_taints: Vec<Taint>,
+}
+
+/// The bounds within which an autoscaler chooses the size of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Autoscaling {
+    /// No fewer machines.
+    pub min: u32,
+    /// No more machines.
+    pub max: u32,
+    /// Whether the group is there already. Its size is the autoscaler's from then on, and we say none.
+    pub begun: bool,
 }
 
 /// A Glance image.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jeroboam_capi::{
-    ApiEndpoint, BootVolume, BuildError, CertificatePair, Certificates, ClassInfo, ClusterKey, ClusterNetwork,
-    ControlPlaneGroup, CoreVersion, Credential, Healing, Image, Network, Object, OperatingSystem, ResolvedCluster,
-    SYSTEM_NAMESPACE, WorkerGroup, build, own_class,
+    ApiEndpoint, Autoscaling, BootVolume, BuildError, CertificatePair, Certificates, ClassInfo, ClusterKey,
+    ClusterNetwork, ControlPlaneGroup, CoreVersion, Credential, Healing, Image, Network, Object, OperatingSystem,
+    ResolvedCluster, SYSTEM_NAMESPACE, WorkerGroup, build, own_class,
 };
 use jeroboam_model::{ProjectId, Taint, TaintEffect, UserId};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ fn resolved() -> ResolvedCluster {
         name: "default-worker".into(),
         role: "worker".into(),
         count: 2,
+        autoscaling: None,
         flavor: "m1.small".into(),
         image: image.clone(),
         boot_volume: None,
@@ -251,4 +252,27 @@ fn labels_that_a_kubelet_may_not_set_are_left_to_cluster_api() {
     assert_eq!(labels["value"], "example.org/a=1,node.kubernetes.io/z=1,plain=1");
     assert_eq!(group["metadata"]["labels"]["node-role.kubernetes.io/x"], "1");
     assert_eq!(group["metadata"]["labels"]["node-role.kubernetes.io/worker"], "");
+}
+
+#[test]
+fn an_autoscaler_is_told_its_bounds_and_the_size_only_until_the_group_is_there() {
+    let machines = |begun| {
+        let mut cluster = resolved();
+        cluster.workers[0].autoscaling = Some(Autoscaling { min: 1, max: 5, begun });
+        let built = build(&cluster, &class_with(&[])).expect("built");
+        let cluster = built.of_kind("Cluster").expect("a cluster").value().clone();
+        cluster["spec"]["topology"]["workers"]["machineDeployments"].clone()
+    };
+    for (begun, replicas) in [(false, json!(2)), (true, Value::Null)] {
+        let all = machines(begun);
+        assert_eq!(all[0]["replicas"], replicas, "{begun}");
+        let annotations = &all[0]["metadata"]["annotations"];
+        assert_eq!(annotations["cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size"], "1");
+        assert_eq!(annotations["cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size"], "5");
+        assert_eq!(
+            (&all[1]["replicas"], &all[1]["metadata"]["annotations"]),
+            (&json!(0), &Value::Null),
+            "no other group"
+        );
+    }
 }

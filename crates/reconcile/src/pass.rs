@@ -1,13 +1,15 @@
 //! One pass over one cluster: read the rows, do the next thing, look, judge, write down. Every operation is this pass.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jeroboam_capi::{
     Applied, Assessment, BuildError, ClassInfo, ClusterKey, DELETE_MACHINE_ANNOTATION, OWN_CLASS, Observed, Prepared,
-    Resources, Wanted, WantedGroup, assess, build, machines_to_remove, namespace, own_class, silent_infrastructure,
+    ResolvedCluster, Resources, Wanted, WantedGroup, WorkerGroup, assess, build, machines_to_remove, namespace,
+    own_class, silent_infrastructure,
 };
 use jeroboam_management::{ErrorKind, ManagementError};
-use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, Operation, Timestamp, Work};
+use jeroboam_model::{Cluster, ClusterWithGroups, KubeRelease, NodeGroup, NodeGroupId, Operation, Timestamp, Work};
 use jeroboam_openstack::Session;
 use jeroboam_store::Loaded;
 use tracing::{debug, info, warn};
@@ -49,6 +51,8 @@ pub(crate) struct Memo {
     pub(crate) busy: bool,
     /// Whether a cluster that goes was given the credential to go with.
     pub(crate) handed: bool,
+    /// Groups that were made with a size, which is an autoscaler's to choose from now on.
+    sized: Vec<NodeGroupId>,
 }
 
 /// What a pass came to see.
@@ -126,7 +130,7 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
         Situation { view: &loaded.view, work: &loaded.work, config: &shared.settings, now, chance: shared.chance() };
     let next = match seen {
         Ok(Look { memo, observed, blame }) => {
-            let wanted = wanted(&loaded.view, &loaded.work, &memo, &shared.settings);
+            let wanted = wanted(&loaded.view, &loaded.work, &memo, &shared.settings, &observed);
             let mut assessment = assess(&wanted, &observed, now);
             match blame {
                 Some(blame) => assessment.blame(blame),
@@ -165,11 +169,18 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
 }
 
 /// What the rows want, for comparison with what is seen.
-fn wanted(view: &ClusterWithGroups, work: &Work, memo: &Memo, config: &ReconcileConfig) -> Wanted {
+fn wanted(view: &ClusterWithGroups, work: &Work, memo: &Memo, config: &ReconcileConfig, observed: &Observed) -> Wanted {
+    // Where an autoscaler chooses the size, whatever it chose is what is wanted.
+    let chosen = |group: &NodeGroup| {
+        resolve::autoscaling(&view.cluster, group).ok().flatten()?;
+        let of_group = |id: &str| id.parse() == Ok(group.id);
+        let seen = observed.deployments.iter().find(|seen| seen.meta.nodegroup.as_deref().is_some_and(of_group))?;
+        seen.counts.desired.and_then(|desired| u32::try_from(desired).ok())
+    };
     let group = |group: &NodeGroup| WantedGroup {
         id: group.id,
         name: group.name.clone(),
-        count: u32::try_from(group.node_count).unwrap_or_default(),
+        count: chosen(group).unwrap_or_else(|| u32::try_from(group.node_count).unwrap_or_default()),
     };
     let control_plane = view.groups.iter().find(|group| group.is_control_plane());
     let nobody = || WantedGroup { id: uuid::Uuid::nil().into(), name: String::new(), count: 0 };
@@ -182,6 +193,18 @@ fn wanted(view: &ClusterWithGroups, work: &Work, memo: &Memo, config: &Reconcile
         generation: memo.generation,
         grace: config.refusal_grace,
     }
+}
+
+/// The groups of which there is something already.
+fn deployed(observed: &Observed) -> BTreeSet<NodeGroupId> {
+    let ids = observed.deployments.iter().filter_map(|seen| seen.meta.nodegroup.as_deref());
+    ids.filter_map(|id| id.parse().ok()).collect()
+}
+
+/// The groups that an autoscaler is to take over once they are there.
+fn sized(resolved: &ResolvedCluster) -> Vec<NodeGroupId> {
+    let new = |group: &&WorkerGroup| group.autoscaling.is_some_and(|scaling| !scaling.begun);
+    resolved.workers.iter().filter(new).map(|group| group.id).collect()
 }
 
 /// One line in the log for each change of status.
@@ -207,6 +230,7 @@ impl Pass<'_> {
             at: work.began,
             busy: work.operation != Operation::Observe,
             handed: false,
+            sized: Vec::new(),
         }
     }
 
@@ -221,6 +245,10 @@ impl Pass<'_> {
     async fn bring_about(&self) -> Result<(Memo, Observed), Stopped> {
         if let Some(memo) = self.shared.memo(self.loaded.view.cluster.id).filter(|memo| self.is_fresh(memo)) {
             let observed = self.look()?;
+            if !memo.sized.is_empty() && !deployed(&observed).is_disjoint(&memo.sized.iter().copied().collect()) {
+                let memo = self.apply().await?;
+                return Ok((memo, self.look()?));
+            }
             // Right after it was made it may not be seen yet; if it is never seen, somebody has taken it away.
             if observed.cluster.is_some() || self.age(&memo) < self.shared.settings.progress_interval {
                 return Ok((memo, observed));
@@ -288,6 +316,7 @@ impl Pass<'_> {
         let mut inputs = inputs.map_err(|error| dereference::trouble(&error))?;
         let class = self.class().await?;
         inputs.floating_ip = self.floating_ip(&session, &class, inputs.external_network.as_deref()).await?;
+        inputs.deployed = deployed(&self.look()?);
         let resolved = resolve(view, template, &inputs, &keys, self.key.clone(), settings);
         let resolved = resolved.map_err(|problem| Trouble::Impossible(problem.to_string()))?;
         let prepared = build(&resolved, &class).map_err(|problem| match &problem {
@@ -301,6 +330,7 @@ impl Pass<'_> {
         let applied = self.send(prepared).await?;
         Ok(Memo {
             generation: applied.cluster_generation(),
+            sized: sized(&resolved),
             release: Some(resolved.release),
             at: self.shared.clock.now(),
             ..self.no_memo()

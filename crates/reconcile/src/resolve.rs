@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jeroboam_capi::{
-    ApiEndpoint, BootVolume, Certificates, ClusterKey, ClusterNetwork, ControlPlaneGroup, Credential, Healing, Image,
-    Network, OperatingSystem, ResolvedCluster, WorkerGroup,
+    ApiEndpoint, Autoscaling, BootVolume, Certificates, ClusterKey, ClusterNetwork, ControlPlaneGroup, Credential,
+    Healing, Image, Network, OperatingSystem, ResolvedCluster, WorkerGroup,
 };
-use jeroboam_model::{BadLabel, Cluster, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, Verb};
+use jeroboam_model::{
+    BadLabel, Cluster, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, NodeGroupId, Verb,
+};
 use serde_json::Value;
 
 use crate::config::ReconcileConfig;
@@ -34,6 +36,8 @@ pub(crate) struct Inputs {
     pub(crate) external_network: Option<String>,
     /// The address that was taken for the API.
     pub(crate) floating_ip: Option<String>,
+    /// Groups of which the management cluster has something already.
+    pub(crate) deployed: BTreeSet<NodeGroupId>,
 }
 
 /// What we need to know of an image.
@@ -90,6 +94,23 @@ pub(crate) fn is_leaving(group: &NodeGroup) -> bool {
 /// The groups that the topology is to have, without the control plane.
 pub(crate) fn workers(view: &ClusterWithGroups) -> impl Iterator<Item = &NodeGroup> {
     view.groups.iter().filter(|group| !group.is_control_plane() && !is_leaving(group))
+}
+
+/// The bounds within which an autoscaler chooses a group's size; `None` where nobody does.
+// Magnum: magnum-capi-helm lets the labels speak for the default workers, whose own minimum of 1 nobody chose, and a group
+// whose bounds are one number is not scaled.
+pub(crate) fn autoscaling(cluster: &Cluster, group: &NodeGroup) -> Result<Option<(u32, u32)>, BadLabel> {
+    if group.is_control_plane() || cluster.labels.boolean("auto_scaling_enabled")? != Some(true) {
+        return Ok(None);
+    }
+    let chosen = |bound: i32| u32::try_from(bound).ok().filter(|bound| *bound > 0);
+    let (mut min, mut max) = (chosen(group.min_node_count), group.max_node_count.and_then(chosen));
+    if group.is_default {
+        min = min.filter(|min| *min != 1).or(cluster.labels.integer("min_node_count")?);
+        max = max.or(cluster.labels.integer("max_node_count")?);
+    }
+    let min = min.unwrap_or(1);
+    Ok(max.filter(|max| min < *max).map(|max| (min, max)))
 }
 
 /// What has to be looked up for a cluster.
@@ -166,6 +187,11 @@ impl Look<'_> {
             name: group.name.clone(),
             role: group.role.clone(),
             count: count(group)?,
+            autoscaling: autoscaling(self.cluster, group)?.map(|(min, max)| Autoscaling {
+                min,
+                max,
+                begun: self.inputs.deployed.contains(&group.id),
+            }),
             flavor: self.flavor(group)?,
             image: self.image(group)?,
             boot_volume: self.boot_volume(group)?,

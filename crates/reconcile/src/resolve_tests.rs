@@ -104,3 +104,28 @@ fn a_network_that_is_there_already_is_used_as_it_is() {
     };
     assert_eq!(made.expect("resolvable").network, wanted);
 }
+
+#[test]
+fn a_group_is_scaled_within_its_own_bounds_and_the_default_one_within_those_of_the_labels() {
+    let view = samples::view(jeroboam_model::Status::CREATE_COMPLETE);
+    let bounds = |labels: &[(&str, &str)], is_default, min, max| {
+        let mut cluster = view.cluster.clone();
+        labels.iter().for_each(|&(name, value)| cluster.labels.set(name, value));
+        let like = view.groups.iter().find(|group| !group.is_control_plane()).expect("workers").clone();
+        let group = NodeGroup { is_default, min_node_count: min, max_node_count: max, ..like };
+        autoscaling(&cluster, &group).expect("good labels")
+    };
+    let on = ("auto_scaling_enabled", "true");
+    let labels = [on, ("min_node_count", "2"), ("max_node_count", "6")];
+    for (labels, is_default, min, max, expected) in [
+        (&labels[1..], true, 0, Some(5), None),
+        (&[on][..], true, 0, None, None),
+        (&labels[..], true, 1, None, Some((2, 6))),
+        (&labels, true, 3, Some(5), Some((3, 5))),
+        (&labels, false, 0, None, None),
+        (&labels, false, 0, Some(4), Some((1, 4))),
+        (&[on], false, 4, Some(4), None),
+    ] {
+        assert_eq!(bounds(labels, is_default, min, max), expected, "{labels:?} {is_default} {min} {max:?}");
+    }
+}

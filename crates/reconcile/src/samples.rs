@@ -143,6 +143,7 @@ pub(crate) fn inputs() -> Inputs {
         kube_version: version.map(str::to_owned),
     };
     Inputs {
+        deployed: std::collections::BTreeSet::new(),
         floating_ip: None,
         images: [
             ("ubuntu-kube".to_owned(), image("image-1", None)),

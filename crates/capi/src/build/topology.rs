@@ -15,6 +15,10 @@ const DRAIN_SECONDS: u32 = 600;
 /// Seconds that it waits for volumes to be detached.
 const DETACH_SECONDS: u32 = 300;
 
+/// Cluster API's autoscaler reads its bounds here.
+const MIN_SIZE: &str = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size";
+const MAX_SIZE: &str = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size";
+
 pub(super) fn cluster(cluster: &ResolvedCluster, class: &ClassInfo) -> Result<Object, BuildError> {
     let worker_class = match class.workers.first() {
         None if !cluster.workers.is_empty() => return Err(BuildError::NoWorkerClass { class: title(class) }),
@@ -36,6 +40,13 @@ pub(super) fn cluster(cluster: &ResolvedCluster, class: &ClassInfo) -> Result<Ob
                 "replicas": group.count,
                 "metadata": {"labels": worker_labels(cluster, group)},
             });
+            if let Some(scaling) = group.autoscaling {
+                machines["metadata"]["annotations"] =
+                    json!({MIN_SIZE: scaling.min.to_string(), MAX_SIZE: scaling.max.to_string()});
+                if scaling.begun {
+                    machines.as_object_mut().map(|fields| fields.remove("replicas"));
+                }
+            }
             if let Some(zone) = &group.availability_zone {
                 machines["failureDomain"] = zone.clone().into();
             }

@@ -44,6 +44,7 @@ pub(crate) fn worker(name: &str, count: u32) -> WorkerGroup {
         name: name.into(),
         role: "worker".into(),
         count,
+        autoscaling: None,
         flavor: "m1.small".into(),
         image: image(),
         boot_volume: None,
