@@ -56,14 +56,18 @@ setup_build() {
 setup_engines() { packages mariadb-server postgresql; }
 
 venv() { # name, requirements...: a private Python environment, named after what is in it
-  local python=$CACHE/$1/bin/python
+  local python=$CACHE/$1/bin/python turn
   shift
-  [ -x "$python" ] && [ -e "${python%/bin/python}/complete" ] && return
+  # One at a time: who comes second finds what the first one made.
+  exec {turn}>"$CACHE/venv.lock"
+  flock "$turn"
+  [ -x "$python" ] && [ -e "${python%/bin/python}/complete" ] && { exec {turn}>&-; return; }
   say "installing into a private venv: $*"
   rm -rf "${python%/bin/python}"
   python3 -m venv "${python%/bin/python}"
   "$python" -m pip install --quiet --disable-pip-version-check "$@" || fail "pip could not install $*" "is PyPI reachable from here?"
   touch "${python%/bin/python}/complete"
+  exec {turn}>&-
 }
 
 setup_clients() {
