@@ -5,6 +5,9 @@ use secrecy::ExposeSecret as _;
 
 use crate::bed::Bed;
 
+/// Somebody who calls.
+type Person = fn(&Bed) -> jeroboam_model::Caller;
+
 /// Id and owner of the credential that the cluster has now.
 async fn credential(bed: &Bed, id: jeroboam_model::ClusterId) -> (Option<String>, Option<String>) {
     let read = async |name: &str| {
@@ -59,7 +62,7 @@ async fn a_deletion_is_accepted_also_where_no_credential_can_be_made() {
         caller.application_credential = true;
         caller
     };
-    let cases: [(&str, fn(&Bed) -> jeroboam_model::Caller, Option<(&'static str, u16)>); 3] = [
+    let cases: [(&str, Person, Option<(&'static str, u16)>); 3] = [
         ("of another project", Bed::admin, None),
         ("while Keystone is away", Bed::ann, Some(("/v3/auth", 503))),
         ("while Keystone makes none", Bed::ann, Some(("application_credentials", 403))),
