@@ -87,7 +87,9 @@ impl TestDatabase {
         let server = server.unwrap_or_else(|problem| panic!("{problem}"));
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
         let admin = open(&server.url(server.admin_database())).await;
-        execute(&admin, &format!("CREATE DATABASE {name}")).await;
+        // As Magnum's operators make it.
+        let charset = if server.engine == Engine::MariaDb { " CHARACTER SET utf8mb3" } else { "" };
+        execute(&admin, &format!("CREATE DATABASE {name}{charset}")).await;
         admin.close().await;
         Self { engine: server.engine, url: server.url(&name).into(), _dir: None }
     }
@@ -293,7 +295,8 @@ fn mariadb(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
     let user: &[&str] = if as_root { &["--user=root"] } else { &[] };
     let mut install = Command::new(program("mariadb-install-db")?);
     install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]).args(user);
-    run(install.arg(format!("--datadir={}", data.display())), dir)?;
+    // Its scratch files have fixed names: two of it at once need a folder each.
+    run(install.arg(format!("--datadir={}", data.display())).env("TMPDIR", dir), dir)?;
     let mut command = vec![program("mariadbd")?, "--no-defaults".to_owned()];
     command.extend(user.iter().map(|&text| text.to_owned()));
     command.extend([
