@@ -19,6 +19,7 @@ import importlib.metadata  # noqa: E402
 import keystonemiddleware.auth_token  # noqa: E402,F401
 import magnum.common.config  # noqa: E402
 import magnum.common.policies  # noqa: E402
+import magnum.common.rpc  # noqa: E402
 import magnum.conf  # noqa: E402
 from keystoneauth1 import loading  # noqa: E402
 from magnum.api import hooks  # noqa: E402
@@ -175,6 +176,7 @@ def every_option():
 def options(_question):
     """Every option that Magnum registers, with Magnum's own defaults for those of its libraries."""
     magnum.common.config.set_config_defaults()
+    magnum.common.rpc.set_defaults(control_exchange="magnum")
     found = {}
     for group, option, default in every_option():
         # Where Magnum is installed and what the machine is called are nobody's default.
@@ -199,6 +201,8 @@ KINDS = {
     "bool": lambda spec: {"type": types.Boolean()},
     "list": lambda spec: {"type": types.List(item_type=types.String(choices=spec.get("choices")))},
     "dict": lambda spec: {"type": types.Dict()},
+    "ip": lambda spec: {"type": types.IPAddress()},
+    "host": lambda spec: {"type": types.HostAddress()},
 }
 
 
@@ -218,6 +222,7 @@ def config(question):
             old = [cfg.DeprecatedOpt(name, group=group) for group, name in spec["deprecated"]]
             common = {"default": spec["default"], "deprecated_opts": old}
             if spec["kind"] == "multi":
+                common["default"] = spec["default"] and [spec["default"]]
                 option = cfg.MultiStrOpt(spec["name"], **common)
             else:
                 option = cfg.Opt(spec["name"], **KINDS[spec["kind"]](spec), **common)
@@ -233,7 +238,9 @@ def config(question):
         for spec in question["options"]:
             try:
                 group = conf if spec["group"] == "DEFAULT" else conf[spec["group"]]
-                answers.append({"value": group[spec["name"]]})
+                value = group[spec["name"]]
+                # JSON has no infinity.
+                answers.append({"value": repr(value) if isinstance(value, float) else value})
             except RecursionError:
                 answers.append({"error": "RecursionError"})
             except Exception as error:

@@ -10,4 +10,4 @@ mod python;
 
 pub use config::{Config, ConfigError, Finding, FindingKind};
 pub use microversion::{BadVersion, Microversion, VersionRange};
-pub use policy::{Credentials, Enforcer, PolicyError, PolicySettings, TokenScope};
+pub use policy::{Attribute, Credentials, Enforcer, PolicyError, PolicySettings, Target};

@@ -1,71 +1,127 @@
 //! Asks the policy rules, and finds things as far as the caller may see them.
 
-use jeroboam_model::{Caller, Cluster, ClusterTemplate, ClusterWithGroups, ProjectId, Scope, ShownCluster, UserId};
-use jeroboam_oslo::{Credentials, TokenScope};
+use jeroboam_model::{
+    Caller, Cluster, ClusterTemplate, ClusterWithGroups, HealthStatus, ProjectId, Scope, ShownCluster,
+};
+use jeroboam_oslo::{Attribute, Credentials};
 use jeroboam_store::Ident;
 
 use crate::error::{Looking, from_store};
 use crate::{Error, Service};
 
-/// Whose thing it is that the caller wants to do something to.
-pub(crate) struct Target<'a> {
-    project: Option<&'a ProjectId>,
-    user: &'a UserId,
+/// What the caller wants to do something to, as rules may compare with it.
+pub(crate) enum Target<'a> {
+    /// Nothing at all.
+    Nothing,
+    /// The caller's own, for what is not there yet and for listings.
+    Own(&'a Caller),
+    Cluster(&'a Cluster),
+    Template(&'a ClusterTemplate),
 }
 
 impl<'a> Target<'a> {
-    /// The caller's own, for what is not there yet and for listings.
     pub(crate) const fn own(caller: &'a Caller) -> Self {
-        Self { project: caller.project.as_ref(), user: &caller.user }
+        Self::Own(caller)
     }
 
     pub(crate) const fn cluster(cluster: &'a Cluster) -> Self {
-        Self { project: Some(&cluster.project), user: &cluster.user }
+        Self::Cluster(cluster)
     }
 
     pub(crate) const fn template(template: &'a ClusterTemplate) -> Self {
-        Self { project: Some(&template.project), user: &template.user }
+        Self::Template(template)
     }
 
-    /// What rules may compare with.
-    fn ask<T>(&self, question: impl FnOnce(&[(&str, &str)]) -> T) -> T {
-        let user = ("user_id", self.user.as_str());
-        match self.project {
-            Some(project) => question(&[user, ("project_id", project.as_str())]),
-            None => question(&[user]),
+    fn value(&self, name: &str) -> Option<Attribute<'a>> {
+        match self {
+            Self::Nothing => None,
+            Self::Own(caller) => match name {
+                "project_id" => Some(caller.project.as_ref().map(ProjectId::as_str).into()),
+                "user_id" => Some(caller.user.as_str().into()),
+                _ => None,
+            },
+            Self::Cluster(cluster) => of_cluster(cluster, name),
+            Self::Template(template) => of_template(template, name),
         }
     }
 }
 
+/// Magnum: `Cluster.as_dict` in magnum/objects/cluster.py, as far as a rule can sensibly compare with it.
+fn of_cluster<'a>(cluster: &'a Cluster, name: &str) -> Option<Attribute<'a>> {
+    Some(match name {
+        "id" => Attribute::Number(cluster.serial),
+        "uuid" => cluster.id.to_string().into(),
+        "name" => cluster.name.as_deref().into(),
+        "project_id" => cluster.project.as_str().into(),
+        "user_id" => cluster.user.as_str().into(),
+        "cluster_template_id" => cluster.template.to_string().into(),
+        "keypair" => cluster.keypair.as_deref().into(),
+        "master_flavor_id" => cluster.master_flavor_id.as_deref().into(),
+        "flavor_id" => cluster.flavor_id.as_deref().into(),
+        "stack_id" => cluster.stack_id.as_deref().into(),
+        "status" => cluster.status.as_str().into(),
+        "health_status" => cluster.health_status.map(HealthStatus::as_str).into(),
+        "fixed_network" => cluster.fixed_network.as_deref().into(),
+        "fixed_subnet" => cluster.fixed_subnet.as_deref().into(),
+        "coe_version" => cluster.coe_version.as_deref().into(),
+        "floating_ip_enabled" => Attribute::Flag(cluster.floating_ip_enabled),
+        "master_lb_enabled" => Attribute::Flag(cluster.master_lb_enabled),
+        _ => return None,
+    })
+}
+
+/// Magnum: `ClusterTemplate.as_dict` in magnum/objects/cluster_template.py, as far as a rule can sensibly compare with it.
+fn of_template<'a>(template: &'a ClusterTemplate, name: &str) -> Option<Attribute<'a>> {
+    Some(match name {
+        "id" => Attribute::Number(template.serial),
+        "uuid" => template.id.to_string().into(),
+        "name" => template.name.as_deref().into(),
+        "project_id" => template.project.as_str().into(),
+        "user_id" => template.user.as_str().into(),
+        "public" => Attribute::Flag(template.public),
+        "hidden" => Attribute::Flag(template.hidden),
+        _ => return None,
+    })
+}
+
 /// The caller as policy rules see it.
+///
+/// Magnum: `RequestContext` in magnum/common/context.py. `ContextHook` never tells it what the token is for but a project,
+/// so tokens for a domain or for the system count as tokens without a project, and scope types refuse nobody.
 #[must_use]
 pub fn credentials(caller: &Caller) -> Credentials<'_> {
-    let scope = match (&caller.system_scope, &caller.domain) {
-        (Some(_), _) => TokenScope::System,
-        (None, Some(_)) => TokenScope::Domain,
-        (None, None) => TokenScope::Project,
-    };
+    let project = caller.project.as_ref().map(ProjectId::as_str);
     Credentials::new()
         .roles(&caller.roles)
         .admin(caller.is_admin)
-        .scope(scope)
-        .set("user_id", Some(caller.user.as_str()))
+        .set("user", caller.user.as_str())
+        .set("user_id", caller.user.as_str())
+        .set("user_name", caller.user_name.as_str())
         .set("user_domain_id", caller.user_domain.as_deref())
-        .set("project_id", caller.project.as_ref().map(ProjectId::as_str))
-        .set("project_domain_id", caller.project_domain.as_deref())
-        .set("domain_id", caller.domain.as_deref())
-        .set("system_scope", caller.system_scope.as_deref())
+        .set("user_domain", Attribute::Nothing)
+        .set("project", project)
+        .set("project_id", project)
+        .set("project_name", caller.project_name.as_deref())
+        .set("project_domain", Attribute::Nothing)
+        .set("domain", Attribute::Nothing)
+        .set("system_scope", Attribute::Nothing)
+        .set("is_admin_project", Attribute::Flag(true))
+        .set("all_tenants", Attribute::Flag(false))
+        .set("read_only", Attribute::Flag(false))
+        .set("show_deleted", Attribute::Flag(false))
+        .set("global_request_id", Attribute::Nothing)
+        .set("resource_uuid", Attribute::Nothing)
 }
 
 impl Service {
     /// Whether the rule `context_is_admin` holds for the caller; whoever makes a [`Caller`] asks this once.
     #[must_use]
     pub fn is_admin(&self, caller: &Caller) -> bool {
-        self.allows(caller, "context_is_admin", &Target::own(caller))
+        self.allows(caller, "context_is_admin", &Target::Nothing)
     }
 
     pub(crate) fn allows(&self, caller: &Caller, rule: &str, target: &Target<'_>) -> bool {
-        target.ask(|values| self.inner.policy.authorize(rule, values, &credentials(caller)))
+        self.inner.policy.authorize(rule, &|name: &str| target.value(name), &credentials(caller))
     }
 
     pub(crate) fn enforce(&self, caller: &Caller, rule: &str, target: &Target<'_>) -> Result<(), Error> {

@@ -181,6 +181,13 @@ impl Config {
         !self.given(group, name, opt).is_empty()
     }
 
+    /// Whether the value, or the default where there is none, is of the kind that the option declares.
+    #[must_use]
+    pub fn can_be_used(&self, group: &str, name: &str) -> bool {
+        let kind = declared(group, name).map_or(Kind::Text, |opt| opt.kind);
+        self.resolved(group, name, 0).is_ok_and(|texts| texts.iter().all(|text| kind.accepts(text)))
+    }
+
     /// What an operator should look at: unknown, removed, deprecated and unused options, and wrong values.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
@@ -213,8 +220,10 @@ impl Config {
         let opt = declared(group, name);
         let given = self.given(group, name, opt);
         if given.is_empty() {
-            let default =
-                opt.map_or_else(|| known::find(group, name).and_then(|known| known.default), |opt| opt.default);
+            let default = match opt {
+                Some(opt) => opt.default.filter(|text| opt.kind != Kind::Multi || !text.is_empty()),
+                None => known::find(group, name).and_then(|known| known.default),
+            };
             return default.map(|text| self.substitute(text, group, depth)).into_iter().collect();
         }
         given.iter().map(|located| self.substitute(&located.value, group, depth)).collect()
@@ -279,7 +288,8 @@ impl Config {
     /// The group and the name that a reference means.
     fn referred<'a>(&self, reference: &'a str, group: &'a str) -> Option<(&'a str, &'a str)> {
         match reference.split_once('.') {
-            Some((group, name)) => self.exists(group, name).then_some((group, name)),
+            // oslo.config: DEFAULT is no group that could be named.
+            Some((group, name)) => (group != "DEFAULT" && self.exists(group, name)).then_some((group, name)),
             None => [group, "DEFAULT"]
                 .into_iter()
                 .find(|group| self.exists(group, reference))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::check::Check;
+use super::check::{Check, Kind};
 use super::enforcer::{self, PolicyError, PolicySettings};
 use super::{defaults, parse};
 
@@ -32,11 +32,11 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
     let own = enforcer::read(settings)?;
     let mut known: BTreeMap<String, Check> = BTreeMap::new();
     for default in defaults::rules() {
-        known.insert(default.name.to_owned(), parse::text_rule(default.check).unwrap_or(Check::Never));
+        known.insert(default.name.to_owned(), parse::text_rule(default.check));
     }
     let shipped = known.clone();
     for (name, (_, check)) in &own {
-        known.insert(name.clone(), check.clone().unwrap_or(Check::Never));
+        known.insert(name.clone(), check.clone());
     }
     let mut referenced = BTreeSet::new();
     for check in known.values() {
@@ -52,13 +52,10 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
         let mut say = |error: bool, why: String| {
             findings.push(PolicyFinding { file: file.clone(), rule: name.clone(), why, error });
         };
-        let check = match check {
-            Ok(check) => check,
-            Err(bad) => {
-                say(true, format!("{bad}; it refuses everybody"));
-                continue;
-            }
-        };
+        if let Check::Unreadable(bad) = check {
+            say(true, format!("{bad}; it refuses everybody"));
+            continue;
+        }
         if !shipped.contains_key(name) && !referenced.contains(name) && *name != settings.default_rule {
             say(false, "no request asks for this rule; it has no effect".to_owned());
         }
@@ -69,11 +66,18 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
             Check::Rule(other) if !known.contains_key(other) => {
                 say(true, format!("it names the rule {other:?}, which does not exist and so refuses"));
             }
+            Check::Unreadable(bad) => say(true, format!("{bad}; as a part of a rule it says no, and yes behind a not")),
             Check::Remote(url) => {
-                say(true, format!("{url:?} asks a server, which is not supported and so refuses"));
+                say(
+                    true,
+                    format!("{url:?} asks a server, which is not supported; whoever it is asked about is refused"),
+                );
             }
             Check::Role(text) | Check::Generic { wanted: text, .. } if text.is_broken() => {
-                say(true, "a % that is not %(name)s or %%; the check never holds".to_owned());
+                say(true, "a % that is not %(name)s or %%; whoever it is asked about is refused".to_owned());
+            }
+            Check::Generic { kind: Kind::Broken(text), .. } => {
+                say(true, format!("{text:?} is neither a name nor a literal; whoever it is asked about is refused"));
             }
             _ => {}
         });

@@ -1,10 +1,11 @@
 //! What a rule may ask about the caller.
 
+use super::attribute::{Attribute, Refused, split_path};
+
 /// What a token is good for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenScope {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenScope {
     /// A project, or nothing at all: oslo.policy does not tell the two apart.
-    #[default]
     Project,
     /// A domain.
     Domain,
@@ -12,102 +13,66 @@ pub enum TokenScope {
     System,
 }
 
-impl TokenScope {
-    /// The word that rules use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Project => "project",
-            Self::Domain => "domain",
-            Self::System => "system",
-        }
-    }
-}
-
-/// The caller as rules see it: roles, scope and any number of named values, all borrowed, as a request asks several rules.
+/// The caller as rules see it: any number of named values, most of them borrowed.
 #[derive(Clone, Debug, Default)]
-pub struct Credentials<'a> {
-    scope: TokenScope,
-    values: Vec<(&'a str, Attribute<'a>)>,
-}
-
-/// One value of the caller.
-#[derive(Clone, Copy, Debug)]
-enum Attribute<'a> {
-    Text(Option<&'a str>),
-    Flag(bool),
-    Texts(&'a [String]),
-}
+pub struct Credentials<'a>(Vec<(&'a str, Attribute<'a>)>);
 
 impl<'a> Credentials<'a> {
     /// A caller of whom nothing is known.
     #[must_use]
     pub fn new() -> Self {
         // As many values as a caller has.
-        Self { scope: TokenScope::default(), values: Vec::with_capacity(8) }
+        Self(Vec::with_capacity(20))
+    }
+
+    /// Sets one value, for example `user_id`.
+    #[must_use]
+    pub fn set(mut self, name: &'a str, value: impl Into<Attribute<'a>>) -> Self {
+        self.0.push((name, value.into()));
+        self
     }
 
     /// Names the roles.
     #[must_use]
     pub fn roles(self, roles: &'a [String]) -> Self {
-        self.with("roles", Attribute::Texts(roles))
+        self.set("roles", Attribute::Texts(roles))
     }
 
     /// Says whether `is_admin:True` holds.
     #[must_use]
     pub fn admin(self, is_admin: bool) -> Self {
-        self.with("is_admin", Attribute::Flag(is_admin))
+        self.set("is_admin", Attribute::Flag(is_admin))
     }
 
-    /// Says what the token is good for.
-    #[must_use]
-    pub fn scope(mut self, scope: TokenScope) -> Self {
-        self.scope = scope;
-        self
+    fn value(&self, wanted: &str) -> Option<&Attribute<'a>> {
+        self.0.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| value)
     }
 
-    /// Sets one value, for example `user_id`; `None` compares equal to the word `None`, as in Python.
-    #[must_use]
-    pub fn set(self, name: &'a str, value: Option<&'a str>) -> Self {
-        self.with(name, Attribute::Text(value))
+    fn get(&self, wanted: &str) -> Option<&Attribute<'a>> {
+        // oslo.policy: who has a `system_scope` has it as `system`, too.
+        let system = self.value("system_scope").filter(|scope| wanted == "system" && scope.is_true());
+        system.or_else(|| self.value(wanted))
     }
 
-    /// The scope of the token.
-    #[must_use]
-    pub fn token_scope(&self) -> TokenScope {
-        self.scope
-    }
-
-    fn with(mut self, name: &'a str, value: Attribute<'a>) -> Self {
-        self.values.push((name, value));
-        self
-    }
-
-    fn get(&self, wanted: &str) -> Option<Attribute<'a>> {
-        self.values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
-    }
-
-    pub(super) fn has_role(&self, wanted: &str) -> bool {
-        let Some(Attribute::Texts(roles)) = self.get("roles") else { return false };
-        roles.iter().any(|role| same_in_lower_case(role, wanted))
-    }
-
-    /// Whether the value at a dotted path, or any item of a list there, reads as `wanted`, as Python's `str()` reads it. No
-    /// value of ours has others inside, so a path with a dot leads nowhere.
-    pub(super) fn holds(&self, path: &str, wanted: &str) -> bool {
-        match self.get(path) {
-            None => false,
-            Some(Attribute::Text(text)) => text.unwrap_or("None") == wanted,
-            Some(Attribute::Flag(true)) => wanted == "True",
-            Some(Attribute::Flag(false)) => wanted == "False",
-            Some(Attribute::Texts(texts)) => texts.iter().any(|text| text == wanted),
+    /// What the token is good for, as far as it was said.
+    pub(super) fn scope(&self) -> TokenScope {
+        let given = |name: &str| self.get(name).is_some_and(Attribute::is_true);
+        if given("system") {
+            TokenScope::System
+        } else if given("domain_id") {
+            TokenScope::Domain
+        } else {
+            TokenScope::Project
         }
     }
-}
 
-fn same_in_lower_case(one: &str, other: &str) -> bool {
-    if one.is_ascii() && other.is_ascii() {
-        return one.eq_ignore_ascii_case(other);
+    pub(super) fn has_role(&self, wanted: &str) -> Result<bool, Refused> {
+        self.get("roles").map_or(Ok(false), |roles| roles.has_role(wanted))
     }
-    one.to_lowercase() == other.to_lowercase()
+
+    /// Whether the value at a dotted path, or any item of a list there, reads as `wanted`.
+    pub(super) fn holds(&self, path: &str, wanted: &str) -> Result<bool, Refused> {
+        let (first, rest) = split_path(path);
+        self.get(first).map_or(Ok(false), |value| value.holds(rest, wanted))
+    }
 }

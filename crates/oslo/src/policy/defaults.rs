@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::TokenScope;
+use super::credentials::TokenScope;
 
 /// A rule with its default.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +30,7 @@ pub struct Deprecated {
 
 impl Rule {
     /// Whether a token of this scope may pass at all.
-    #[must_use]
-    pub fn admits(&self, scope: TokenScope) -> bool {
+    pub(super) fn admits(&self, scope: TokenScope) -> bool {
         !self.project_only || scope == TokenScope::Project
     }
 }

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::check::{Check, Question};
-use super::parse::{self, BadRule};
-use super::{Credentials, defaults};
+use super::template::Target;
+use super::{Credentials, defaults, parse};
 use crate::Config;
 
 /// Where rules come from.
@@ -73,7 +73,7 @@ pub enum PolicyError {
 }
 
 /// Rules as the operator's files hold them, name by name.
-pub(super) type FileRules = BTreeMap<String, (PathBuf, Result<Check, BadRule>)>;
+pub(super) type FileRules = BTreeMap<String, (PathBuf, Check)>;
 
 /// What was seen of a file; a difference means that it must be read again.
 type Seen = Vec<(PathBuf, SystemTime, u64)>;
@@ -98,9 +98,9 @@ impl Enforcer {
     ///
     /// Everything that is unclear is a no: a rule that does not exist, a name that the target lacks, a circle.
     #[must_use]
-    pub fn authorize(&self, rule: &str, target: &[(&str, &str)], credentials: &Credentials<'_>) -> bool {
+    pub fn authorize<'t>(&self, rule: &str, target: &Target<'t>, credentials: &Credentials<'t>) -> bool {
         let registered = defaults::rules().iter().find(|known| known.name == rule);
-        if registered.is_some_and(|known| !known.admits(credentials.token_scope())) {
+        if registered.is_some_and(|known| !known.admits(credentials.scope())) {
             return false;
         }
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
@@ -128,7 +128,11 @@ pub(super) fn read(settings: &PolicySettings) -> Result<FileRules, PolicyError> 
     for file in files(settings) {
         let text = fs::read_to_string(&file).map_err(|source| PolicyError::Read { file: file.clone(), source })?;
         for (name, value) in mapping(&file, &text)? {
-            rules.insert(name, (file.clone(), parse::rule(&value)));
+            let check = parse::rule(&value).map_err(|bad| PolicyError::NotAMapping {
+                file: file.clone(),
+                reason: format!("{name:?} is {value}, but {bad}"),
+            })?;
+            rules.insert(name, (file.clone(), check));
         }
     }
     Ok(rules)
@@ -140,8 +144,10 @@ fn mapping(file: &Path, text: &str) -> Result<BTreeMap<String, Value>, PolicyErr
     if only_comments {
         return Ok(BTreeMap::new());
     }
+    // As in Python the last line of a name counts.
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins };
     let rules: Option<BTreeMap<String, Value>> =
-        serde_saphyr::from_str(text).map_err(|error| bad(error.to_string()))?;
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| bad(error.to_string()))?;
     Ok(rules.unwrap_or_default())
 }
 
@@ -168,18 +174,17 @@ fn look(settings: &PolicySettings) -> Seen {
 
 /// The operator's rules with the defaults of all that they leave out.
 fn effective(settings: &PolicySettings, file: FileRules) -> BTreeMap<String, Check> {
-    let own: BTreeMap<_, _> =
-        file.into_iter().map(|(name, (_, check))| (name, check.unwrap_or(Check::Never))).collect();
+    let own: BTreeMap<_, _> = file.into_iter().map(|(name, (_, check))| (name, check)).collect();
     let mut rules = own.clone();
     for default in defaults::rules() {
         if own.contains_key(default.name) {
             continue;
         }
-        let check = parse::text_rule(default.check).unwrap_or(Check::Never);
+        let check = parse::text_rule(default.check);
         let check = match default.deprecated {
             None => check,
             Some(old) => {
-                let former = parse::text_rule(old.check).unwrap_or(Check::Never);
+                let former = parse::text_rule(old.check);
                 match own.get(old.name) {
                     Some(set) if *set != former && *set != Check::Rule(default.name.to_owned()) => set.clone(),
                     _ if settings.enforce_new_defaults => check,

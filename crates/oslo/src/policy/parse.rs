@@ -4,19 +4,21 @@ use std::iter::Peekable;
 
 use serde_json::Value;
 
-use super::check::{Check, Kind, Template};
+use super::check::{Check, Kind};
+use super::template::Template;
+
+/// A value that can be no rule at all; oslo.policy does not load a file with one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a rule is text or a list of lists of text")]
+pub(super) struct NoRule;
 
 /// Why a rule is not understood. oslo.policy logs such a rule and lets it refuse everybody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadRule {
-    #[error("{0:?} is not a check: expected kind:match")]
-    NotACheck(String),
+enum BadRule {
     #[error("{0:?} stands where a check, an operator or the end should be")]
     Unexpected(String),
     #[error("the rule ends too early")]
     EndsEarly,
-    #[error("a rule is text or a list of lists of text")]
-    NotARule,
 }
 
 #[derive(Debug, PartialEq)]
@@ -31,44 +33,46 @@ enum Token {
 }
 
 /// Reads one value of a policy file.
-pub(super) fn rule(value: &Value) -> Result<Check, BadRule> {
+pub(super) fn rule(value: &Value) -> Result<Check, NoRule> {
     match value {
         Value::Null => Ok(Check::Always),
-        Value::String(text) => text_rule(text),
+        Value::String(text) => Ok(text_rule(text)),
         Value::Array(outer) => list_rule(outer),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err(BadRule::NotARule),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err(NoRule),
     }
 }
 
 /// Reads a rule in the policy language.
-pub(super) fn text_rule(text: &str) -> Result<Check, BadRule> {
+pub(super) fn text_rule(text: &str) -> Check {
     if text.is_empty() {
-        return Ok(Check::Always);
+        return Check::Always;
     }
     let mut parser = Parser { tokens: tokens(text).into_iter().peekable() };
-    let check = parser.either()?;
-    match parser.tokens.next() {
+    let read = parser.either().and_then(|check| match parser.tokens.next() {
         None => Ok(check),
         Some(token) => Err(BadRule::Unexpected(shown(&token))),
-    }
+    });
+    read.unwrap_or_else(|bad| Check::Unreadable(bad.to_string()))
 }
 
 /// The outer list is joined by `or`, the inner ones by `and`.
-fn list_rule(outer: &[Value]) -> Result<Check, BadRule> {
+fn list_rule(outer: &[Value]) -> Result<Check, NoRule> {
     if outer.is_empty() {
         return Ok(Check::Always);
     }
+    let item = |item: &Value| match item.as_str() {
+        Some(text) => single(text),
+        None => Check::Unreadable(format!("{item} is not a check: expected kind:match")),
+    };
     let mut any = Vec::new();
     for inner in outer {
         match inner {
+            Value::Null => {}
             Value::String(text) if text.is_empty() => {}
-            Value::String(text) => any.push(single(text)?),
+            Value::String(text) => any.push(single(text)),
             Value::Array(all) if all.is_empty() => {}
-            Value::Array(all) => {
-                let checks = all.iter().map(|item| single(item.as_str().ok_or(BadRule::NotARule)?));
-                any.push(joined(checks.collect::<Result<_, _>>()?, Check::And));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return Err(BadRule::NotARule),
+            Value::Array(all) => any.push(joined(all.iter().map(item).collect(), Check::And)),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => return Err(NoRule),
         }
     }
     if any.is_empty() { Ok(Check::Never) } else { Ok(joined(any, Check::Or)) }
@@ -151,7 +155,7 @@ impl Parser {
         }
         let check = match self.tokens.next() {
             None => return Err(BadRule::EndsEarly),
-            Some(Token::Check(text)) => single(&text)?,
+            Some(Token::Check(text)) => single(&text),
             Some(Token::Open) => {
                 let inner = self.either()?;
                 if !self.take(&Token::Close) {
@@ -166,38 +170,99 @@ impl Parser {
     }
 }
 
-fn single(text: &str) -> Result<Check, BadRule> {
+fn single(text: &str) -> Check {
     match text {
-        "!" => return Ok(Check::Never),
-        "@" => return Ok(Check::Always),
+        "!" => return Check::Never,
+        "@" => return Check::Always,
         _ => {}
     }
-    let Some((kind, wanted)) = text.split_once(':') else { return Err(BadRule::NotACheck(text.to_owned())) };
-    Ok(match kind {
+    let Some((kind, wanted)) = text.split_once(':') else {
+        return Check::Unreadable(format!("{text:?} is not a check: expected kind:match"));
+    };
+    match kind {
         "rule" => Check::Rule(wanted.to_owned()),
         "role" => Check::Role(Template::parse(wanted)),
         "http" | "https" => Check::Remote(text.to_owned()),
         _ => Check::Generic { kind: left_side(kind), wanted: Template::parse(wanted) },
+    }
+}
+
+/// A Python literal where the text is one, a path into the credentials where Python can read it, else nothing.
+fn left_side(kind: &str) -> Kind {
+    if let Some(literal) = literal(kind) {
+        return Kind::Literal(literal);
+    }
+    if is_expression(kind) { Kind::Path(kind.to_owned()) } else { Kind::Broken(kind.to_owned()) }
+}
+
+/// What `str()` makes of a literal: a text without escapes, a number, a constant.
+fn literal(kind: &str) -> Option<String> {
+    if let "None" | "True" | "False" = kind {
+        return Some(kind.to_owned());
+    }
+    let quoted = |quote: char| {
+        let inner = kind.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains([quote, '\\'])).then(|| inner.to_owned())
+    };
+    quoted('\'').or_else(|| quoted('"')).or_else(|| number(kind))
+}
+
+/// A decimal number with a sign or without, as Python shows it.
+fn number(kind: &str) -> Option<String> {
+    let (sign, digits) = match kind.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", kind.strip_prefix('+').unwrap_or(kind)),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !digits.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let whole = digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if whole {
+        let plain = digits.replace('_', "");
+        let zero = plain.bytes().all(|byte| byte == b'0');
+        return match plain.as_str() {
+            _ if zero => Some("0".to_owned()),
+            leading if leading.starts_with('0') => None,
+            plain => Some(format!("{sign}{plain}")),
+        };
+    }
+    let value: f64 = if digits.contains('_') { return None } else { digits.parse().ok()? };
+    Some(format!("{sign}{}", crate::python::float(value)))
+}
+
+/// Whether Python can read the text as names with dots, with operators between them. oslo.policy tries that first, and a
+/// request fails where it cannot.
+fn is_expression(kind: &str) -> bool {
+    kind.split(['-', '+', '*', '/', '@', '&', '|', '^', '%']).enumerate().all(|(at, operand)| {
+        let signed = operand.is_empty() && at == 0 && kind.starts_with(['-', '+']);
+        signed || number(operand).is_some() || is_dotted_name(operand)
     })
 }
 
-/// A Python literal where the text is one, a path into the credentials otherwise.
-fn left_side(kind: &str) -> Kind {
-    let quoted = ['\'', '"'].into_iter().find_map(|quote| kind.strip_prefix(quote)?.strip_suffix(quote));
-    match (kind, quoted) {
-        (_, Some(inner)) => Kind::Literal(inner.to_owned()),
-        ("None" | "True" | "False", None) => Kind::Literal(kind.to_owned()),
-        _ if kind.parse::<i64>().is_ok() => Kind::Literal(kind.to_owned()),
-        _ => Kind::Path(kind.to_owned()),
-    }
+fn is_dotted_name(text: &str) -> bool {
+    text.split('.').enumerate().all(|(at, part)| {
+        let constant = matches!(part, "None" | "True" | "False") && at > 0;
+        let first = |c: char| c.is_alphabetic() || c == '_';
+        let named = part.starts_with(first) && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+        named && !constant && !KEYWORDS.contains(&part)
+    })
 }
+
+const KEYWORDS: &[&str] = &[
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
+    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
+    "return", "try", "while", "with", "yield",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parsed(text: &str) -> String {
-        text_rule(text).map_or_else(|error| format!("error: {error}"), |check| format!("{check:?}"))
+        match text_rule(text) {
+            Check::Unreadable(why) => format!("error: {why}"),
+            check => format!("{check:?}"),
+        }
     }
 
     #[test]
@@ -228,10 +293,11 @@ mod tests {
     fn lists_are_or_of_and() {
         let list = serde_json::json!([["role:admin"], ["role:member", "project_id:%(project_id)s"], []]);
         let text = "role:admin or role:member and project_id:%(project_id)s";
-        assert_eq!(rule(&list), text_rule(text));
+        assert_eq!(rule(&list), Ok(text_rule(text)));
         assert_eq!(rule(&serde_json::json!([])), Ok(Check::Always));
         assert_eq!(rule(&serde_json::json!([[]])), Ok(Check::Never));
-        assert_eq!(rule(&serde_json::json!(3)), Err(BadRule::NotARule));
+        assert_eq!(rule(&serde_json::json!(3)), Err(NoRule));
+        assert_eq!(rule(&serde_json::json!([{}])), Err(NoRule));
     }
 
     proptest::proptest! {

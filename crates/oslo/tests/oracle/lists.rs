@@ -1,0 +1,137 @@
+//! Magnum 23's own lists of rules and options: ours lack nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jeroboam_oslo::config::{Kind, Opt, known, options};
+use jeroboam_oslo::policy::{Rule, rules};
+use serde_json::{Value, json};
+
+use crate::oracle::Oracle;
+
+#[test]
+fn our_rules_are_magnum_s() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let Value::Array(theirs) = oracle.ask(&json!({"ask": "rules"})) else { panic!("a list") };
+    let theirs: Vec<_> = theirs
+        .into_iter()
+        .map(|mut rule| {
+            let operations = rule["operations"].as_array().map(|list| {
+                let methods: Vec<_> = list.iter().map(|operation| operation[0].clone()).collect();
+                json!(methods)
+            });
+            let rule = rule.as_object_mut().expect("a rule");
+            rule.remove("description");
+            rule.insert("operations".to_owned(), operations.expect("a list"));
+            Value::Object(rule.clone())
+        })
+        .collect();
+    let ours = |rule: &Rule| {
+        let method = rule.guards.split(' ').next().filter(|word| word.chars().all(|c| c.is_ascii_uppercase()));
+        let method = method.filter(|word| !word.is_empty());
+        json!({
+            "name": rule.name,
+            "check": rule.check,
+            "scopes": rule.project_only.then_some(["project"]),
+            "deprecated": rule.deprecated.map(|old| [old.name, old.check]),
+            "operations": method.into_iter().collect::<Vec<_>>(),
+        })
+    };
+    let ours: Vec<_> = rules().iter().map(ours).collect();
+    let name = |rule: &Value| rule["name"].as_str().expect("a name").to_owned();
+    let by_name = |rules: Vec<Value>| rules.into_iter().map(|rule| (name(&rule), rule)).collect::<BTreeMap<_, _>>();
+    let (ours, theirs) = (by_name(ours), by_name(theirs));
+    for (name, rule) in &theirs {
+        let same = ours.get(name).unwrap_or_else(|| panic!("{name} is missing"));
+        if !OTHER_METHOD.contains(&name.as_str()) {
+            assert_eq!(same, rule);
+        }
+    }
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+}
+
+/// Rules whose operation Magnum's list gives wrongly.
+const OTHER_METHOD: &[&str] = &[];
+
+#[test]
+fn our_table_of_magnum_s_options_is_magnum_s() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let theirs: BTreeSet<_> = magnum_s_options(&mut oracle).iter().map(line).collect();
+    let theirs: String = theirs.into_iter().collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/magnum-23.tsv");
+    let ours = std::fs::read_to_string(path).expect("the table");
+    if ours != theirs {
+        let new = concat!(env!("CARGO_TARGET_TMPDIR"), "/magnum-23.tsv");
+        std::fs::write(new, &theirs).expect("a file");
+        let missing: Vec<_> = theirs.lines().filter(|line| !ours.lines().any(|ours| ours == *line)).collect();
+        panic!("Magnum says\n{}\nand the table does not; the whole is in {new}", missing.join("\n"));
+    }
+}
+
+/// A line of the table.
+fn line(option: &Value) -> String {
+    let text = |name: &str| option[name].as_str().unwrap_or("-").to_owned();
+    let formerly: Vec<_> = option["deprecated"].as_array().expect("a list").iter().map(place).collect();
+    let formerly = if formerly.is_empty() { "-".to_owned() } else { formerly.join(" ") };
+    let going = if option["going"] == json!(true) { "\tgoing" } else { "" };
+    format!("{}\t{}\t{}\t{}\t{formerly}{going}\n", text("group"), text("name"), text("kind"), text("default"))
+}
+
+fn place(place: &Value) -> String {
+    format!("{}.{}", place[0].as_str().expect("a group"), place[1].as_str().expect("a name"))
+}
+
+fn magnum_s_options(oracle: &mut Oracle) -> Vec<Value> {
+    let Value::Array(options) = oracle.ask(&json!({"ask": "options"})) else { panic!("a list") };
+    options
+}
+
+#[test]
+fn options_that_we_read_are_declared_as_magnum_declares_them() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let theirs = magnum_s_options(&mut oracle);
+    let mut differences = BTreeSet::new();
+    for opt in options() {
+        let Some(their) = theirs.iter().find(|their| their["group"] == opt.group && their["name"] == opt.name) else {
+            if !opt.group.starts_with("jeroboam") {
+                differences.insert(format!("[{}] {}: Magnum has none", opt.group, opt.name));
+            }
+            continue;
+        };
+        let mut differ = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| {
+            differences.insert(format!("[{}] {}: {what} {ours:?}, Magnum {theirs:?}", opt.group, opt.name));
+        };
+        let (kind, theirs) = (kind(opt), their["kind"].as_str().expect("words"));
+        if kind != theirs {
+            differ("kind", &kind, &theirs);
+        }
+        if opt.default != their["default"].as_str() {
+            differ("default", &opt.default, &their["default"].as_str());
+        }
+        let secret = their["secret"] == json!(true);
+        if opt.secret != secret {
+            differ("secret", &opt.secret, &secret);
+        }
+        let ours: Vec<_> = opt.deprecated.iter().map(|(group, name)| format!("{group}.{name}")).collect();
+        let theirs: Vec<_> = their["deprecated"].as_array().expect("a list").iter().map(place).collect();
+        if !theirs.iter().all(|place| ours.contains(place)) {
+            differ("formerly", &ours, &theirs);
+        }
+    }
+    let found: Vec<_> = differences.iter().map(String::as_str).collect();
+    let explained: Vec<_> = EXPLAINED.iter().map(|(difference, _)| *difference).collect();
+    assert_eq!(found, explained);
+}
+
+fn kind(opt: &Opt) -> String {
+    if opt.kind == Kind::Multi { "text, may be repeated".to_owned() } else { opt.kind.expected() }
+}
+
+/// What is declared otherwise than in Magnum, and why.
+const EXPLAINED: &[(&str, &str)] = &[];
+
+#[test]
+fn every_option_is_known_once() {
+    let all: Vec<_> = known().iter().map(|known| (known.group, known.name)).collect();
+    let once: BTreeSet<_> = all.iter().collect();
+    assert_eq!(all.len(), once.len());
+}
