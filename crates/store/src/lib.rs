@@ -18,6 +18,8 @@ mod keeper;
 mod lease;
 mod limit;
 mod migrate;
+#[cfg(feature = "testing")]
+pub mod oracle;
 mod page;
 mod quotas;
 mod reader;

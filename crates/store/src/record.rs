@@ -9,6 +9,7 @@ use crate::create::{count, lock_project};
 use crate::entity::{cluster, nodegroup, secret, work, x509keypair};
 use crate::lease::held;
 use crate::rows::millis;
+use crate::storable::ascii_reasons;
 use crate::store::Then;
 use crate::{ClusterSeen, GroupSeen, Loaded, Recorded, Store, StoreError, columns, templates};
 
@@ -31,7 +32,15 @@ impl Store {
     /// Writes what was seen and done by a holder who started from `revision`. `false`, and nothing is written: the lease is
     /// lost, or a newer request was accepted; read again.
     pub async fn record(&self, lease: &Lease, revision: i64, seen: Recorded) -> Result<bool, StoreError> {
-        let seen = &self.storable_reasons(seen);
+        let seen = self.storable_reasons(seen);
+        match self.record_as_is(lease, revision, &seen).await {
+            // Tables may be of a character set that has less room than Magnum's own.
+            Err(StoreError::Unstorable(_)) => self.record_as_is(lease, revision, &ascii_reasons(seen)).await,
+            answer => answer,
+        }
+    }
+
+    async fn record_as_is(&self, lease: &Lease, revision: i64, seen: &Recorded) -> Result<bool, StoreError> {
         self.write("record", |tx| async move {
             let tx = &*tx;
             let row = work_row(revision, seen);

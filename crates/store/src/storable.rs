@@ -15,14 +15,23 @@ impl Store {
     }
 
     /// The reasons of what was seen, as they will come back.
-    pub(crate) fn storable_reasons(&self, mut seen: Recorded) -> Recorded {
-        let reasons = seen.groups.iter_mut().map(|group| &mut group.status_reason);
-        let reasons = reasons.chain(seen.cluster.iter_mut().map(|cluster| &mut cluster.status_reason));
-        for reason in reasons.flatten() {
-            *reason = self.storable(reason);
-        }
-        seen
+    pub(crate) fn storable_reasons(&self, seen: Recorded) -> Recorded {
+        with_reasons(seen, |reason| self.storable(reason))
     }
+}
+
+/// The reasons of what was seen with question marks in the place of all but ASCII.
+pub(crate) fn ascii_reasons(seen: Recorded) -> Recorded {
+    with_reasons(seen, |reason| reason.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect())
+}
+
+fn with_reasons(mut seen: Recorded, change: impl Fn(&str) -> String) -> Recorded {
+    let reasons = seen.groups.iter_mut().map(|group| &mut group.status_reason);
+    let reasons = reasons.chain(seen.cluster.iter_mut().map(|cluster| &mut cluster.status_reason));
+    for reason in reasons.flatten() {
+        *reason = change(reason);
+    }
+    seen
 }
 
 fn storable(backend: DbBackend, text: &str) -> String {

@@ -41,17 +41,23 @@ impl Store {
         Ok(Upgraded { created_magnum, applied })
     }
 
-    async fn may_be_upgraded(&self) -> Result<(), StoreError> {
+    /// Why the database is not ours to serve, where it is Magnum's still or again.
+    pub async fn not_ours(&self) -> Result<Option<String>, StoreError> {
         if self.is_magnums_alone().await? {
-            let advice = "this database is Magnum's: see `jeroboam db adopt --dry-run`";
-            return Err(StoreError::Schema(advice.to_owned()));
+            return Ok(Some("this database is Magnum's: see `jeroboam db adopt --dry-run`".to_owned()));
         }
-        if self.has_table("jeroboam_adoption").await?
-            && let Some(since) = self.handed_back().await?
-        {
-            let advice =
-                format!("the database was handed back to Magnum at {since}: see `jeroboam db adopt --dry-run`");
-            return Err(StoreError::Schema(advice));
+        if !self.has_table("jeroboam_adoption").await? {
+            return Ok(None);
+        }
+        let since = self.handed_back().await?;
+        Ok(since.map(|since| {
+            format!("the database was handed back to Magnum at {since}: see `jeroboam db adopt --dry-run`")
+        }))
+    }
+
+    async fn may_be_upgraded(&self) -> Result<(), StoreError> {
+        if let Some(why) = self.not_ours().await? {
+            return Err(StoreError::Schema(why));
         }
         let missing = self.missing().await?;
         if missing.is_empty() {

@@ -75,6 +75,7 @@ on_all_engines!(
     quota::a_quota_is_set_changed_listed_and_taken_away,
     quota::what_there_is_is_counted_by_project_and_in_all,
     quota::federations_of_others_are_out_of_sight,
+    records::reasons_are_kept_also_where_the_tables_have_less_room,
     records::what_was_seen_is_written_once,
     records::a_newer_request_refuses_the_record,
     records::a_cluster_that_is_gone_leaves_no_row,

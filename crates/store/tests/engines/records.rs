@@ -118,3 +118,22 @@ pub(crate) async fn our_rows_follow_a_cluster_that_somebody_else_removed(db: Tes
     assert_eq!(store.work(view.cluster.id).await.expect("read"), None);
     assert!(store.secret(view.cluster.id, "cloud-config").await.expect("read").is_none());
 }
+
+pub(crate) async fn reasons_are_kept_also_where_the_tables_have_less_room(db: TestDatabase) {
+    let (store, _, view) = super::one_cluster(&db).await;
+    if db.engine == jeroboam_store::testing::Engine::MariaDb {
+        for table in ["cluster", "nodegroup"] {
+            let sql = format!("ALTER TABLE {table} CONVERT TO CHARACTER SET latin1");
+            jeroboam_store::testing::execute(&store, &sql).await;
+        }
+    }
+    let ttl = Duration::from_secs(10);
+    let lease = store.claim(view.cluster.id, "us", samples::noon(), ttl).await.expect("an answer").expect("a lease");
+    let reason = Some("no valid host: größe \u{65e5}\u{672c} \u{1f600}".to_owned());
+    let cluster = ClusterSeen { status_reason: reason, ..ClusterSeen::from(&view.cluster) };
+    let seen = Recorded { cluster: Some(cluster), ..Recorded::default() };
+    assert!(store.record(&lease, 1, seen).await.expect("an answer"));
+    let read = store.cluster(&Ident::Id(view.cluster.id.uuid()), &Scope::All).await.expect("read").expect("there");
+    let kept = read.cluster.status_reason.expect("a reason");
+    assert!(kept.starts_with("no valid host: gr"), "{kept}");
+}
