@@ -15,7 +15,7 @@ pub use client::{
 };
 pub use common::{CloudArgs, ConfirmArgs, Format, ListArgs, OutputArgs, Pair, WaitArgs};
 pub use operator::{CompletionArgs, ConfigCommand, OperatorCommand, PolicyCommand};
-pub use server::{ConfigArgs, DbCommand, DevArgs, SandboxArgs, ServerArgs, ServerCommand};
+pub use server::{ConfigArgs, DbCommand, DevArgs, Really, SandboxArgs, ServerArgs, ServerCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

@@ -144,7 +144,10 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
     /// Make the tables, or add to Magnum's what is ours; may be run again at any time
-    #[command(after_help = "Example:\n  jeroboam db upgrade")]
+    #[command(after_help = "\
+Examples:
+  jeroboam db upgrade --dry-run
+  jeroboam db upgrade")]
     Upgrade {
         /// Which configuration.
         #[command(flatten)]
@@ -153,6 +156,40 @@ pub enum DbCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Take over a database that Magnum made: adds tables of ours beside Magnum's, which stay as they are
+    #[command(after_help = "\
+The exit code is 1 when something stands in the way.
+
+Examples:
+  jeroboam db adopt --dry-run    what would be changed, and which rows can't be served
+  jeroboam db adopt --yes")]
+    Adopt {
+        /// Which configuration.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Whether to do it.
+        #[command(flatten)]
+        really: Really,
+    },
+    /// Give the database back to Magnum: what is unfinished becomes a failure that Magnum can read
+    #[command(after_help = "\
+The exit code is 1 when something stands in the way.
+
+Examples:
+  jeroboam db hand-back --dry-run
+  jeroboam db hand-back --yes
+  jeroboam db hand-back --yes --drop-tables    when it is for good")]
+    HandBack {
+        /// Which configuration.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Whether to do it.
+        #[command(flatten)]
+        really: Really,
+        /// Drop our tables, indexes and columns, too, and with them the credentials of clusters that were made here
+        #[arg(long)]
+        drop_tables: bool,
+    },
     /// Say whether the tables are what this version needs; changes nothing
     #[command(after_help = "Example:\n  jeroboam db check --config-file /etc/magnum/magnum.conf")]
     Check {
@@ -160,4 +197,19 @@ pub enum DbCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
+}
+
+/// Whether something is done or only told.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(skip)]
+pub struct Really {
+    /// Say what would be done and change nothing
+    #[arg(long, required_unless_present = "yes", conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+    /// Every process that used this database is stopped, however recent its last report
+    #[arg(long)]
+    pub all_stopped: bool,
 }
