@@ -1,10 +1,11 @@
 //! `jeroboam api`, `reconcile` and `all`: puts the parts together, runs them, and takes them apart in order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jeroboam_api::{ApiConfig, App, AppParts, HttpMetrics};
+use jeroboam_api::{ApiConfig, App, AppParts, CorsConfig, HttpMetrics};
 use jeroboam_cli::ServerArgs;
 use jeroboam_management::Management;
 use jeroboam_model::{Clock, SystemClock};
@@ -177,6 +178,23 @@ fn owner(config: &Config) -> String {
 
 /// Different for each start; only jitter comes from it.
 fn seed(clock: &dyn Clock) -> u64 {
+        prefix: config.string("jeroboam", "path_prefix").unwrap_or_default().trim_end_matches('/').to_owned(),
+        version_service: config.string("jeroboam", "version_service").unwrap_or(default.version_service),
+        healthcheck_disabled_by: config.string("healthcheck", "disable_by_file_path").map(PathBuf::from),
+        cors: cors(config),
     let nanoseconds = clock.now().as_nanosecond();
     u64::from(std::process::id()) ^ u64::try_from(nanoseconds.rem_euclid(i128::from(u64::MAX))).unwrap_or_default()
 }
+fn cors(config: &Config) -> CorsConfig {
+    let default = CorsConfig::default();
+    let max_age = config.int("cors", "max_age").and_then(|seconds| u64::try_from(seconds).ok());
+    CorsConfig {
+        origins: config.list("cors", "allowed_origin"),
+        credentials: config.bool("cors", "allow_credentials").unwrap_or(default.credentials),
+        methods: config.list("cors", "allow_methods"),
+        headers: config.list("cors", "allow_headers"),
+        exposed: config.list("cors", "expose_headers"),
+        max_age: max_age.unwrap_or(default.max_age),
+    }
+}
+

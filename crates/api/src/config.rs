@@ -33,6 +33,44 @@ pub struct ApiConfig {
     pub www_authenticate_uri: String,
     /// While this file exists, `/healthcheck` answers 503.
     pub healthcheck_disabled_by: Option<PathBuf>,
+    /// What pages of other origins may do, `[cors]`.
+    pub cors: CorsConfig,
+}
+
+/// What pages of other origins may do. The defaults are Magnum's, and no origin is among them.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// `https://horizon.example` and the like; `*` is any.
+    pub origins: Vec<String>,
+    /// Whether browsers may send cookies along.
+    pub credentials: bool,
+    /// Methods that browsers may use.
+    pub methods: Vec<String>,
+    /// Headers that browsers may send.
+    pub headers: Vec<String>,
+    /// Headers that browsers may read.
+    pub exposed: Vec<String>,
+    /// Seconds that browsers may remember all this.
+    pub max_age: u64,
+}
+
+impl Default for CorsConfig {
+    fn default() -> Self {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        Self {
+            origins: Vec::new(),
+            credentials: true,
+            methods: words("GET PUT POST DELETE PATCH"),
+            headers: words(
+                "X-Auth-Token X-Identity-Status X-Roles X-Service-Catalog X-User-Id X-Tenant-Id X-OpenStack-Request-ID \
+                 X-Server-Management-Url",
+            ),
+            exposed: words(
+                "X-Auth-Token X-Subject-Token X-Service-Token X-OpenStack-Request-ID X-Server-Management-Url",
+            ),
+            max_age: 3600,
+        }
+    }
 }
 
 impl ApiConfig {
@@ -52,6 +90,7 @@ impl ApiConfig {
             host: "127.0.0.1:9511".to_owned(),
             www_authenticate_uri: www_authenticate_uri.into(),
             healthcheck_disabled_by: Some(PathBuf::from("/etc/magnum/healthcheck_disable")),
+            cors: CorsConfig::default(),
         }
     }
 }

@@ -50,6 +50,11 @@ impl ApiError {
         Self::envelope(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// 400: an argument of the operation is not there.
+    pub(crate) fn missing_argument(argument: &str) -> Self {
+        Self::bad_request(format!("Missing argument: \"{argument}\""))
+    }
+
     /// 400 about one attribute, in WSME's words.
     pub(crate) fn invalid(attribute: &str, value: &str, why: &str) -> Self {
         Self::bad_request(format!("Invalid input for field/attribute {attribute}. Value: '{value}'. {why}"))
@@ -200,7 +205,9 @@ pub(crate) fn without_head(mut response: Response) -> Response {
     let allowed = response.headers().get(ALLOW).and_then(|value| value.to_str().ok());
     let methods = allowed.map(|methods| {
         let methods = methods.split(',').map(str::trim).filter(|method| *method != "HEAD");
-        methods.collect::<Vec<_>>().join(", ")
+        let mut methods: Vec<_> = methods.collect();
+        methods.sort_unstable();
+        methods.join(", ")
     });
     if let Some(value) = methods.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
         response.headers_mut().insert(ALLOW, value);

@@ -20,7 +20,7 @@ use axum::Router;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use app::{App, AppParts};
-pub use config::ApiConfig;
+pub use config::{ApiConfig, CorsConfig};
 pub use metrics::HttpMetrics;
 pub use openapi::document;
 

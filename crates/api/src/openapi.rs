@@ -10,7 +10,10 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use crate::App;
-use crate::v1::{certificates, clusters, clustertemplates, discovery, mservices, nodegroups, progress};
+use crate::v1::{
+    certificates, clusters, clustertemplates, credentials, discovery, federations, mservices, nodegroups, progress,
+    quotas, stats,
+};
 use crate::{health, root};
 
 #[derive(OpenApi)]
@@ -46,6 +49,19 @@ use crate::{health, root};
         certificates::get::get,
         certificates::sign::sign,
         certificates::rotate::rotate,
+        credentials::rotate,
+        quotas::list::list,
+        quotas::get::get,
+        quotas::create::create,
+        quotas::update::update,
+        quotas::delete::delete,
+        stats::stats,
+        federations::list::list,
+        federations::list::detail,
+        federations::get::get,
+        federations::create::create,
+        federations::update::update,
+        federations::delete::delete,
         mservices::list,
         progress::progress,
         health::healthcheck,

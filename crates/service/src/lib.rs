@@ -24,6 +24,7 @@ mod templates;
 
 use std::fmt;
 use std::sync::Arc;
+use std::num::NonZero;
 
 use jeroboam_certificates::Certificates as KeptCertificates;
 use jeroboam_model::Clock;
@@ -31,6 +32,7 @@ use jeroboam_openstack::Session;
 use jeroboam_oslo::Enforcer;
 use jeroboam_store::Store;
 
+use tokio::sync::Semaphore;
 pub use certificates::{Certificates, SigningRules};
 pub use clusters::Clusters;
 pub use config::ServiceConfig;
@@ -70,6 +72,8 @@ pub struct Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// As many as there are processors: making keys takes one for a while.
+    key_turns: Arc<Semaphore>,
         f.debug_struct("Service").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }
@@ -80,7 +84,9 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         let settings = parts.settings.certificates.clone();
         let kept_certificates = KeptCertificates::new(settings, parts.store.clone(), parts.session.clone());
-        Self { inner: Arc::new(parts), kept_certificates }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let key_turns = Arc::new(Semaphore::new(processors));
+        Self { inner: Arc::new(parts), kept_certificates, key_turns }
     }
 
     /// The parts, for health checks and the like.

@@ -6,8 +6,8 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jeroboam_oslo::{BadVersion, Microversion, VersionRange};
 use tokio::time::{Instant as Deadline, timeout_at};
 use tracing::field::Empty;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::accept::takes_json;
 use super::auth::authenticate;
+use super::cors;
 use super::path::{PUBLIC, Surface, normal_request};
 use crate::App;
 use crate::error::{ApiError, ApiResult, Carried, without_head};
@@ -37,13 +38,22 @@ pub(crate) fn routed(prefix: String, routes: Router) -> Router {
 pub(crate) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let request_id = format!("req-{}", Uuid::new_v4());
-    let span = info_span!("request", request.id = %request_id, user.id = Empty, project.id = Empty);
+    let span = info_span!(
+        "request",
+        request.id = %request_id,
+        request.global_id = global_id(request.headers()),
+        user.id = Empty,
+        project.id = Empty
+    );
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    // What a preflight asks is answered inside.
+    let origin = request.headers().get(ORIGIN).filter(|_| method != Method::OPTIONS).cloned();
     let answered = async {
         let response = inside(&app, &request_id, request, next).await;
-        let response = finish(response, &request_id);
+        let mut response = finish(response, &request_id);
+        cors::decorate(&app.config().cors, origin.as_ref(), response.headers_mut());
         let status = response.status().as_u16();
         let seconds = began.elapsed().as_secs_f64();
         if method.is_safe() && status < 400 {
@@ -58,11 +68,23 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
     answered.instrument(span).await
 }
 
+/// The id that another service of the cloud has for what it does here. oslo.middleware takes nothing else for one.
+fn global_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let digits = id.strip_prefix("req-")?;
+    let uuid = Uuid::try_parse(digits).ok()?;
+    (uuid.as_hyphenated().to_string() == digits).then_some(id)
+}
+
 async fn inside(app: &App, request_id: &str, mut request: Request, next: Next) -> Response {
     let surface = Surface::of(request.uri().path());
     let end = Deadline::now() + app.config().request_timeout;
     if surface == Surface::Own {
         return in_time(end, request, next).await;
+    }
+    if request.method() == Method::OPTIONS {
+        // Magnum: oslo.middleware's `cors` makes a 200 of whatever the rest says to this.
+        return (StatusCode::OK, cors::preflight(&app.config().cors, request.headers())).into_response();
     }
     let needs_token = !PUBLIC.contains(&request.uri().path());
     if needs_token {
@@ -166,4 +188,27 @@ impl VersionHeaders {
 
 fn version_value(service: &str, version: Microversion) -> HeaderValue {
     HeaderValue::from_str(&format!("{service} {version}")).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_id_of_openstacks_form_is_taken_for_a_global_one() {
+        let good = "req-0f2a3b4c-1111-4222-8333-0123456789ab";
+        let rows = [
+            (good, Some(good)),
+            ("0f2a3b4c-1111-4222-8333-0123456789ab", None),
+            ("req-0F2A3B4C-1111-4222-8333-0123456789AB", None),
+            ("req-0f2a3b4c1111422283330123456789ab", None),
+            ("req-x", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(text))]);
+            assert_eq!(global_id(&headers), expected, "{text}");
+        }
+        assert_eq!(global_id(&HeaderMap::new()), None);
+    }
 }

@@ -41,7 +41,7 @@ impl Links {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let mut scheme = config.scheme.as_str();
         let mut host = header("host").or_else(|| uri.authority().map(http::uri::Authority::as_str));
-        let mut prefix = config.prefix.as_str();
+        let mut forwarded_prefix = "";
         if config.proxy_headers {
             let (forwarded_scheme, forwarded_host) = match header("forwarded") {
                 Some(forwarded) => (part(forwarded, "proto"), part(forwarded, "host")),
@@ -49,13 +49,13 @@ impl Links {
             };
             scheme = forwarded_scheme.filter(|scheme| ["http", "https"].contains(scheme)).unwrap_or(scheme);
             host = forwarded_host.or(host);
-            prefix = header("x-forwarded-prefix").unwrap_or(prefix);
+            forwarded_prefix = header("x-forwarded-prefix").unwrap_or_default();
         }
         let host = host.filter(|host| !host.is_empty()).unwrap_or(&config.host);
         let default_port = if scheme == "https" { ":443" } else { ":80" };
         let host = host.strip_suffix(default_port).unwrap_or(host);
-        let prefix = prefix.trim_end_matches('/');
-        Self(format!("{scheme}://{host}{prefix}").into())
+        let (outer, inner) = (forwarded_prefix.trim_end_matches('/'), config.prefix.trim_end_matches('/'));
+        Self(format!("{scheme}://{host}{outer}{inner}").into())
     }
 
     /// The start itself.
@@ -120,6 +120,9 @@ mod tests {
                 "https://api.example/c",
             ),
             (true, "", vec![host, ("x-forwarded-proto", "gopher")], "http://cloud:9511"),
+            // What the proxy takes away goes before what we are mounted on.
+            (true, "/magnum", vec![host, ("x-forwarded-prefix", "/cloud")], "http://cloud:9511/cloud/magnum"),
+            (false, "/magnum", vec![host, ("x-forwarded-prefix", "/cloud")], "http://cloud:9511/magnum"),
             (
                 true,
                 "",

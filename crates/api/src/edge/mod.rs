@@ -3,6 +3,7 @@
 mod accept;
 mod around;
 mod auth;
+mod cors;
 mod ident;
 mod links;
 mod path;

@@ -15,6 +15,8 @@ pub(crate) const UPGRADE: Microversion = Microversion::new(1, 8);
 pub(crate) const NODEGROUPS: Microversion = Microversion::new(1, 9);
 /// Groups may be empty, and an unknown template is not found.
 pub(crate) const ZERO_NODES: Microversion = Microversion::new(1, 10);
+/// Credentials of clusters are rotated.
+pub(crate) const CREDENTIALS: Microversion = Microversion::new(1, 12);
 /// `stack_id` is called `cluster_id`.
 pub(crate) const CLUSTER_ID: Microversion = Microversion::new(1, 13);
 

@@ -38,7 +38,7 @@ impl Body {
     /// The body, which must be there.
     pub(crate) fn value(self, argument: &'static str) -> ApiResult<Value> {
         match self.0 {
-            None | Some(Value::Null) => Err(ApiError::bad_request(format!("Missing argument: \"{argument}\""))),
+            None | Some(Value::Null) => Err(ApiError::missing_argument(argument)),
             Some(value) => Ok(value),
         }
     }

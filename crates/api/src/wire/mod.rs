@@ -2,11 +2,13 @@
 
 mod body;
 mod fields;
+mod names;
 mod patch;
 mod python;
 mod query;
 
 pub(crate) use body::{Argument, Body};
 pub(crate) use fields::{Fields, Length, Range};
+pub(crate) use names::cluster_name;
 pub(crate) use patch::{Patch, PatchOperation, PatchRules};
 pub(crate) use query::{Query, encoded};

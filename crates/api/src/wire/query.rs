@@ -1,5 +1,7 @@
 //! Query arguments: every endpoint names the ones it knows, and refuses all others.
 
+use std::fmt::Display;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jeroboam_model::{Page, SortDirection};
@@ -8,6 +10,9 @@ use uuid::Uuid;
 use super::fields::{boolean, cut};
 use crate::App;
 use crate::error::{ApiError, ApiResult};
+
+/// Arguments of every listing.
+const PAGE: [&str; 4] = ["marker", "limit", "sort_key", "sort_dir"];
 
 /// The arguments as they came, decoded.
 #[derive(Debug)]
@@ -31,8 +36,12 @@ impl Query {
 
     /// The argument's value; an empty one is none.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// The argument's value, empty or not.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A boolean.
@@ -42,10 +51,22 @@ impl Query {
 
     /// `marker`, `limit`, `sort_key`, `sort_dir`, and whatever the listing knows besides.
     pub(crate) fn listing(&self, others: &[&str], max_limit: u64) -> ApiResult<Listing> {
-        self.only(&[&["marker", "limit", "sort_key", "sort_dir"], others].concat())?;
-        let marker = self.get("marker").map(uuid).transpose()?;
-        let limit = self.get("limit").map(|text| limit(text, max_limit)).transpose()?.unwrap_or(max_limit);
-        let direction = match self.get("sort_dir") {
+        self.only(&[&PAGE[..], others].concat())?;
+        let marker = self.given("marker").map(uuid).transpose()?;
+        self.page(marker, max_limit)
+    }
+
+    /// The same for things that have numbers and no ids.
+    pub(crate) fn listing_by_number(&self, others: &[&str], max_limit: u64) -> ApiResult<(Option<i64>, Listing)> {
+        self.only(&[&PAGE[..], others].concat())?;
+        let marker = self.given("marker").map(|text| integer("marker", text)).transpose()?;
+        // Magnum: number 0 is no marker.
+        Ok((marker.filter(|marker| *marker != 0), self.page(None, max_limit)?))
+    }
+
+    fn page(&self, marker: Option<Uuid>, max_limit: u64) -> ApiResult<Listing> {
+        let limit = self.given("limit").map(|text| limit(text, max_limit)).transpose()?.unwrap_or(max_limit);
+        let direction = match self.given("sort_dir") {
             None | Some("asc") => SortDirection::Ascending,
             Some("desc") => SortDirection::Descending,
             Some(other) => {
@@ -67,7 +88,7 @@ impl Listing {
         path: &str,
         filter: &str,
         count: usize,
-        last: Option<Uuid>,
+        last: Option<impl Display>,
     ) -> Option<String> {
         let last = last.filter(|_| u64::try_from(count) == Ok(self.page.limit))?;
         let Page { limit, sort_key, direction, .. } = &self.page;
@@ -90,17 +111,21 @@ fn uuid(text: &str) -> ApiResult<Uuid> {
     let id: Result<jeroboam_model::ClusterId, _> = text.parse();
     id.map(jeroboam_model::ClusterId::uuid).map_err(|_| {
         let text = cut(text.to_owned());
-        ApiError::invalid("marker", &text, &format!("Expected a uuid but received {text}."))
+        let why = format!("unable to convert to uuid. Error: Expected a uuid but received {text}.");
+        ApiError::invalid("marker", &text, &why)
+    })
+}
+
+fn integer(name: &str, text: &str) -> ApiResult<i64> {
+    text.trim().parse().map_err(|_| {
+        let text = cut(text.to_owned());
+        let why = format!("unable to convert to int. Error: invalid literal for int() with base 10: '{text}'");
+        ApiError::invalid(name, &text, &why)
     })
 }
 
 fn limit(text: &str, max: u64) -> ApiResult<u64> {
-    let number: Result<i64, _> = text.trim().parse();
-    let number = number.map_err(|_| {
-        let text = cut(text.to_owned());
-        ApiError::invalid("limit", &text, &format!("invalid literal for int() with base 10: '{text}'"))
-    })?;
-    match u64::try_from(number) {
+    match u64::try_from(integer("limit", text)?) {
         Ok(number) if number > 0 => Ok(number.min(max)),
         _ => Err(ApiError::bad_request("Limit must be positive")),
     }
@@ -138,9 +163,17 @@ mod tests {
             ("limit=-1", "Limit must be positive"),
             (
                 "limit=x",
-                "Invalid input for field/attribute limit. Value: 'x'. invalid literal for int() with base 10: 'x'",
+                "Invalid input for field/attribute limit. Value: 'x'. unable to convert to int. Error: invalid literal for int() with base 10: 'x'",
             ),
-            ("marker=x", "Invalid input for field/attribute marker. Value: 'x'. Expected a uuid but received x."),
+            (
+                "limit=",
+                "Invalid input for field/attribute limit. Value: ''. unable to convert to int. Error: invalid literal for int() with base 10: ''",
+            ),
+            (
+                "marker=x",
+                "Invalid input for field/attribute marker. Value: 'x'. unable to convert to uuid. Error: Expected a uuid but received x.",
+            ),
+            ("sort_dir=", "Invalid sort direction: . Acceptable values are 'asc' or 'desc'"),
             ("sort_dir=up", "Invalid sort direction: up. Acceptable values are 'asc' or 'desc'"),
             ("limit=1&foo=1", "Unknown argument: \"foo\""),
             ("role=worker", "Unknown argument: \"role\""),
@@ -148,11 +181,15 @@ mod tests {
         for (text, expected) in rows {
             assert_eq!(query(text).listing(&[], 1000).expect_err(expected).detail(), expected);
         }
-        let rows = [("", 1000), ("limit=", 1000), ("limit=7", 7), ("limit=5000", 1000)];
+        let rows = [("", 1000), ("sort_key=", 1000), ("limit=7", 7), ("limit=5000", 1000)];
         for (text, expected) in rows {
             assert_eq!(query(text).listing(&[], 1000).expect("good").page.limit, expected, "{text}");
         }
         assert!(query("role=worker&sort_dir=desc").listing(&["role"], 1000).is_ok());
+        for (text, expected) in [("", None), ("marker=7", Some(7)), ("marker=0", None), ("marker=-3", Some(-3))] {
+            assert_eq!(query(text).listing_by_number(&[], 1000).expect("good").0, expected, "{text}");
+        }
+        assert!(query("marker=x").listing_by_number(&[], 1000).is_err());
     }
 
     #[test]
@@ -160,7 +197,7 @@ mod tests {
         let listing = query("limit=2&sort_key=name").listing(&[], 1000).expect("good");
         let last = Some(Uuid::nil());
         assert_eq!(listing.next("http://h", "/v1/clusters", "", 1, last), None);
-        assert_eq!(listing.next("http://h", "/v1/clusters", "", 0, None), None);
+        assert_eq!(listing.next("http://h", "/v1/clusters", "", 0, None::<Uuid>), None);
         assert_eq!(
             listing.next("http://h", "/v1/clusters", "", 2, last).as_deref(),
             Some("http://h/v1/clusters?sort_key=name&sort_dir=asc&limit=2&marker=00000000-0000-0000-0000-000000000000")

@@ -34,11 +34,7 @@ async fn bodies_that_are_no_objects_of_ours_are_refused_everywhere() {
             (b"null", 400, format!("Missing argument: \"{argument}\"")),
             (b"{\"a\":", 400, "Request is not in valid JSON format".to_owned()),
             (b"\xff", 400, "Request is not in valid JSON format".to_owned()),
-            (
-                b"\"text\"",
-                400,
-                format!("Invalid input for field/attribute {argument}. Value: 'text'. Value should be "),
-            ),
+            (b"\"text\"", 400, format!("Invalid input for field/attribute {argument}. Value: 'text'. Value ")),
             (huge.as_bytes(), 413, "Request is too large.".to_owned()),
         ];
         for (body, status, detail) in rows {

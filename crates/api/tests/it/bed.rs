@@ -55,12 +55,17 @@ impl Bed {
     }
 
     pub(crate) async fn with(change: impl Fn(&mut ApiConfig)) -> Self {
-        let cloud = Cloud::start().await;
-        let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().expect("time")));
         let mut config = StoreConfig::at("sqlite::memory:".to_owned().into());
         config.key = Some("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=".to_owned().into());
         let store = Store::connect(&config).await.expect("store");
         store.upgrade().await.expect("tables");
+        Self::on(store, change).await
+    }
+
+    /// On a database that a test brings.
+    pub(crate) async fn on(store: Store, change: impl Fn(&mut ApiConfig)) -> Self {
+        let cloud = Cloud::start().await;
+        let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().expect("time")));
         let user = UserRef::Id("magnum".to_owned());
         let auth = Auth::Password { user, password: "none".to_owned().into(), scope: Scope::Unscoped };
         let mut session = SessionConfig::new(cloud.url.clone(), auth);
@@ -74,6 +79,7 @@ impl Bed {
             policy: Arc::new(Enforcer::new(policy).expect("policy")),
             settings: ServiceConfig::default(),
             clock: clock.clone(),
+            notifier: jeroboam_service::Notifier::silent(),
         });
         let auth = TokenValidator::new(session, ValidatorConfig::default(), clock.clone());
         let mut config = ApiConfig::new("http://keystone.example/");

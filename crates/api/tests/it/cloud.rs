@@ -80,6 +80,9 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
             let made = json!({"id": format!("credential-{}", things.made), "name": "c", "secret": "s3cret"});
             reply(201, &json!({"application_credential": made}))
         }
+        ("GET", ["v3", "projects", id @ ("admin" | "blue" | "red")]) => {
+            reply(200, &json!({"project": {"id": id, "name": id, "domain_id": "default", "enabled": true}}))
+        }
         ("DELETE", ["v3", "users", _, "application_credentials", _]) => StatusCode::NO_CONTENT.into_response(),
         ("GET", ["compute", "v2.1", "flavors", "1"]) => reply(200, &json!({"flavor": flavor()})),
         ("GET", ["compute", "v2.1", "flavors"]) => reply(200, &json!({"flavors": [flavor()]})),

@@ -95,42 +95,62 @@ async fn an_operator_may_end_the_versions_early_and_name_the_service() {
 }
 
 #[tokio::test]
-async fn methods_belong_to_versions() {
+async fn a_method_that_lacks_its_object_says_what_is_missing() {
     let bed = Bed::new().await;
-    let id = bed.cluster("one").await;
-    let groups = format!("/v1/clusters/{id}/nodegroups");
-    let (resize, upgrade) = (format!("/v1/clusters/{id}/actions/resize"), format!("/v1/clusters/{id}/actions/upgrade"));
     let rows = [
-        ("GET", groups.as_str(), "1.8", 406, ""),
-        ("GET", groups.as_str(), "1.9", 200, ""),
-        ("POST", resize.as_str(), "1.6", 406, ""),
-        ("POST", resize.as_str(), "1.7", 400, "Missing argument: \"cluster_resize_req\""),
-        ("POST", upgrade.as_str(), "1.6", 406, ""),
-        ("POST", upgrade.as_str(), "1.7", 400, "Cluster upgrade is not supported in the provided microversion."),
-        ("POST", upgrade.as_str(), "1.8", 400, "Missing argument: \"cluster_upgrade_req\""),
+        ("PATCH", "/v1/clusters", "cluster_ident"),
+        ("DELETE", "/v1/clusters/", "cluster_ident"),
+        ("DELETE", "/v1/clustertemplates", "cluster_template_ident"),
+        ("PATCH", "/v1/certificates", "cluster_ident"),
+        ("PATCH", "/v1/credentials", "cluster_ident"),
+        ("DELETE", "/v1/clusters/x/nodegroups", "nodegroup_id"),
+        ("DELETE", "/v1/quotas", "project_id"),
+        ("GET", "/v1/quotas/p", "resource"),
+        ("PATCH", "/v1/quotas/p", "resource"),
+        ("DELETE", "/v1/federations", "federation_ident"),
     ];
-    for (method, path, version, status, detail) in rows {
-        let answer = bed.ask(method, path).token(ANN).version(version).send().await;
-        assert_eq!(answer.status, status, "{method} {path} {version}: {}", answer.text);
-        if !detail.is_empty() {
-            assert_eq!(answer.detail(), detail);
-        }
+    for (method, path, argument) in rows {
+        let answer = bed.ann(method, path).send().await;
+        assert_eq!(
+            (answer.status, answer.detail()),
+            (400, format!("Missing argument: \"{argument}\"")),
+            "{method} {path}"
+        );
     }
-    let short = bed.ask("GET", &format!("/v1/clusters/{id}")).token(ANN).version("1.12").send().await;
-    assert!(short.value().get("stack_id").is_some() && short.value().get("cluster_id").is_none());
-    let unknown = json!({"cluster_template_id": "nope"});
-    for (version, status) in [("1.1", 400), ("1.9", 400), ("1.10", 404)] {
-        let answer = bed.ask("POST", "/v1/clusters").token(ANN).version(version).json(&unknown).send().await;
-        assert_eq!((answer.status, answer.detail().as_str()), (status, "ClusterTemplate nope could not be found."));
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call() {
+    let bed = Bed::with(|config| config.cors.origins = vec!["https://horizon.example".to_owned()]).await;
+    let horizon = |method: &str, path: &str| bed.ask(method, path).header("origin", "https://horizon.example");
+    let asking = horizon("OPTIONS", "/v1/clusters").header("access-control-request-method", "POST");
+    let granted = asking.header("access-control-request-headers", "x-auth-token").send().await;
+    assert_eq!((granted.status, granted.text.as_str()), (200, ""));
+    assert_eq!(granted.header("access-control-allow-origin"), "https://horizon.example");
+    assert_eq!(granted.header("access-control-allow-methods"), "POST");
+    let refused = bed.ask("OPTIONS", "/v1/clusters").header("origin", "https://evil.example").send().await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (200, ""));
+    for (path, status) in [("/v1/clusters", 200), ("/v1/clusters/nope", 404)] {
+        let answer = horizon("GET", path).token(ANN).send().await;
+        assert_eq!((answer.status, answer.header("vary")), (status, "OpenStack-API-Version,Origin"));
+        assert_eq!(answer.header("access-control-allow-origin"), "https://horizon.example");
     }
-    for (path, query, version, status) in
-        [(&id, "rollback=True", "1.2", 400), (&id, "rollback=True", "1.3", 202), (&id, "rollback=maybe", "1.3", 400)]
-    {
-        bed.settle(&id, jeroboam_model::Status::CREATE_COMPLETE, None).await;
-        let asking = bed.ask("PATCH", &format!("/v1/clusters/{path}/?{query}")).token(ANN).version(version);
-        let answer = asking.json(&json!([])).send().await;
-        assert_eq!(answer.status, status, "{query} {version}: {}", answer.text);
-    }
+    // Also the page that has no token is to read why.
+    assert_eq!(
+        horizon("GET", "/v1/clusters").send().await.header("access-control-allow-origin"),
+        "https://horizon.example"
+    );
+    let plain = bed.ann("GET", "/v1/clusters").send().await;
+    assert_eq!((plain.header("vary"), plain.header("access-control-allow-origin")), ("OpenStack-API-Version", ""));
+}
+
+#[tokio::test]
+async fn a_health_check_is_answered_in_the_callers_form() {
+    let bed = Bed::new().await;
+    let head = bed.ask("HEAD", "/healthcheck").send().await;
+    assert_eq!((head.status, head.text.as_str()), (204, ""));
+    let json = bed.ask("GET", "/healthcheck").header("accept", "application/json").send().await;
+    assert_eq!((json.status, json.text.as_str()), (200, r#"{"detailed":false,"reasons":["OK"]}"#));
 }
 
 #[tokio::test]
@@ -141,14 +161,14 @@ async fn what_is_not_routed_is_an_empty_envelope() {
         ("GET", "/v2", 404, ""),
         ("GET", "/v1.json", 404, ""),
         ("GET", "/v1/bays", 404, ""),
-        ("GET", "/v1/quotas", 404, ""),
         ("GET", "/v1/clusters/detail/", 404, ""),
         ("GET", "/v1/clusters/%00", 404, ""),
         ("GET", "/v1/clusters/%ff", 404, ""),
-        ("GET", "/v1/certificates", 405, "POST"),
-        ("PUT", "/v1/clusters", 405, "GET, POST"),
-        ("DELETE", "/v1/clusters", 405, "GET, POST"),
-        ("HEAD", "/v1/clusters", 405, "GET, POST"),
+        ("GET", "/v1/certificates", 405, "PATCH, POST"),
+        ("GET", "/v1/credentials", 405, "PATCH"),
+        ("GET", "/v1/credentials/x", 405, "PATCH"),
+        ("PUT", "/v1/clusters", 405, "DELETE, GET, PATCH, POST"),
+        ("HEAD", "/v1/clusters", 405, "DELETE, GET, PATCH, POST"),
         ("HEAD", "/v1", 405, "GET"),
         ("HEAD", "/", 405, "GET"),
         ("GET", "/v1/clusters/x/actions/resize", 405, "POST"),

@@ -161,7 +161,7 @@ async fn node_groups_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn certificates_are_shown_and_signed_and_not_rotated() {
+async fn certificates_are_shown_and_signed() {
     let bed = Bed::new().await;
     let id = bed.cluster("one").await;
     let path = format!("/v1/certificates/{id}");
@@ -202,13 +202,6 @@ async fn certificates_are_shown_and_signed_and_not_rotated() {
         assert_eq!(refused.status, 400, "{body}: {}", refused.text);
         assert!(refused.detail().starts_with(expected), "{body}: {}", refused.detail());
     }
-
-    let rotated = bed.ann("PATCH", &path).body("application/octet-stream", b"").send().await;
-    assert_eq!(
-        (rotated.status, rotated.detail().as_str()),
-        (400, "'rotate_ca_certificate' is not supported by this driver.")
-    );
-    assert_eq!(bed.ann("GET", &path).send().await.value(), value, "nothing has changed");
 }
 
 #[tokio::test]

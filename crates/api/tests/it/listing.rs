@@ -76,7 +76,7 @@ async fn bad_pages_are_refused() {
         (
             "marker=x".to_owned(),
             400,
-            "Invalid input for field/attribute marker. Value: 'x'. Expected a uuid but received x.".to_owned(),
+            "Invalid input for field/attribute marker. Value: 'x'. unable to convert to uuid. Error: Expected a uuid but received x.".to_owned(),
         ),
         (format!("marker={stranger}"), 404, String::new()),
     ];

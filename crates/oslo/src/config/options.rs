@@ -424,6 +424,14 @@ const OPTIONS: &[Opt] = &[
         "32 random bytes, base64: they seal what the database keeps secret. `openssl rand -base64 32` makes some.",
     )
     .secret(),
+    opt(
+        "jeroboam",
+        "version_service",
+        OneOf(&["container-infrastructure-management", "container-infra"]),
+        "container-infrastructure-management",
+        "What version headers of answers call the service; before 22.0 Magnum said container-infra.",
+    ),
+    unset("jeroboam", "path_prefix", Text, "Path that the API is mounted on, such as /container-infra."),
     unset("jeroboam", "encryption_key_file", Text, "File that holds the encryption key."),
     opt("jeroboam", "create_timeout", POSITIVE, "60", "Minutes a creation may take where the request says nothing."),
     opt("jeroboam", "update_timeout", POSITIVE, "60", "Minutes a resize, an upgrade or another change may take."),

@@ -1,5 +1,6 @@
 //! Takes a new cluster: everything is looked at first, then written in one transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jeroboam_certificates::{Kept, NewCertificate};
@@ -10,6 +11,7 @@ use jeroboam_model::{
 use jeroboam_store::{Creation, Ident, StoreError, StoreErrorKind};
 use secrecy::SecretString;
 use uuid::Uuid;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Clusters;
 use crate::certificates::{self, ClusterCertificates, from_certificates};
@@ -153,6 +155,17 @@ impl Service {
     }
 
     /// Labels, then everything that the cluster names in the cloud.
+    /// Waits for a processor to make keys on. Whoever had to wait is counted again: others of the project may have been faster.
+    async fn key_turn(&self, project: &ProjectId) -> Result<OwnedSemaphorePermit, Error> {
+        let turns = || Arc::clone(&self.key_turns);
+        if let Ok(turn) = turns().try_acquire_owned() {
+            return Ok(turn);
+        }
+        let turn = turns().acquire_owned().await;
+        self.has_room(project).await?;
+        turn.map_err(|error| Error::internal("wait for a processor", error))
+    }
+
     async fn check_draft(&self, cloud: &Cloud, cluster: &Cluster, template: &ClusterTemplate) -> Result<(), Error> {
         labels::check(&cluster.labels)?;
         let given = |what: &str, name: &str, value: &Option<String>| match value {
@@ -190,6 +203,12 @@ impl Service {
         let (title, rules, now) = (draft.cluster.title(), self.inner.settings.signing.clone(), self.now());
         let (id, template) = (draft.cluster.id, draft.cluster.template);
         let (made, credential) = tokio::join!(
+        let turn = self.key_turn(&draft.cluster.project).await?;
+        let keys = move || {
+            let made = certificates::for_cluster(&title, &rules, now);
+            drop(turn);
+            made
+        };
             tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)),
             self.make_credential(caller, cloud, &draft.cluster.project, id, format!("jeroboam-{id}")),
         );

@@ -1,9 +1,10 @@
 //! `POST …/actions/resize`: another size for one node group, and which of its nodes go first.
 
 use jeroboam_model::{Caller, ClusterId, ClusterWithGroups, MachineView, NodeGroup, Removal, Work};
+use jeroboam_notify::Action;
 use jeroboam_store::Ident;
 
-use super::{ATTEMPTS, Clusters, allowed};
+use super::{ATTEMPTS, Clusters};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{Error, Resize, rules};
@@ -11,6 +12,8 @@ use crate::{Error, Resize, rules};
 impl Clusters<'_> {
     /// `POST …/actions/resize`. The size that it has already is applied once more: that is how a failed update is retried.
     pub async fn resize(&self, caller: &Caller, ident: &str, resize: Resize) -> Result<ClusterId, Error> {
+        // Magnum: before anything is looked for.
+        rules::zero_nodes(resize.before_1_10, Some(resize.node_count))?;
         for _ in 0..ATTEMPTS {
             let was = self.0.find_cluster(caller, ident).await?;
             self.0.enforce(caller, "cluster:resize", &Target::cluster(&was.cluster))?;
@@ -18,10 +21,9 @@ impl Clusters<'_> {
             if group.is_control_plane() {
                 rules::control_plane_size(resize.node_count)?;
             } else {
-                rules::zero_nodes(resize.before_1_10, Some(resize.node_count))?;
                 rules::within_bounds(group, resize.node_count)?;
             }
-            allowed(was.cluster.status.may_be_resized(), "Resizing a cluster", was.cluster.status)?;
+            self.0.allowed_or_told(caller, &was, was.cluster.status.may_be_resized(), "Resizing a cluster")?;
 
             let work = self.0.inner.store.work(was.cluster.id).await;
             let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
@@ -29,6 +31,7 @@ impl Clusters<'_> {
             change.removals = removals(&resize, group, work.as_ref())?;
             change.changed_groups.push(rules::resized(group, resize.node_count));
             if self.0.accept(&was, change).await?.is_some() {
+                self.0.told(caller, Action::Update, &was);
                 return Ok(was.cluster.id);
             }
         }

@@ -15,7 +15,7 @@ use crate::wire::{Argument, Body, Fields, Length, Query};
 
 const CERTIFICATE: Argument = Argument {
     name: "certificate",
-    known: &["cluster_uuid", "csr", "ca_cert_type", "pem", "project_id", "user_id"],
+    known: &["cluster_uuid", "csr", "ca_cert_type", "pem"],
     read_only: &["links", "created_at", "updated_at"],
 };
 

@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
-use jeroboam_model::Labels;
+use jeroboam_model::{Labels, Status};
 use jeroboam_oslo::Microversion;
 use jeroboam_service::NewCluster;
 use utoipa::ToSchema;
 
 use crate::App;
 use crate::edge::Who;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::v1::{Accepted, versions};
-use crate::wire::{Argument, Body, Fields, Length, Query, Range};
+use crate::wire::{Argument, Body, Fields, Length, Query, Range, cluster_name};
 
 const CLUSTER: Argument = Argument {
     name: "cluster",
@@ -33,7 +33,7 @@ const CLUSTER: Argument = Argument {
         "fixed_subnet",
         "floating_ip_enabled",
         "master_lb_enabled",
-        // Accepted and not looked at, but for the form of the uuid.
+        // Accepted where they are of their kind, and not looked at.
         "uuid",
         "status",
         "status_reason",
@@ -107,9 +107,17 @@ impl CreateCluster {
     fn parse(fields: &Fields) -> ApiResult<Self> {
         fields.not_null("master_count")?;
         fields.uuid("uuid")?;
+        let statuses: Vec<&str> = Status::all().map(Status::as_str).collect();
+        fields.word("status", &statuses)?;
+        fields.word("health_status", &["HEALTHY", "UNHEALTHY", "UNKNOWN"])?;
+        fields.text("status_reason", Length(0, 65_535))?;
+        fields.map("health_status_reason")?;
         Ok(Self {
-            cluster_template_id: fields.mandatory_text("cluster_template_id", Length::COLUMN)?,
-            name: name(fields)?,
+            // Magnum: the empty name is looked for, too.
+            cluster_template_id: fields
+                .text("cluster_template_id", Length(0, 255))?
+                .ok_or_else(|| Fields::missing("cluster_template_id"))?,
+            name: cluster_name(fields)?,
             keypair: fields.text("keypair", Length::COLUMN)?,
             node_count: fields.integer("node_count", Range::NATURAL)?,
             master_count: fields.integer("master_count", Range::POSITIVE)?,
@@ -147,19 +155,6 @@ impl CreateCluster {
             master_lb_enabled: self.master_lb_enabled,
             before_1_10: version < versions::ZERO_NODES,
         }
-    }
-}
-
-/// A cluster's name, which becomes part of host names.
-fn name(fields: &Fields) -> ApiResult<Option<String>> {
-    let name = fields.text("name", Length(1, 242))?;
-    let fits = |name: &String| {
-        let rest = |c: char| c.is_ascii_alphanumeric() || ['_', '.', '-'].contains(&c);
-        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(rest)
-    };
-    match name.filter(|name| !fits(name)) {
-        Some(bad) => Err(ApiError::invalid("name", &bad, "Value should match the pattern ^[a-zA-Z][a-zA-Z0-9_.-]*$")),
-        None => fields.text("name", Length(1, 242)),
     }
 }
 
@@ -251,7 +246,6 @@ mod tests {
                 json!({"docker_volume_size": 0}),
                 "docker_volume_size. Value: '0'. Value should be greater or equal to 1".to_owned(),
             ),
-            (json!({"uuid": "x"}), "uuid. Value: 'x'. Expected a uuid but received x.".to_owned()),
             (
                 json!({"labels": {"a": null}}),
                 "labels. Value: 'None'. Value of 'a' should be a string, a number or a boolean".to_owned(),

@@ -1,0 +1,44 @@
+//! `PATCH /v1/quotas/{project}/{resource}`.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use utoipa::ToSchema;
+
+use super::QuotaView;
+use super::create::hard_limit;
+use crate::App;
+use crate::edge::{Ident, Who};
+use crate::error::ApiResult;
+use crate::wire::{Argument, Body, Length, Query};
+
+const QUOTA: Argument = super::argument("quotapatch");
+
+/// Another limit. This is an object and no JSON Patch; project and resource are those of the path.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "this is only described: the one field is read by hand")]
+pub(crate) struct UpdateQuota {
+    /// 1 when absent.
+    #[schema(minimum = 0)]
+    hard_limit: Option<i32>,
+}
+
+/// Changes the limit of a project, for administrators.
+#[utoipa::path(patch, path = "/v1/quotas/{project}/{resource}", tag = "quotas",
+    params(("project" = String, Path, description = "id of the project"),
+           ("resource" = String, Path, description = "`Cluster`")), request_body = UpdateQuota,
+    responses((status = 202, body = QuotaView), (status = 400), (status = 403), (status = 404)))]
+pub(crate) async fn update(
+    State(app): State<App>,
+    who: Who,
+    Ident((project, resource)): Ident<(String, String)>,
+    query: Query,
+    body: Body,
+) -> ApiResult<(StatusCode, Json<QuotaView>)> {
+    query.only(&[])?;
+    let fields = body.fields(&QUOTA)?;
+    fields.text("project_id", Length::COLUMN)?;
+    fields.text("resource", Length::COLUMN)?;
+    let quota = app.service().quotas().update(&who, &project, &resource, hard_limit(&fields)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(quota.into())))
+}
