@@ -20,6 +20,7 @@ pub(crate) async fn of(args: &ConfigArgs) -> Vec<String> {
         cloud(settings::token_session(&config), "[keystone_authtoken]"),
         cloud(settings::service_session(&config), "[keystone_auth]"),
         settings::reconcile(&config).map(drop),
+        settings::notifications(&config).map(drop),
         management(&config).await,
         serve::api_config(&config).map(drop),
         listen::acceptor(&config).map(drop),

@@ -9,6 +9,7 @@ use jeroboam_api::{ApiConfig, App, AppParts, CorsConfig, HttpMetrics};
 use jeroboam_cli::ServerArgs;
 use jeroboam_management::Management;
 use jeroboam_model::{Clock, SystemClock};
+use jeroboam_notify::Notifier;
 use jeroboam_openstack::{Session, TokenValidator};
 use jeroboam_oslo::{Config, Enforcer, PolicySettings};
 use jeroboam_reconcile::{ReconcileParts, Reconciler};
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::connection::Limits;
+use crate::presence::{self, Presence};
 use crate::{faults, listen, metrics, policy, settings};
 
 /// Which parts this process runs.
@@ -40,6 +42,14 @@ impl Role {
     fn reconciles(self) -> bool {
         self != Self::Api
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Reconcile => "reconcile",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Runs until told to stop.
@@ -54,7 +64,13 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
     if args.upgrade_database {
         upgrade_when_there(&store, shutdown).await?;
     }
+    presence::may_serve(&store).await?;
+    let owner = owner(config);
+    let presence = Presence { store: store.clone(), clock: Arc::clone(&clock), name: owner.clone(), role: role.name() };
+    shutdown.tasks().spawn(presence.keep(shutdown.clone()));
     let session = Session::new(settings::service_session(config)?, Arc::clone(&clock)).context("[keystone_auth]")?;
+    let notifier =
+        Notifier::start(settings::notifications(config)?, Arc::clone(&clock), shutdown.tasks(), shutdown.token())?;
 
     if role.reconciles() {
         let mut management =
@@ -69,9 +85,10 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
             session: session.clone(),
             settings: settings::reconcile(config)?,
             clock: Arc::clone(&clock),
-            owner: owner(config),
+            owner,
             seed: seed(clock.as_ref()),
             hook: None,
+            notifier: notifier.clone(),
         });
         let token = shutdown.token();
         shutdown.tasks().spawn(async move { reconciler.run(token).await });
@@ -81,7 +98,7 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
         let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
         let policy = Arc::new(policy);
         shutdown.tasks().spawn(policy::follow(Arc::clone(&policy), shutdown.token()));
-        let app = application(config, store.clone(), session, policy, Arc::clone(&clock), http_metrics)?;
+        let app = application(config, store.clone(), session, policy, Arc::clone(&clock), http_metrics, notifier)?;
         serve_api(config, app, shutdown).await
     } else {
         shutdown.begun().await;
@@ -123,6 +140,7 @@ fn application(
     policy: Arc<Enforcer>,
     clock: Arc<dyn Clock>,
     http_metrics: HttpMetrics,
+    notifier: Notifier,
 ) -> Result<App> {
     let tokens = Session::new(settings::token_session(config)?, Arc::clone(&clock)).context("[keystone_authtoken]")?;
     let auth = TokenValidator::new(tokens, settings::validator(config), Arc::clone(&clock));
@@ -132,6 +150,7 @@ fn application(
         policy,
         settings: ServiceConfig::from_oslo(config),
         clock,
+        notifier,
     });
     Ok(App::new(AppParts { service, auth, config: api_config(config)?, http_metrics }))
 }
@@ -158,8 +177,25 @@ pub(crate) fn api_config(config: &Config) -> Result<ApiConfig> {
         proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing").unwrap_or(false),
         scheme: if tls { "https" } else { "http" }.to_owned(),
         host: listen::address(config)?,
+        prefix: config.string("jeroboam", "path_prefix").unwrap_or_default().trim_end_matches('/').to_owned(),
+        version_service: config.string("jeroboam", "version_service").unwrap_or(default.version_service),
+        healthcheck_disabled_by: config.string("healthcheck", "disable_by_file_path").map(PathBuf::from),
+        cors: cors(config),
         ..default
     })
+}
+
+fn cors(config: &Config) -> CorsConfig {
+    let default = CorsConfig::default();
+    let max_age = config.int("cors", "max_age").and_then(|seconds| u64::try_from(seconds).ok());
+    CorsConfig {
+        origins: config.list("cors", "allowed_origin"),
+        credentials: config.bool("cors", "allow_credentials").unwrap_or(default.credentials),
+        methods: config.list("cors", "allow_methods"),
+        headers: config.list("cors", "allow_headers"),
+        exposed: config.list("cors", "expose_headers"),
+        max_age: max_age.unwrap_or(default.max_age),
+    }
 }
 
 async fn serve_api(config: &Config, app: App, shutdown: &Shutdown) -> Result<()> {
@@ -178,23 +214,6 @@ fn owner(config: &Config) -> String {
 
 /// Different for each start; only jitter comes from it.
 fn seed(clock: &dyn Clock) -> u64 {
-        prefix: config.string("jeroboam", "path_prefix").unwrap_or_default().trim_end_matches('/').to_owned(),
-        version_service: config.string("jeroboam", "version_service").unwrap_or(default.version_service),
-        healthcheck_disabled_by: config.string("healthcheck", "disable_by_file_path").map(PathBuf::from),
-        cors: cors(config),
     let nanoseconds = clock.now().as_nanosecond();
     u64::from(std::process::id()) ^ u64::try_from(nanoseconds.rem_euclid(i128::from(u64::MAX))).unwrap_or_default()
 }
-fn cors(config: &Config) -> CorsConfig {
-    let default = CorsConfig::default();
-    let max_age = config.int("cors", "max_age").and_then(|seconds| u64::try_from(seconds).ok());
-    CorsConfig {
-        origins: config.list("cors", "allowed_origin"),
-        credentials: config.bool("cors", "allow_credentials").unwrap_or(default.credentials),
-        methods: config.list("cors", "allow_methods"),
-        headers: config.list("cors", "allow_headers"),
-        exposed: config.list("cors", "expose_headers"),
-        max_age: max_age.unwrap_or(default.max_age),
-    }
-}
-

@@ -10,6 +10,7 @@ use crate::certificates;
 use crate::dereference;
 use crate::floating_ip;
 use crate::keys::{self, KeyProblem};
+use crate::news;
 use crate::next::Trouble;
 use crate::pass::{End, Pass, Stopped};
 use crate::run::{Shared, chain};
@@ -226,6 +227,7 @@ impl Pass<'_> {
         self.guard.may("forget")?;
         if self.shared.store.forget(&self.guard.lease(), self.loaded.work.revision, others).await? {
             info!(cluster.id = %cluster, "cluster is deleted, nothing of it is left");
+            self.shared.notifier.ended(&news::deleted(&self.loaded.view));
             return Ok(End::Forgotten);
         }
         Ok(End::Superseded)

@@ -13,6 +13,7 @@ mod dereference;
 mod floating_ip;
 mod keys;
 mod lease;
+mod news;
 mod next;
 mod pass;
 mod queue;

@@ -20,6 +20,7 @@ use crate::dereference;
 use crate::floating_ip;
 use crate::keys;
 use crate::lease::Guard;
+use crate::news;
 use crate::next::{Found, Situation, Trouble, next};
 use crate::resolve::{self, is_leaving, references, resolve, workers};
 use crate::run::{Shared, chain};
@@ -161,8 +162,12 @@ pub(crate) async fn make(shared: &Shared, guard: &Guard) -> Result<End, Interrup
     if let Some(news) = trim(next.recorded, &unnamed) {
         guard.may("record")?;
         announce(&unnamed, &news);
+        let ended = news::ended(&unnamed.view, &news);
         if !shared.store.record(&guard.lease(), loaded.work.revision, news).await? {
             return Ok(End::Superseded);
+        }
+        if let Some(ended) = ended {
+            shared.notifier.ended(&ended);
         }
     }
     Ok(End::Next(next.run_at))

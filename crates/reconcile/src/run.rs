@@ -9,6 +9,7 @@ use jeroboam_capi::ClusterKey;
 use jeroboam_certificates::Certificates;
 use jeroboam_management::{Management, ManagementError};
 use jeroboam_model::{Clock, ClusterId, Page, Scope, Timestamp};
+use jeroboam_notify::Notifier;
 use jeroboam_openstack::Session;
 use jeroboam_store::{Store, StoreError};
 use rand::rngs::StdRng;
@@ -52,6 +53,8 @@ pub struct ReconcileParts {
     pub seed: u64,
     /// Called before every step of every pass.
     pub hook: Option<StepHook>,
+    /// Tells others how operations end.
+    pub notifier: Notifier,
 }
 
 impl std::fmt::Debug for ReconcileParts {
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) owner: String,
     pub(crate) hook: StepHook,
+    pub(crate) notifier: Notifier,
     random: Mutex<StdRng>,
     memos: Mutex<HashMap<ClusterId, Memo>>,
     /// The clusters behind names in the management cluster, as far as they are known.
@@ -240,6 +244,7 @@ impl Reconciler {
             clock: parts.clock,
             owner: parts.owner,
             hook: parts.hook.unwrap_or_else(|| Arc::new(|_, _| {})),
+            notifier: parts.notifier,
             random: Mutex::new(StdRng::seed_from_u64(parts.seed)),
             memos: Mutex::new(HashMap::new()),
             names: Mutex::new(HashMap::new()),

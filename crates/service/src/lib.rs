@@ -12,6 +12,7 @@ mod credential;
 mod drivers;
 mod error;
 mod federations;
+mod keeper;
 mod labels;
 mod names;
 mod nodegroups;
@@ -23,21 +24,22 @@ mod rules;
 mod templates;
 
 use std::fmt;
-use std::sync::Arc;
 use std::num::NonZero;
+use std::sync::Arc;
 
 use jeroboam_certificates::Certificates as KeptCertificates;
 use jeroboam_model::Clock;
 use jeroboam_openstack::Session;
 use jeroboam_oslo::Enforcer;
 use jeroboam_store::Store;
-
 use tokio::sync::Semaphore;
+
 pub use certificates::{Certificates, SigningRules};
 pub use clusters::Clusters;
 pub use config::ServiceConfig;
 pub use error::{Error, Kind};
 pub use federations::{Federations, NewFederation};
+pub use jeroboam_notify::Notifier;
 pub use nodegroups::NodeGroups;
 pub use policy::credentials;
 pub use processes::Process;
@@ -61,6 +63,8 @@ pub struct ServiceParts {
     pub settings: ServiceConfig,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Tells others of what is asked for.
+    pub notifier: Notifier,
 }
 
 /// The service. Cheap to clone.
@@ -68,12 +72,12 @@ pub struct ServiceParts {
 pub struct Service {
     inner: Arc<ServiceParts>,
     kept_certificates: KeptCertificates,
+    /// As many as there are processors: making keys takes one for a while.
+    key_turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    /// As many as there are processors: making keys takes one for a while.
-    key_turns: Arc<Semaphore>,
         f.debug_struct("Service").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

@@ -15,13 +15,13 @@ pub(super) fn session(config: &Config, group: &str) -> Result<SessionConfig> {
     let login = config.string(group, "auth_section").unwrap_or_else(|| group.to_owned());
     let auth_url = config.string(&login, "auth_url").with_context(|| format!("[{login}] auth_url is not set"))?;
     let interface = config.string(group, "interface").unwrap_or_default();
-    let timeout = config.int(group, "timeout").and_then(|value| u64::try_from(value).ok());
+    let timeout = config.float(group, "timeout").and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let call = config.int("jeroboam", "call_timeout").and_then(|value| u64::try_from(value).ok()).unwrap_or(30);
     Ok(SessionConfig {
         region: config.string(group, "region_name"),
         interface: interface.trim_end_matches("URL").parse::<Interface>().unwrap_or_default(),
         transport: TransportConfig {
-            timeout: Duration::from_secs(timeout.unwrap_or(call)),
+            timeout: timeout.unwrap_or(Duration::from_secs(call)),
             cacert: config.string(group, "cafile").filter(|path| !path.is_empty()).map(PathBuf::from),
             insecure: config.bool(group, "insecure").unwrap_or(false),
             ..TransportConfig::default()

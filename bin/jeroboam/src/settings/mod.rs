@@ -2,6 +2,7 @@
 
 mod credentials;
 mod key;
+mod notifications;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jeroboam_cli::args::ConfigArgs;
 use jeroboam_management::{KubeconfigSource, ManagementConfig};
+use jeroboam_notify::NotifyConfig;
 use jeroboam_openstack::{SessionConfig, ValidatorConfig};
 use jeroboam_oslo::Config;
 use jeroboam_reconcile::{CloudConfig, ReconcileConfig};
@@ -87,7 +89,10 @@ pub(crate) fn database(config: &Config) -> Result<StoreConfig> {
 
 /// The session that checks callers' tokens.
 pub(crate) fn token_session(config: &Config) -> Result<SessionConfig> {
-    credentials::session(config, "keystone_authtoken")
+    let group = "keystone_authtoken";
+    let mut session = credentials::session(config, group)?;
+    session.transport.timeout = seconds(config, group, "http_connect_timeout", 10);
+    Ok(session)
 }
 
 /// The session for everything that the service asks in its own name.
@@ -98,6 +103,11 @@ pub(crate) fn service_session(config: &Config) -> Result<SessionConfig> {
         "keystone_authtoken"
     };
     Ok(SessionConfig { services: credentials::services(config), ..credentials::session(config, group)? })
+}
+
+/// How others are told of clusters.
+pub(crate) fn notifications(config: &Config) -> Result<NotifyConfig> {
+    notifications::read(config)
 }
 
 /// How callers' tokens are checked.
@@ -134,6 +144,14 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         },
     };
     let whole = |group: &str, name: &str| config.int(group, name).and_then(|value| u32::try_from(value).ok());
+    let namespaces = config.string("jeroboam_topology", "namespace_prefix").unwrap_or_else(|| "magnum".to_owned());
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    // 63 letters have to be enough for it and the id of a project.
+    if !namespaces.starts_with(|c: char| c != '-') || !namespaces.chars().all(fits) || namespaces.len() > 26 {
+        bail!(
+            "[jeroboam_topology] namespace_prefix is {namespaces:?}, expected up to 26 small letters, digits and hyphens"
+        );
+    }
     let settings = ReconcileConfig {
         workers: whole("jeroboam", "workers").unwrap_or(16) as usize,
         lease: seconds(config, "jeroboam", "lease_seconds", 10),
@@ -148,6 +166,7 @@ pub(crate) fn reconcile(config: &Config) -> Result<ReconcileConfig> {
         boot_volume_type: config.string("cinder", "default_boot_volume_type").filter(|text| !text.is_empty()),
         certificates: ServiceConfig::from_oslo(config).certificates,
         cluster_class,
+        namespace_prefix: namespaces,
         ..ReconcileConfig::default()
     };
     Ok(settings.checked()?)

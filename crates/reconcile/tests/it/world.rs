@@ -215,6 +215,7 @@ impl World {
             owner: owner.to_owned(),
             seed: 7,
             hook,
+            notifier: jeroboam_notify::Notifier::silent(),
         });
         let mut run = JoinSet::new();
         run.spawn(reconciler.run(stop.clone()));

@@ -8,10 +8,11 @@ use jeroboam_model::{
     Caller, CertificateRefs, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, NodeGroup, NodeGroupId, ProjectId,
     Scope, Status, Timestamp, secrets,
 };
+use jeroboam_notify::Action;
 use jeroboam_store::{Creation, Ident, StoreError, StoreErrorKind};
 use secrecy::SecretString;
-use uuid::Uuid;
 use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
 
 use super::Clusters;
 use crate::certificates::{self, ClusterCertificates, from_certificates};
@@ -154,7 +155,6 @@ impl Service {
         if held >= u64::from(limit) { Err(Error::OverQuota { limit }) } else { Ok(limit) }
     }
 
-    /// Labels, then everything that the cluster names in the cloud.
     /// Waits for a processor to make keys on. Whoever had to wait is counted again: others of the project may have been faster.
     async fn key_turn(&self, project: &ProjectId) -> Result<OwnedSemaphorePermit, Error> {
         let turns = || Arc::clone(&self.key_turns);
@@ -166,6 +166,7 @@ impl Service {
         turn.map_err(|error| Error::internal("wait for a processor", error))
     }
 
+    /// Labels, then everything that the cluster names in the cloud.
     async fn check_draft(&self, cloud: &Cloud, cluster: &Cluster, template: &ClusterTemplate) -> Result<(), Error> {
         labels::check(&cluster.labels)?;
         let given = |what: &str, name: &str, value: &Option<String>| match value {
@@ -202,14 +203,14 @@ impl Service {
     ) -> Result<ClusterWithGroups, Error> {
         let (title, rules, now) = (draft.cluster.title(), self.inner.settings.signing.clone(), self.now());
         let (id, template) = (draft.cluster.id, draft.cluster.template);
-        let (made, credential) = tokio::join!(
         let turn = self.key_turn(&draft.cluster.project).await?;
         let keys = move || {
             let made = certificates::for_cluster(&title, &rules, now);
             drop(turn);
             made
         };
-            tokio::task::spawn_blocking(move || certificates::for_cluster(&title, &rules, now)),
+        let (made, credential) = tokio::join!(
+            tokio::task::spawn_blocking(keys),
             self.make_credential(caller, cloud, &draft.cluster.project, id, format!("jeroboam-{id}")),
         );
         let credential = credential?;
@@ -229,12 +230,16 @@ impl Service {
         let failure = match self.inner.store.create_cluster(new, limit).await {
             Ok(Creation::Created(created)) => {
                 tracing::info!(cluster.id = %id, "accepted to create a cluster");
+                self.told(caller, Action::Create, &created);
                 return Ok(*created);
             }
             Ok(Creation::OverQuota { limit }) => Error::OverQuota { limit },
             Ok(Creation::NoTemplate) => Error::NoTemplate(template.to_string()),
             Err(error) => match self.found_after_all(id, &error).await {
-                Some(created) => return Ok(created),
+                Some(created) => {
+                    self.told(caller, Action::Create, &created);
+                    return Ok(created);
+                }
                 // Nobody knows whether it was written: the note stays, and with it the way to find out later.
                 None if error.kind() == StoreErrorKind::Unavailable => {
                     return Err(from_store(Looking::Clusters, error));

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jeroboam_model::{Caller, Cluster, Operation, Status, secrets};
+use jeroboam_notify::{Action, Outcome};
 use jeroboam_openstack::{Auth, Kind as CloudKind};
 use jeroboam_store::{Acceptance, PendingCredential, StoreErrorKind};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -66,6 +67,9 @@ impl Clusters<'_> {
             let was = self.0.find_cluster(caller, ident).await?;
             self.0.enforce(caller, "cluster:delete", &Target::cluster(&was.cluster))?;
             if self.0.delete_record(&was).await? {
+                self.0.told(caller, Action::Delete, &was);
+                self.0.forget_certificates(&was.cluster).await;
+                self.0.inner.notifier.request(caller, Action::Delete, Outcome::Success, &was);
                 return Ok(());
             }
             if attempt == 0 {
@@ -87,6 +91,7 @@ impl Clusters<'_> {
                 change.given_up.clone_from(given_up);
             }
             if self.0.accept(&was, change).await?.is_some() {
+                self.0.told(caller, Action::Delete, &was);
                 return Ok(());
             }
         }

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod resize;
 mod rotate;
+mod told;
 mod update;
 mod upgrade;
 
@@ -68,6 +69,7 @@ impl Service {
         change: Acceptance,
     ) -> Result<Option<ClusterWithGroups>, Error> {
         let operation = change.operation;
+        self.ours(&was.cluster).await?;
         let accepted = self.inner.store.accept(was, change).await;
         let accepted = accepted.map_err(|error| from_store(Looking::Clusters, error))?;
         if accepted.is_some() {

@@ -1,8 +1,9 @@
 //! `PATCH /v1/clusters/{ident}`: the size of the default workers, and health as a healer outside sees it.
 
 use jeroboam_model::{Caller, Cluster, ClusterId, ClusterWithGroups, Status};
+use jeroboam_notify::Action;
 
-use super::{ATTEMPTS, Clusters, allowed};
+use super::{ATTEMPTS, Clusters};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{ClusterChange, Error, Service, rules};
@@ -26,7 +27,7 @@ impl Clusters<'_> {
                 // Magnum: evaluated without a target, so that any member's healer passes.
                 self.0.enforce(caller, "cluster:update_health_status", &Target::own(caller))?;
             }
-            if self.0.resize_workers(&was, &change, health.is_some()).await? {
+            if self.0.resize_workers(caller, &was, &change, health.is_some()).await? {
                 return Ok(was.cluster.id);
             }
         }
@@ -48,6 +49,7 @@ impl Service {
     /// `Ok(false)`: somebody was faster.
     async fn resize_workers(
         &self,
+        caller: &Caller,
         was: &ClusterWithGroups,
         change: &ClusterChange,
         healthy: bool,
@@ -59,11 +61,14 @@ impl Service {
             rules::zero_nodes(change.before_1_10, Some(count))?;
             let group = group.ok_or_else(|| Error::NoNodeGroup("default-worker".to_owned()))?;
             rules::within_bounds(group, count)?;
-            allowed(was.cluster.status.is_settled(), "Updating a cluster", was.cluster.status)?;
+            self.allowed_or_told(caller, was, was.cluster.status.is_settled(), "Updating a cluster")?;
             let mut accepted = self.update_of(was).await?;
             accepted.changed_groups.push(rules::resized(group, count));
             match self.accept(was, accepted).await? {
-                Some(accepted) => now = accepted,
+                Some(accepted) => {
+                    self.told(caller, Action::Update, was);
+                    now = accepted;
+                }
                 None => return Ok(false),
             }
         }

@@ -4,10 +4,11 @@ use jeroboam_model::{
     Caller, Cluster, ClusterId, ClusterTemplate, ClusterWithGroups, KubeRelease, Labels, NodeGroup, Operation, Status,
     Verb,
 };
+use jeroboam_notify::Action;
 use jeroboam_store::{Acceptance, Ident};
 
 use super::resize::group_of;
-use super::{ATTEMPTS, Clusters, allowed};
+use super::{ATTEMPTS, Clusters};
 use crate::drivers::{self, Wanted};
 use crate::error::{Looking, from_store};
 use crate::policy::Target;
@@ -25,10 +26,13 @@ impl Clusters<'_> {
         for _ in 0..ATTEMPTS {
             let was = self.0.find_cluster(caller, ident).await?;
             self.0.enforce(caller, "cluster:upgrade", &Target::cluster(&was.cluster))?;
+            self.0.ours(&was.cluster).await?;
             let status = was.cluster.status;
-            allowed(status.is_settled() || status == Status::UPDATE_FAILED, "Upgrading a cluster", status)?;
+            let yes = status.is_settled() || status == Status::UPDATE_FAILED;
+            self.0.allowed_or_told(caller, &was, yes, "Upgrading a cluster")?;
             let change = self.0.upgrade_of(caller, &was, &upgrade).await?;
             if self.0.accept(&was, change).await?.is_some() {
+                self.0.told(caller, Action::Update, &was);
                 return Ok(was.cluster.id);
             }
         }

@@ -74,7 +74,7 @@ fn group_of(
     };
     rules::plain_control_plane(&group)?;
     if group.is_control_plane() && !new.node_taints.is_empty() {
-        let why = "it can not be set for the control plane".to_owned();
+        let why = "node_taints may not be set on master nodegroups".to_owned();
         return Err(Error::BadNodeGroup { attribute: "node_taints", group: group.name, why });
     }
     rules::node_labels(&group.name, &group.node_labels)?;

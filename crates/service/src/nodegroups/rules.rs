@@ -22,24 +22,38 @@ const KUBERNETES_LABELS: [&str; 12] = [
     "topology.kubernetes.io/zone",
 ];
 
+/// Domains under Kubernetes' own in which a node may name its labels itself.
+const KUBERNETES_NAMESPACES: [&str; 2] = ["kubelet.kubernetes.io", "node.kubernetes.io"];
+
 /// `min ≤ count ≤ max`; a maximum of `None` or 0 is none.
 pub(crate) fn counts(name: &str, count: i32, min: i32, max: Option<i32>) -> Result<(), Error> {
     let bad = |attribute, why: String| Err(Error::BadNodeGroup { attribute, group: name.to_owned(), why });
-    let max = max.filter(|max| *max != 0);
     if count < 0 {
         return bad("node_count", format!("node_count {count} is less than 0"));
     }
     if min < 0 {
         return bad("min_node_count", format!("min_node_count {min} is less than 0"));
     }
-    if let Some(max) = max.filter(|max| *max < min) {
-        return bad("max_node_count", format!("max_node_count {max} is less than min_node_count {min}"));
+    // Magnum: `magnum/api/controllers/v1/nodegroup.py _validate_node_count`, in this order and in these words.
+    if let Some(max) = max.filter(|max| *max != 0) {
+        if max < min {
+            return bad(
+                "max_node_count",
+                format!("min_node_count ({min}) should be less or equal to max_node_count ({max})"),
+            );
+        }
+        if count > max {
+            return bad(
+                "max_node_count",
+                format!("node_count ({count}) should be less or equal to max_node_count ({max})"),
+            );
+        }
     }
-    if count < min {
-        return bad("node_count", format!("node_count {count} is less than min_node_count {min}"));
-    }
-    if let Some(max) = max.filter(|max| *max < count) {
-        return bad("node_count", format!("node_count {count} is greater than max_node_count {max}"));
+    if min > count {
+        return bad(
+            "min_node_count",
+            format!("min_node_count ({min}) should be less or equal to node_count ({count})"),
+        );
     }
     Ok(())
 }
@@ -52,7 +66,14 @@ pub(crate) fn node_labels(name: &str, labels: &BTreeMap<String, String>) -> Resu
             return Err(bad(format!("{key:?} is no label name")));
         }
         if is_reserved(key) {
-            return Err(bad(format!("label {key} is in a namespace that Kubernetes keeps for itself")));
+            // Magnum: `magnum/api/controllers/v1/nodegroup.py _validate_node_labels`.
+            return Err(bad(format!(
+                "node label '{key}' is in a restricted Kubernetes namespace; the kubelet will refuse to start. Labels in the \
+                 kubernetes.io/ and k8s.io/ namespaces must use one of the allowed prefixes ({}) or be one of the allowed \
+                 labels ({}).",
+                KUBERNETES_NAMESPACES.join(", "),
+                KUBERNETES_LABELS.join(", ")
+            )));
         }
         if !is_label_value(value) {
             return Err(bad(format!("{value:?} is no value for label {key}")));
@@ -65,28 +86,36 @@ fn is_reserved(key: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return false };
     let within = |parent: &str| domain == parent || domain.ends_with(&format!(".{parent}"));
     let own = within("kubernetes.io") || within("k8s.io");
-    let allowed_domain = matches!(domain, "kubelet.kubernetes.io" | "node.kubernetes.io");
+    let allowed_domain = KUBERNETES_NAMESPACES.contains(&domain);
     own && !allowed_domain && !KUBERNETES_LABELS.contains(&key)
 }
 
 /// Taints as they are stored.
 pub(crate) fn taints(name: &str, raw: &[RawTaint]) -> Result<Vec<Taint>, Error> {
-    raw.iter().map(|taint| self::taint(name, taint)).collect()
+    raw.iter().enumerate().map(|(place, taint)| self::taint(name, place, taint)).collect()
 }
 
-fn taint(name: &str, raw: &RawTaint) -> Result<Taint, Error> {
+fn taint(name: &str, place: usize, raw: &RawTaint) -> Result<Taint, Error> {
+    // Magnum: `magnum/api/controllers/v1/nodegroup.py _validate_node_taints`, whose words these are.
+    const FIELDS: [&str; 3] = ["key", "value", "effect"];
     let bad = |why: String| Error::BadNodeGroup { attribute: "node_taints", group: name.to_owned(), why };
-    if let Some(field) = raw.keys().find(|field| !matches!(field.as_str(), "key" | "value" | "effect")) {
-        return Err(bad(format!("a taint has no field {field}")));
+    let unknown: Vec<&str> = raw.keys().map(String::as_str).filter(|field| !FIELDS.contains(field)).collect();
+    if !unknown.is_empty() {
+        return Err(bad(format!(
+            "node_taints[{place}] contains unrecognised field(s) {}; allowed fields are {}",
+            unknown.join(", "),
+            FIELDS.join(", ")
+        )));
     }
-    let key = raw.get("key").filter(|key| !key.is_empty()).ok_or_else(|| bad("a taint needs a key".to_owned()))?;
+    let key = raw.get("key").filter(|key| !key.is_empty());
+    let key = key.ok_or_else(|| bad(format!("node_taints[{place}].key is required")))?;
+    let effect = raw.get("effect").and_then(|effect| effect.parse().ok());
+    let effect = effect.ok_or_else(|| {
+        bad(format!("node_taints[{place}].effect must be one of NoSchedule, PreferNoSchedule, NoExecute"))
+    })?;
     if !is_label_key(key) {
         return Err(bad(format!("{key:?} is no taint key")));
     }
-    let effect = raw.get("effect").ok_or_else(|| bad(format!("taint {key} needs an effect")))?;
-    let effect = effect.parse().map_err(|()| {
-        bad(format!("effect {effect:?} of taint {key} is none of NoSchedule, PreferNoSchedule and NoExecute"))
-    })?;
     let value = raw.get("value").cloned();
     if let Some(value) = value.as_deref().filter(|value| !is_label_value(value)) {
         return Err(bad(format!("{value:?} is no value for taint {key}")));
@@ -99,7 +128,7 @@ pub(crate) fn plain_control_plane(group: &NodeGroup) -> Result<(), Error> {
     let bad = |attribute| Error::BadNodeGroup {
         attribute,
         group: group.name.clone(),
-        why: "it can not be set for the control plane".to_owned(),
+        why: format!("{attribute} may not be set on master nodegroups"),
     };
     match group.is_control_plane() {
         true if !group.node_labels.is_empty() => Err(bad("node_labels")),
@@ -138,9 +167,9 @@ mod tests {
             (0, 0, Some(0), ""),
             (5, 0, Some(0), ""),
             (3, 3, Some(3), ""),
-            (1, 2, None, "node_count 1 is less than min_node_count 2"),
-            (4, 0, Some(3), "node_count 4 is greater than max_node_count 3"),
-            (4, 4, Some(3), "max_node_count 3 is less than min_node_count 4"),
+            (1, 2, None, "min_node_count (2) should be less or equal to node_count (1)"),
+            (4, 0, Some(3), "node_count (4) should be less or equal to max_node_count (3)"),
+            (4, 4, Some(3), "min_node_count (4) should be less or equal to max_node_count (3)"),
             (-1, 0, None, "node_count -1 is less than 0"),
         ] {
             let said = counts("g", count, min, max).map_or_else(|e| e.to_string(), |()| String::new());
@@ -157,7 +186,7 @@ mod tests {
         }
         for key in ["kubernetes.io/role", "node-role.kubernetes.io/worker", "a.b.k8s.io/x", "k8s.io/x"] {
             let said = try_one(key, "a").expect_err(key).to_string();
-            assert!(said.starts_with("node_labels for g is invalid (label "), "{said}");
+            assert!(said.starts_with("node_labels for g is invalid (node label "), "{said}");
         }
         for (key, value) in
             [("", "a"), ("a b", "a"), ("a/", "a"), ("-a", "a"), ("a", "b c"), ("a", "-"), ("A.b/c/d", "e")]
@@ -174,10 +203,13 @@ mod tests {
         assert!(taints("g", &[raw(&[("key", "gpu"), ("effect", "NoSchedule")])]).is_ok());
         assert!(taints("g", &[raw(&[("key", "gpu"), ("value", "yes"), ("effect", "NoExecute")])]).is_ok());
         for (items, why) in [
-            (&[("effect", "NoSchedule")][..], "a taint needs a key"),
-            (&[("key", "gpu")], "taint gpu needs an effect"),
-            (&[("key", "gpu"), ("effect", "Never")], "effect \"Never\" of taint gpu"),
-            (&[("key", "gpu"), ("effect", "NoSchedule"), ("time", "1")], "a taint has no field time"),
+            (&[("effect", "NoSchedule")][..], "node_taints[0].key is required"),
+            (&[("key", "gpu")], "node_taints[0].effect must be one of NoSchedule, PreferNoSchedule, NoExecute"),
+            (&[("key", "gpu"), ("effect", "Never")], "node_taints[0].effect must be one of"),
+            (
+                &[("key", "gpu"), ("effect", "NoSchedule"), ("time", "1")],
+                "node_taints[0] contains unrecognised field(s) time; allowed fields are key, value, effect",
+            ),
         ] {
             let said = taints("g", &[raw(items)]).expect_err(why).to_string();
             assert!(said.starts_with("node_taints for g is invalid (") && said.contains(why), "{said}");

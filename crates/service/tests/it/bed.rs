@@ -49,6 +49,7 @@ impl Bed {
             policy: Arc::new(Enforcer::new(policy).expect("policy")),
             settings,
             clock: clock.clone(),
+            notifier: jeroboam_service::Notifier::silent(),
         });
         Self { service, store, cloud, clock }
     }

@@ -139,23 +139,6 @@ async fn who_has_none_of_the_roles_that_a_cluster_may_have_gives_it_none_of_the_
 }
 
 #[tokio::test]
-async fn who_has_none_of_the_roles_that_a_cluster_may_have_gives_it_none_of_the_others() {
-    let bed = Bed::with(|config| config.credential_roles = vec!["kubernetes".to_owned(), "tenant".to_owned()]).await;
-    let template = bed.template(|_| {}).await.id.to_string();
-    let new = NewCluster { template, ..NewCluster::default() };
-    let (kind, text) = refused(bed.service.clusters().create(&bed.ann(), new.clone()).await);
-    assert_eq!(kind, Kind::Forbidden);
-    assert!(text.contains("one of the roles kubernetes, tenant, and you have none"), "{text}");
-    assert!(bed.cloud.things().credentials.is_empty());
-    assert!(!bed.cloud.things().asked.iter().any(|asked| asked.contains("application_credentials")));
-
-    let dora = bed.caller("ann", "blue", &["member", "tenant"]);
-    bed.service.clusters().create(&dora, new).await.expect("a cluster");
-    let roles: Vec<_> = bed.cloud.things().credentials.values().map(|made| made["roles"].clone()).collect();
-    assert_eq!(roles, [serde_json::json!([{"name": "tenant"}])]);
-}
-
-#[tokio::test]
 async fn a_credential_that_can_not_be_made_leaves_nothing_behind() {
     let bed = Bed::new().await;
     let template = bed.template(|_| {}).await.id.to_string();

@@ -64,27 +64,33 @@ async fn wrong_groups_are_refused() {
         (
             NewNodeGroup { min_node_count: Some(2), ..group("a") },
             Kind::Conflict,
-            "node_count for a is invalid (node_count 1 is less than min_node_count 2).",
+            "min_node_count for a is invalid (min_node_count (2) should be less or equal to node_count (1)).",
         ),
         (
             NewNodeGroup { node_count: Some(3), max_node_count: Some(2), ..group("a") },
             Kind::Conflict,
-            "node_count for a is invalid (node_count 3 is greater than max_node_count 2).",
+            "max_node_count for a is invalid (node_count (3) should be less or equal to max_node_count (2)).",
         ),
         (
             NewNodeGroup { node_labels: [("k8s.io/x".into(), "1".into())].into(), ..group("a") },
             Kind::Conflict,
-            "node_labels for a is invalid (label k8s.io/x is in a namespace that Kubernetes keeps for itself).",
+            "node_labels for a is invalid (node label 'k8s.io/x' is in a restricted Kubernetes namespace; the kubelet will refuse to \
+             start. Labels in the kubernetes.io/ and k8s.io/ namespaces must use one of the allowed prefixes \
+             (kubelet.kubernetes.io, node.kubernetes.io) or be one of the allowed labels (beta.kubernetes.io/arch, \
+             beta.kubernetes.io/instance-type, beta.kubernetes.io/os, failure-domain.beta.kubernetes.io/region, \
+             failure-domain.beta.kubernetes.io/zone, kubernetes.io/arch, kubernetes.io/hostname, kubernetes.io/os, \
+             node.kubernetes.io/instance-type, node.kubernetes.io/windows-build, topology.kubernetes.io/region, \
+             topology.kubernetes.io/zone).).",
         ),
         (
             NewNodeGroup { node_taints: vec![taint(&[("key", "x")])], ..group("a") },
             Kind::Conflict,
-            "node_taints for a is invalid (taint x needs an effect).",
+            "node_taints for a is invalid (node_taints[0].effect must be one of NoSchedule, PreferNoSchedule, NoExecute).",
         ),
         (
             NewNodeGroup { role: Some("master".into()), node_labels: [("x".into(), "1".into())].into(), ..group("a") },
             Kind::Conflict,
-            "node_labels for a is invalid (it can not be set for the control plane).",
+            "node_labels for a is invalid (node_labels may not be set on master nodegroups).",
         ),
         (
             NewNodeGroup { role: Some("master".into()), ..group("a") },
@@ -143,11 +149,11 @@ async fn bounds_labels_and_taints_are_changed_within_the_count() {
     for (change, words) in [
         (
             NodeGroupChange { min_node_count: Some(4), max_node_count: Some(None), ..NodeGroupChange::default() },
-            "node_count for default-worker is invalid (node_count 3 is less than min_node_count 4).",
+            "min_node_count for default-worker is invalid (min_node_count (4) should be less or equal to node_count (3)).",
         ),
         (
             NodeGroupChange { max_node_count: Some(Some(2)), ..NodeGroupChange::default() },
-            "node_count for default-worker is invalid (node_count 3 is greater than max_node_count 2).",
+            "max_node_count for default-worker is invalid (node_count (3) should be less or equal to max_node_count (2)).",
         ),
     ] {
         let answer = groups.update(&ann, &ident, "default-worker", |_: &NodeGroup| Ok(change.clone())).await;
