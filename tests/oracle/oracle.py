@@ -3,6 +3,8 @@
 Run by the tests of crates/oslo with the Python of the Magnum venv; knows nothing of the program that is compared.
 """
 
+import functools
+import inspect
 import json
 import logging
 import os
@@ -26,6 +28,16 @@ from magnum.api import hooks  # noqa: E402
 from oslo_config import cfg, types  # noqa: E402
 from oslo_policy import opts as policy_opts, policy  # noqa: E402
 
+# oslo.policy looks at the signature of a check each time it asks one; looking once is most of the time of a run.
+signature = functools.cache(inspect.getfullargspec)
+inspect.getfullargspec = lambda method: signature(getattr(method, "__func__", method))
+
+# Rules that lead in a circle are to end soon.
+sys.setrecursionlimit(500)
+
+# Files that live for a moment need no disk.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
 # magnum.opts is named by Magnum's own entry points and does not exist; the rest is not in Magnum's pipeline or is about the
 # reading of configuration itself.
 NOT_MAGNUM_S = {"magnum", "oslo.cache", "oslo.config", "keystonemiddleware.audit"}
@@ -33,7 +45,7 @@ NOT_MAGNUM_S = {"magnum", "oslo.cache", "oslo.config", "keystonemiddleware.audit
 
 def policies(question):
     """The rules of a file and of a directory on top of Magnum's, or rules alone; then decisions."""
-    place = tempfile.mkdtemp()
+    place = tempfile.mkdtemp(dir=MEMORY)
     try:
         conf = cfg.ConfigOpts()
         conf([], default_config_files=[], default_config_dirs=[])
@@ -208,7 +220,7 @@ KINDS = {
 
 def config(question):
     """The values that options have in files, in the order of the command line, and in the environment."""
-    place = tempfile.mkdtemp()
+    place = tempfile.mkdtemp(dir=MEMORY)
     before = dict(os.environ)
     try:
         for name, text in question["files"].items():

@@ -34,6 +34,7 @@ pub(super) const REMOVED: &[Gone] = &[
     gone("nova_client", "key_file", SESSION_CERT),
     gone("DEFAULT", "verbose", "say debug = true"),
     gone("DEFAULT", "rpc_backend", NO_BUS),
+    gone("oslo_policy", "enforce_scope", "oslo.policy has done without it since 6.0; the option can go"),
 ];
 
 const NO_BUS: &str = "there is no message bus but for notifications; the option has no effect here";
@@ -74,6 +75,17 @@ pub(super) const UNUSED: &[Gone] = &[
     ),
     gone("DEFAULT", "graceful_shutdown_timeout", "say shutdown_timeout in [jeroboam]; the option has no effect here"),
     gone("DEFAULT", "run_external_periodic_tasks", "nothing runs by a timer alone; the option has no effect here"),
+    gone("DEFAULT", "periodic_enable", "status and health are watched, and that never stops; the option has no effect here"),
+    gone("DEFAULT", "periodic_interval_max", "status and health are watched; the option has no effect here"),
+    gone("kubernetes", "health_polling_interval", "health is watched; the option has no effect here"),
+    gone("cluster", "nodes_affinity_policy", "where machines run is up to the cluster class; the option has no effect here"),
+    gone("cluster", "pre_delete_lb_timeout", "a deletion waits for load balancers as long as delete_timeout in [jeroboam] lets it; the option has no effect here"),
+    gone("cinder", "default_docker_volume_type", "only Heat clusters had such volumes; the option has no effect here"),
+    gone("cinder", "default_etcd_volume_type", "only Heat clusters had such volumes; the option has no effect here"),
+    gone("drivers", "enabled_beta_drivers", "no driver is unfinished; the option has no effect here"),
+    gone("keystone_authtoken", "http_request_max_retries", "a check is tried again as long as its time allows; the option has no effect here"),
+    gone("keystone_authtoken", "delay_auth_decision", "every route but the version lists needs a token; the option has no effect here"),
+    gone("database", "connection_recycle_time", POOL),
     gone("DEFAULT", "fatal_deprecations", LOGGING),
     gone("DEFAULT", "instance_format", LOGGING),
     gone("DEFAULT", "instance_uuid_format", LOGGING),

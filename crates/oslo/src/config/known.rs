@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use super::Kind;
+
 /// An option of Magnum 23.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -19,6 +21,23 @@ pub struct Known {
     pub deprecated: Vec<(&'static str, &'static str)>,
     /// Whether Magnum wants to do without it.
     pub going: bool,
+}
+
+impl Known {
+    /// The kind, its bounds and words left out: nobody reads the value but another option that refers to it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        let is = |words: &str| self.kind.starts_with(words);
+        match self.kind {
+            "text, may be repeated" => Kind::Multi,
+            "true or false" => Kind::Bool,
+            _ if is("a whole number") => Kind::Int(i64::MIN, i64::MAX),
+            _ if is("a number") => Kind::Float(f64::NEG_INFINITY),
+            _ if is("a list") => Kind::List,
+            _ if is("name:value") => Kind::Dict,
+            _ => Kind::Text,
+        }
+    }
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| include_str!("magnum-23.tsv").lines().filter_map(read).collect());

@@ -131,7 +131,8 @@ impl Config {
     /// The value as text; `None` when it is neither set nor has a default, and when it is set to nothing.
     #[must_use]
     pub fn string(&self, group: &str, name: &str) -> Option<String> {
-        self.texts(group, name).pop().filter(|value| !value.is_empty())
+        let value = self.texts(group, name).pop().filter(|value| !value.is_empty())?;
+        Some(if kind(group, name) == Kind::Host { value::host(&value).to_owned() } else { value })
     }
 
     /// The value of a secret option.
@@ -184,7 +185,7 @@ impl Config {
     /// Whether the value, or the default where there is none, is of the kind that the option declares.
     #[must_use]
     pub fn can_be_used(&self, group: &str, name: &str) -> bool {
-        let kind = declared(group, name).map_or(Kind::Text, |opt| opt.kind);
+        let kind = kind(group, name);
         self.resolved(group, name, 0).is_ok_and(|texts| texts.iter().all(|text| kind.accepts(text)))
     }
 
@@ -221,9 +222,10 @@ impl Config {
         let given = self.given(group, name, opt);
         if given.is_empty() {
             let default = match opt {
-                Some(opt) => opt.default.filter(|text| opt.kind != Kind::Multi || !text.is_empty()),
+                Some(opt) => opt.default,
                 None => known::find(group, name).and_then(|known| known.default),
             };
+            let default = default.filter(|text| !(text.is_empty() && kind(group, name) == Kind::Multi));
             return default.map(|text| self.substitute(text, group, depth)).into_iter().collect();
         }
         given.iter().map(|located| self.substitute(&located.value, group, depth)).collect()
@@ -240,7 +242,7 @@ impl Config {
             return vec![Located { place, file: usize::MAX, group, name, value }];
         }
         let older = opt.map(|opt| opt.deprecated).unwrap_or_default();
-        let repeated = opt.is_some_and(|opt| opt.kind == Kind::Multi);
+        let repeated = kind(group, name) == Kind::Multi;
         let names: Vec<_> =
             std::iter::once((group, name)).chain(older.iter().copied()).map(|(g, n)| (ini::group_name(g), n)).collect();
         let mut all = Vec::new();
@@ -273,10 +275,7 @@ impl Config {
                         return Err(format!("it refers to {reference:?}, which is no option; a dollar sign is $$"));
                     };
                     let texts = self.resolved(group, name, depth + 1)?;
-                    let inserted = match declared(group, name) {
-                        Some(opt) => opt.kind.inserted(&texts),
-                        None => Some(texts.last().cloned().unwrap_or_default()),
-                    };
+                    let inserted = kind(group, name).inserted(&texts);
                     let unusable = || format!("it refers to {reference:?}, whose value cannot be used");
                     whole.push_str(&inserted.ok_or_else(unusable)?);
                 }
@@ -306,6 +305,12 @@ impl Config {
 
 fn declared(group: &str, name: &str) -> Option<&'static Opt> {
     options().iter().find(|opt| opt.group == group && opt.name == name)
+}
+
+/// The kind of an option that is read, or that Magnum reads; text where nobody does.
+fn kind(group: &str, name: &str) -> Kind {
+    let known = || known::find(group, name).map(Known::kind);
+    declared(group, name).map(|opt| opt.kind).or_else(known).unwrap_or(Kind::Text)
 }
 
 /// The files themselves, directories opened up. Hidden files are none of them.

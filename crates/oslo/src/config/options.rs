@@ -1,7 +1,7 @@
 //! Every option that is read, those of Magnum and ours, in one table; and those that are known but not read.
 
 use super::value::Kind;
-use super::value::Kind::{Bool, Float, Int, List, Multi, OneOf, Text};
+use super::value::Kind::{Bool, Float, Host, Int, Ip, List, ListOf, Multi, OneOf, Text};
 
 /// A declared option.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +52,36 @@ const CA_FILE: &str = "Certificates to trust towards this service, PEM; those of
 const INSECURE: &str = "Trust any certificate of this service.";
 const REGION: &str = "Region whose endpoint to use; the first one when not set.";
 
+/// Extensions and key usages by the names that Magnum's configuration has for them.
+const EXTENSIONS: &[&str] = &[
+    "authorityKeyIdentifier",
+    "subjectKeyIdentifier",
+    "authorityInfoAccess",
+    "basicConstraints",
+    "cRLDistributionPoints",
+    "certificatePolicies",
+    "extendedKeyUsage",
+    "OCSPNoCheck",
+    "inhibitAnyPolicy",
+    "keyUsage",
+    "nameConstraints",
+    "subjectAltName",
+    "issuerAltName",
+];
+const KEY_USAGES: &[&str] = &[
+    "Digital Signature",
+    "Non Repudiation",
+    "Key Encipherment",
+    "Data Encipherment",
+    "Key Agreement",
+    "Certificate Sign",
+    "CRL Sign",
+    "Encipher Only",
+    "Decipher Only",
+];
+
 const OPTIONS: &[Opt] = &[
-    unset("DEFAULT", "host", Text, "Name of this host in the list of services; the machine's own name when not set."),
+    unset("DEFAULT", "host", Host, "Name of this host in the list of services; the machine's own name when not set."),
     opt("DEFAULT", "debug", Bool, "false", "Log at debug level."),
     unset("DEFAULT", "log_file", Text, "File for the log; standard error when not set.").or(&[("DEFAULT", "logfile")]),
     unset("DEFAULT", "log_dir", Text, "Directory for log_file.").or(&[("DEFAULT", "logdir")]),
@@ -67,14 +95,6 @@ const OPTIONS: &[Opt] = &[
         NATURAL,
         "180",
         "Seconds after its last sign of life when a service counts as down.",
-    ),
-    opt("DEFAULT", "periodic_enable", Bool, "true", "Whether status and health are followed at all."),
-    opt(
-        "DEFAULT",
-        "periodic_interval_max",
-        POSITIVE,
-        "60",
-        "Longest pause between two looks at a cluster that rests, in seconds.",
     ),
     opt(
         "DEFAULT",
@@ -135,7 +155,7 @@ const OPTIONS: &[Opt] = &[
     opt("oslo_messaging_rabbit", "rabbit_quorum_queue", Bool, "false", "Queues are quorum queues, and durable."),
     opt("oslo_messaging_rabbit", "rabbit_ha_queues", Bool, "false", "Queues ask to be mirrored everywhere."),
     opt("api", "port", PORT, "9511", "Port of the API."),
-    opt("api", "host", Text, "127.0.0.1", "Address of the API."),
+    opt("api", "host", Ip, "127.0.0.1", "Address of the API."),
     opt("api", "max_limit", POSITIVE, "1000", "Most items of one page of a list."),
     unset("api", "workers", POSITIVE, "Threads of the API; one for each processor when not set."),
     opt("api", "enabled_ssl", Bool, "false", "Serve TLS."),
@@ -153,7 +173,6 @@ const OPTIONS: &[Opt] = &[
     opt("database", "max_pool_size", NATURAL, "5", "Connections that are kept open."),
     opt("database", "max_overflow", ANY, "50", "Connections beyond max_pool_size that may be opened for a while."),
     opt("database", "pool_timeout", NATURAL, "30", "Seconds a request waits for a connection."),
-    opt("database", "connection_recycle_time", ANY, "3600", "Seconds after which a connection is replaced."),
     unset("keystone_authtoken", "www_authenticate_uri", Text, "Where callers without a token are sent.")
         .or(&[("keystone_authtoken", "auth_uri")]),
     unset("keystone_authtoken", "auth_url", Text, "Where tokens are checked."),
@@ -167,13 +186,13 @@ const OPTIONS: &[Opt] = &[
     .or(&[("keystone_authtoken", "auth_plugin")]),
     unset("keystone_authtoken", "auth_section", Text, "Another group that holds the log-in."),
     unset("keystone_authtoken", "username", Text, "User of the service.")
-        .or(&[("keystone_authtoken", "user_name"), ("keystone_authtoken", "user-name")]),
+        .or(&[("keystone_authtoken", "user-name"), ("keystone_authtoken", "user_name")]),
     unset("keystone_authtoken", "user_id", Text, "Id of the user, in place of its name."),
     unset("keystone_authtoken", "password", Text, "Its password.").secret(),
     unset("keystone_authtoken", "project_name", Text, "Project of the service.")
-        .or(&[("keystone_authtoken", "tenant_name")]),
+        .or(&[("keystone_authtoken", "tenant-name"), ("keystone_authtoken", "tenant_name")]),
     unset("keystone_authtoken", "project_id", Text, "Id of the project, in place of its name.")
-        .or(&[("keystone_authtoken", "tenant_id")]),
+        .or(&[("keystone_authtoken", "tenant-id"), ("keystone_authtoken", "tenant_id")]),
     unset("keystone_authtoken", "user_domain_name", Text, "Domain of the user."),
     unset("keystone_authtoken", "user_domain_id", Text, "Id of the domain of the user."),
     unset("keystone_authtoken", "project_domain_name", Text, "Domain of the project."),
@@ -202,18 +221,10 @@ const OPTIONS: &[Opt] = &[
         "keystone_authtoken",
         "service_token_roles_required",
         Bool,
-        "false",
+        "true",
         "Refuse service tokens without such a role.",
     ),
-    opt("keystone_authtoken", "http_connect_timeout", Float(0.0), "10", "Seconds to wait for Keystone."),
-    opt("keystone_authtoken", "http_request_max_retries", NATURAL, "3", "How often a check is tried again."),
-    opt(
-        "keystone_authtoken",
-        "delay_auth_decision",
-        Bool,
-        "false",
-        "Accepted and without effect: every route but the version lists needs a token.",
-    ),
+    opt("keystone_authtoken", "http_connect_timeout", NATURAL, "10", "Seconds to wait for Keystone."),
     unset(
         "keystone_auth",
         "auth_url",
@@ -223,12 +234,12 @@ const OPTIONS: &[Opt] = &[
     opt("keystone_auth", "auth_type", Text, "password", "How it logs in: password or v3applicationcredential.")
         .or(&[("keystone_auth", "auth_plugin")]),
     unset("keystone_auth", "auth_section", Text, "Another group that holds the log-in."),
-    unset("keystone_auth", "username", Text, "User of the service.").or(&[("keystone_auth", "user_name")]),
+    unset("keystone_auth", "username", Text, "User of the service.").or(&[("keystone_auth", "user-name"), ("keystone_auth", "user_name")]),
     unset("keystone_auth", "user_id", Text, "Id of the user, in place of its name."),
     unset("keystone_auth", "password", Text, "Its password.").secret(),
-    unset("keystone_auth", "project_name", Text, "Project of the service.").or(&[("keystone_auth", "tenant_name")]),
+    unset("keystone_auth", "project_name", Text, "Project of the service.").or(&[("keystone_auth", "tenant-name"), ("keystone_auth", "tenant_name")]),
     unset("keystone_auth", "project_id", Text, "Id of the project, in place of its name.")
-        .or(&[("keystone_auth", "tenant_id")]),
+        .or(&[("keystone_auth", "tenant-id"), ("keystone_auth", "tenant_id")]),
     unset("keystone_auth", "user_domain_name", Text, "Domain of the user."),
     unset("keystone_auth", "user_domain_id", Text, "Id of the domain of the user."),
     unset("keystone_auth", "project_domain_name", Text, "Domain of the project."),
@@ -251,7 +262,7 @@ const OPTIONS: &[Opt] = &[
     unset("keystone_auth", "interface", Text, INTERFACE),
     unset("keystone_auth", "cafile", Text, "Certificates to trust, PEM."),
     opt("keystone_auth", "insecure", Bool, "false", "Trust any certificate."),
-    unset("keystone_auth", "timeout", NATURAL, "Seconds one call may take."),
+    unset("keystone_auth", "timeout", Float(0.0), "Seconds one call may take."),
     opt(
         "oslo_policy",
         "policy_file",
@@ -267,13 +278,6 @@ const OPTIONS: &[Opt] = &[
         Bool,
         "true",
         "Whether the rules from before the member and reader roles are gone.",
-    ),
-    opt(
-        "oslo_policy",
-        "enforce_scope",
-        Bool,
-        "true",
-        "Accepted and without effect: the scope of a token always counts.",
     ),
     opt(
         "oslo_middleware",
@@ -321,15 +325,15 @@ const OPTIONS: &[Opt] = &[
     opt(
         "x509",
         "allowed_extensions",
-        List,
+        ListOf(EXTENSIONS),
         "keyUsage,extendedKeyUsage,subjectAltName,basicConstraints,subjectKeyIdentifier",
         "Extensions that are taken over from a signing request.",
     ),
     opt(
         "x509",
         "allowed_key_usage",
-        List,
-        "Digital Signature,Key Encipherment,Content Commitment",
+        ListOf(KEY_USAGES),
+        "Digital Signature,Key Encipherment,Non Repudiation",
         "Key usages that are taken over from a signing request.",
     ),
     opt(
@@ -348,28 +352,6 @@ const OPTIONS: &[Opt] = &[
         "The network driver of templates that name none.",
     )
     .or(&[("baymodel", "kubernetes_default_network_driver")]),
-    opt(
-        "cluster",
-        "nodes_affinity_policy",
-        Text,
-        "soft-anti-affinity",
-        "Policy of the server group of a cluster's machines.",
-    ),
-    opt(
-        "cluster",
-        "pre_delete_lb_timeout",
-        NATURAL,
-        "60",
-        "Seconds to wait for load balancers to go before a cluster is deleted.",
-    ),
-    opt(
-        "cinder",
-        "default_docker_volume_type",
-        Text,
-        "",
-        "Volume type of container volumes; the first listed when empty.",
-    ),
-    opt("cinder", "default_etcd_volume_type", Text, "", "Volume type of etcd volumes; the first listed when empty."),
     opt("cinder", "default_boot_volume_type", Text, "", "Volume type of boot volumes; the first listed when empty."),
     opt(
         "cinder",
@@ -381,15 +363,7 @@ const OPTIONS: &[Opt] = &[
     opt("drivers", "verify_ca", Bool, "true", "Whether machines check the certificates of the cloud."),
     opt("drivers", "openstack_ca_file", Text, "", "Certificates of the cloud that machines shall trust, PEM."),
     opt("drivers", "disabled_drivers", List, "", "Drivers that are not offered."),
-    opt("drivers", "enabled_beta_drivers", List, "", "Unfinished drivers that are offered."),
     unset("drivers", "default_driver", Text, "The driver of templates that name none."),
-    opt(
-        "kubernetes",
-        "health_polling_interval",
-        ANY,
-        "60",
-        "Seconds between two looks at a cluster's health; below 0 for never.",
-    ),
     opt("quotas", "max_clusters_per_project", NATURAL, "20", "Clusters of a project that has no quota of its own."),
     unset("barbican_client", "region_name", Text, REGION),
     opt("barbican_client", "endpoint_type", Text, "publicURL", INTERFACE),
@@ -424,14 +398,6 @@ const OPTIONS: &[Opt] = &[
         "32 random bytes, base64: they seal what the database keeps secret. `openssl rand -base64 32` makes some.",
     )
     .secret(),
-    opt(
-        "jeroboam",
-        "version_service",
-        OneOf(&["container-infrastructure-management", "container-infra"]),
-        "container-infrastructure-management",
-        "What version headers of answers call the service; before 22.0 Magnum said container-infra.",
-    ),
-    unset("jeroboam", "path_prefix", Text, "Path that the API is mounted on, such as /container-infra."),
     unset("jeroboam", "encryption_key_file", Text, "File that holds the encryption key."),
     opt("jeroboam", "create_timeout", POSITIVE, "60", "Minutes a creation may take where the request says nothing."),
     opt("jeroboam", "update_timeout", POSITIVE, "60", "Minutes a resize, an upgrade or another change may take."),
@@ -458,6 +424,14 @@ const OPTIONS: &[Opt] = &[
         "Roles of the application credential of a cluster, as far as the caller has them; all of the caller's when empty.",
     ),
     opt("jeroboam", "max_microversion", Text, "1.14", "The newest API version that is offered."),
+    opt(
+        "jeroboam",
+        "version_service",
+        OneOf(&["container-infrastructure-management", "container-infra"]),
+        "container-infrastructure-management",
+        "What version headers of answers call the service; before 22.0 Magnum said container-infra.",
+    ),
+    unset("jeroboam", "path_prefix", Text, "Path that the API is mounted on, such as /container-infra."),
     opt("jeroboam", "max_body_size", Int(1024, i64::MAX), "1048576", "Largest request body in bytes."),
     opt("jeroboam", "request_timeout", POSITIVE, "60", "Seconds a request may take."),
     opt("jeroboam", "call_timeout", POSITIVE, "30", "Seconds one call to another OpenStack service may take."),

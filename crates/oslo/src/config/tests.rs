@@ -108,8 +108,8 @@ fn what_to_look_at_is_named_with_its_line() {
                the option can go"],
         ),
         (
-            "[oslo_messaging_rabbit]\nssl = true\n",
-            &["Unused magnum.conf:2: [oslo_messaging_rabbit] ssl: there is no message bus; \
+            "[oslo_messaging_rabbit]\nprocessname = magnum\n",
+            &["Unused magnum.conf:2: [oslo_messaging_rabbit] processname: only notifications use the message bus; \
                the option has no effect here"],
         ),
         (

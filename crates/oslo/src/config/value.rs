@@ -96,7 +96,8 @@ impl Kind {
                     |(name, value): &(String, String)| format!("{}: {}", python::quoted(name), python::quoted(value));
                 format!("{{{}}}", pairs(value)?.iter().map(pair).collect::<Vec<_>>().join(", "))
             }
-            Self::Text | Self::OneOf(_) | Self::Multi | Self::Ip | Self::Host => value.clone(),
+            Self::Host => host(value).to_owned(),
+            Self::Text | Self::OneOf(_) | Self::Multi | Self::Ip => value.clone(),
         })
     }
 }
@@ -171,9 +172,14 @@ fn pairs(value: &str) -> Option<Vec<(String, String)>> {
     begun.is_empty().then_some(pairs)
 }
 
+/// The name of a host without the dot that ends it.
+pub(super) fn host(value: &str) -> &str {
+    value.strip_suffix('.').unwrap_or(value)
+}
+
 /// Segments of letters, digits and inner hyphens; the last one is no number.
 fn is_host_name(value: &str) -> bool {
-    let name = value.strip_suffix('.').unwrap_or(value);
+    let name = host(value);
     let good = |segment: &str| {
         let known = |c: char| c.is_ascii_alphanumeric() || c == '-';
         (1..=63).contains(&segment.len())

@@ -113,7 +113,7 @@ const RULES: &[Rule] = &[
     admin("clustertemplate:get_all_all_projects", "GET /v1/clustertemplates of any project"),
     project("clustertemplate:update", MEMBER, "PATCH /v1/clustertemplates/{template}"),
     admin("clustertemplate:update_all_projects", "PATCH /v1/clustertemplates/{template} of any project"),
-    admin("clustertemplate:publish", "setting public or hidden on a template"),
+    admin("clustertemplate:publish", "POST or PATCH of a template with public or hidden"),
     project("credential:rotate", "rule:project_member_deny_cluster_user", "PATCH /v1/credentials/{cluster}"),
     project("federation:create", MEMBER_NO_TRUSTEE, "POST /v1/federations"),
     project("federation:delete", MEMBER_NO_TRUSTEE, "DELETE /v1/federations/{federation}"),

@@ -26,14 +26,13 @@ fn our_rules_are_magnum_s() {
         })
         .collect();
     let ours = |rule: &Rule| {
-        let method = rule.guards.split(' ').next().filter(|word| word.chars().all(|c| c.is_ascii_uppercase()));
-        let method = method.filter(|word| !word.is_empty());
+        let is_method = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase());
         json!({
             "name": rule.name,
             "check": rule.check,
             "scopes": rule.project_only.then_some(["project"]),
             "deprecated": rule.deprecated.map(|old| [old.name, old.check]),
-            "operations": method.into_iter().collect::<Vec<_>>(),
+            "operations": rule.guards.split(' ').filter(is_method).collect::<Vec<_>>(),
         })
     };
     let ours: Vec<_> = rules().iter().map(ours).collect();
@@ -42,15 +41,10 @@ fn our_rules_are_magnum_s() {
     let (ours, theirs) = (by_name(ours), by_name(theirs));
     for (name, rule) in &theirs {
         let same = ours.get(name).unwrap_or_else(|| panic!("{name} is missing"));
-        if !OTHER_METHOD.contains(&name.as_str()) {
-            assert_eq!(same, rule);
-        }
+        assert_eq!(same, rule);
     }
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
 }
-
-/// Rules whose operation Magnum's list gives wrongly.
-const OTHER_METHOD: &[&str] = &[];
 
 #[test]
 fn our_table_of_magnum_s_options_is_magnum_s() {
@@ -92,7 +86,9 @@ fn options_that_we_read_are_declared_as_magnum_declares_them() {
     let mut differences = BTreeSet::new();
     for opt in options() {
         let Some(their) = theirs.iter().find(|their| their["group"] == opt.group && their["name"] == opt.name) else {
-            if !opt.group.starts_with("jeroboam") {
+            // Magnum had these for some services before 23.0.
+            let formerly = opt.group.ends_with("_client") && ["ca_file", "insecure"].contains(&opt.name);
+            if !opt.group.starts_with("jeroboam") && !formerly {
                 differences.insert(format!("[{}] {}: Magnum has none", opt.group, opt.name));
             }
             continue;
@@ -101,11 +97,15 @@ fn options_that_we_read_are_declared_as_magnum_declares_them() {
             differences.insert(format!("[{}] {}: {what} {ours:?}, Magnum {theirs:?}", opt.group, opt.name));
         };
         let (kind, theirs) = (kind(opt), their["kind"].as_str().expect("words"));
-        if kind != theirs {
+        // Where Magnum takes any number and then fails with some of them, ours has bounds.
+        let bounded = matches!(theirs, "a whole number" | "a number") && kind.starts_with(theirs);
+        if kind != theirs && !bounded {
             differ("kind", &kind, &theirs);
         }
         if opt.default != their["default"].as_str() {
-            differ("default", &opt.default, &their["default"].as_str());
+            // A long list is named, not shown.
+            let their = their["default"].as_str().map(|text| if text.len() > 200 { "a list" } else { text });
+            differ("default", &opt.default, &their);
         }
         let secret = their["secret"] == json!(true);
         if opt.secret != secret {
@@ -127,7 +127,18 @@ fn kind(opt: &Opt) -> String {
 }
 
 /// What is declared otherwise than in Magnum, and why.
-const EXPLAINED: &[(&str, &str)] = &[];
+const EXPLAINED: &[(&str, &str)] = &[
+    ("[DEFAULT] default_log_levels: default Some(\"\"), Magnum Some(\"a list\")", "the loggers of Python's libraries are not ours"),
+    ("[DEFAULT] state_path: default Some(\"/var/lib/magnum\"), Magnum Some(\"$pybasedir\")", "there is no Python package to keep state in; every distribution sets this"),
+    ("[certificates] cert_manager_type: default Some(\"x509keypair\"), Magnum Some(\"barbican\")", "the database is always there, and sealed"),
+    ("[certificates] cert_manager_type: kind \"one of barbican, x509keypair, local\", Magnum \"text\"", "Magnum fails at the first cluster with any other word"),
+    ("[database] pool_timeout: default Some(\"30\"), Magnum None", "SQLAlchemy's own default"),
+    ("[healthcheck] disable_by_file_path: default Some(\"/etc/magnum/healthcheck_disable\"), Magnum None", "Magnum has it in api-paste.ini"),
+    ("[keystone_auth] interface: Magnum has none", "the services' own groups have it there"),
+    ("[keystone_auth] region_name: Magnum has none", "the services' own groups have it there"),
+    ("[keystone_authtoken] auth_type: default Some(\"password\"), Magnum None", "what every deployment sets"),
+    ("[keystone_authtoken] http_connect_timeout: default Some(\"10\"), Magnum None", "every call has a deadline"),
+];
 
 #[test]
 fn every_option_is_known_once() {

@@ -61,7 +61,7 @@ fn python_and_we_decide_alike() {
     let all: usize = counts.values().sum();
     assert!(all >= 20_000, "{counts:?}");
     for said in ["Yes", "No", "Failed", "Unloaded"] {
-        assert!(counts.get(said).is_some_and(|count| *count > all / 100), "too few {said}: {counts:?}");
+        assert!(counts.get(said).is_some_and(|count| *count >= 100), "too few {said}: {counts:?}");
     }
 }
 
