@@ -30,6 +30,8 @@ export JEROBOAM_KUBECONFIG=$STATE/kubeconfig
 export JEROBOAM_CLASS=$PWD/tests/beds/kubernetes/manifests/class.yaml
 JEROBOAM_CLIENT=$CACHE/client-$(sha256sum tests/client/requirements.lock | cut -c1-12)/bin
 export JEROBOAM_CLIENT
+JEROBOAM_ORACLE=$CACHE/magnum-$(sha256sum tests/beds/magnum/requirements.lock | cut -c1-12)/bin/python
+export JEROBOAM_ORACLE
 JEROBOAM_KUBECTL=$(tests/beds/kubernetes/where.sh kubectl)
 export JEROBOAM_KUBECTL
 
