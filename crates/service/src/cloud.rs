@@ -20,6 +20,8 @@ pub(crate) struct References<'a> {
     pub(crate) fixed_network: Option<&'a str>,
     pub(crate) fixed_subnet: Option<&'a str>,
     pub(crate) keypair: Option<&'a str>,
+    /// The type of the volumes that nodes boot from.
+    pub(crate) volume_type: Option<&'a str>,
 }
 
 /// What is known of what was named.
@@ -43,13 +45,14 @@ impl Cloud {
     ///
     /// Nodes with neither a disk of the flavor's nor a volume to boot from can't be made: `boot_volume` is its size in GiB.
     pub(crate) async fn look_up(&self, named: References<'_>, boot_volume: i64) -> Result<Found, Error> {
-        let (flavor, master_flavor, image, external, network, keypair) = tokio::join!(
+        let (flavor, master_flavor, image, external, network, keypair, volume_type) = tokio::join!(
             self.optional_flavor(named.flavor),
             self.optional_flavor(named.master_flavor),
             self.optional_image(named.image),
             self.external_network(named.external_network),
             self.fixed_network(named.fixed_network, named.fixed_subnet),
             self.keypair(named.keypair),
+            self.volume_type(named.volume_type.filter(|_| boot_volume > 0)),
         );
         let flavors = [flavor?, master_flavor?];
         if boot_volume == 0 && flavors.iter().flatten().any(|flavor| flavor.disk == 0) {
@@ -61,6 +64,7 @@ impl Cloud {
         external?;
         network?;
         keypair?;
+        volume_type?;
         Ok(Found { image })
     }
 
@@ -102,6 +106,12 @@ impl Cloud {
         }
     }
 
+    async fn volume_type(&self, name: Option<&str>) -> Result<(), Error> {
+        let Some(name) = name else { return Ok(()) };
+        let found = self.session.volume().volume_type(name).await;
+        found.map(drop).map_err(|error| unfound("volume type", name, error))
+    }
+
     async fn external_network(&self, name: Option<&str>) -> Result<(), Error> {
         let Some(name) = name else { return Ok(()) };
         let found = self.session.network().network(name, Some(true)).await;
@@ -132,7 +142,8 @@ fn unfound(what: &'static str, name: &str, error: CloudError) -> Error {
 pub(crate) fn refusal(what: &'static str, name: &str, error: CloudError) -> Error {
     let service = error.service().map_or_else(|| "OpenStack".to_owned(), |service| service.to_string());
     match error.kind() {
-        Kind::Ambiguous => Error::ManyResources { what, name: name.to_owned() },
+        // Magnum: networks and subnets of clusters are plain ones here.
+        Kind::Ambiguous => Error::ManyResources { what: what.trim_start_matches("fixed "), name: name.to_owned() },
         Kind::Forbidden | Kind::Unauthorized => {
             Error::Forbidden(format!("{service} connection failed. The token is not accepted for {what} {name}."))
         }
@@ -155,6 +166,9 @@ fn away(error: &CloudError) -> &'static str {
         Some(ServiceType::Compute) => "compute service",
         Some(ServiceType::Image) => "image service",
         Some(ServiceType::Network) => "network service",
+        Some(ServiceType::BlockStorage) => "volume service",
+        Some(ServiceType::KeyManager) => "key manager",
+        Some(ServiceType::LoadBalancer) => "load balancer service",
         _ => "cloud",
     }
 }

@@ -167,9 +167,9 @@ pub enum Error {
         template: String,
     },
     /// Several things of this name are in the cloud.
-    #[error("Multiple {what} exist with same name {name}. Please use the {what} ID instead.")]
+    #[error("Multiple {what}s exist with same name '{name}'. Please use the {what} ID instead.")]
     ManyResources {
-        /// `image`, `fixed network`, …
+        /// `image`, `network`, …
         what: &'static str,
         /// The name.
         name: String,

@@ -10,6 +10,8 @@ use crate::Error;
 pub(crate) const KUBE_TAG: &str = "kube_tag";
 /// The label that sizes the volume nodes boot from.
 pub(crate) const BOOT_VOLUME_SIZE: &str = "boot_volume_size";
+/// The label that names the type of that volume.
+pub(crate) const BOOT_VOLUME_TYPE: &str = "boot_volume_type";
 /// The label that becomes the lower bound of the default workers.
 pub(crate) const MIN_NODE_COUNT: &str = "min_node_count";
 

@@ -184,6 +184,7 @@ impl Service {
             fixed_network: cluster.fixed_network.as_deref(),
             fixed_subnet: cluster.fixed_subnet.as_deref(),
             keypair: cluster.keypair.as_deref(),
+            volume_type: cluster.labels.text(labels::BOOT_VOLUME_TYPE),
         };
         let boot_volume = rules::boot_volume_size(&cluster.labels, &self.inner.settings)?;
         let found = cloud.look_up(named, boot_volume).await?;

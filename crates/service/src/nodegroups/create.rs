@@ -93,6 +93,7 @@ impl Service {
         let named = References {
             image: group.image_id.as_deref(),
             flavor: group.flavor_id.as_deref(),
+            volume_type: group.labels.text(labels::BOOT_VOLUME_TYPE),
             ..References::default()
         };
         let found = self.cloud(caller).look_up(named, boot_volume).await?;

@@ -98,6 +98,7 @@ pub(super) fn named(template: &ClusterTemplate) -> References<'_> {
         fixed_network: given(&template.fixed_network),
         fixed_subnet: given(&template.fixed_subnet),
         keypair: None,
+        volume_type: template.labels.text(labels::BOOT_VOLUME_TYPE),
     }
 }
 

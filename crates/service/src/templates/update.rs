@@ -100,6 +100,7 @@ impl Service {
             fixed_network: all.fixed_network.filter(|_| touches(&["fixed_network", "fixed_subnet"])),
             fixed_subnet: all.fixed_subnet.filter(|_| touches(&["fixed_network", "fixed_subnet"])),
             keypair: None,
+            volume_type: all.volume_type.filter(|_| disks),
         };
         self.check_references(&cloud, now, references).await?;
         if was.public != now.public || was.hidden != now.hidden {

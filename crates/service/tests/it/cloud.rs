@@ -84,6 +84,7 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
             None => missing(),
         },
         ("GET", ["image", "v2", "images"]) => (200, json!({"images": images_named(query)})),
+        ("GET", ["volume", "v3", "types"]) => (200, json!({"volume_types": [{"id": "v-1", "name": "fast"}]})),
         ("GET", ["network", "v2.0", collection @ ("networks" | "subnets")]) => {
             (200, json!({*collection: filtered(networks(collection), query)}))
         }
@@ -136,7 +137,7 @@ fn token_body(url: &str, token: &str) -> Value {
         "user": {"id": user, "name": user, "domain": domain},
         "project": {"id": project, "name": project, "domain": domain},
         "roles": roles,
-        "catalog": [service("identity", "/v3"), service("compute", "/compute/v2.1"), service("image", "/image"), service("network", "/network")]
+        "catalog": [service("identity", "/v3"), service("compute", "/compute/v2.1"), service("image", "/image"), service("network", "/network"), service("block-storage", "/volume/v3")]
     }})
 }
 

@@ -17,7 +17,7 @@ async fn refusal(bed: &Bed, template: TemplateChange, change: Change) -> (Kind, 
 #[tokio::test]
 async fn every_wrong_reference_and_value_is_named() {
     let bed = Bed::new().await;
-    let table: [(Change, Kind, &str); 23] = [
+    let table: [(Change, Kind, &str); 24] = [
         (|new| new.template = "nope".into(), Kind::NotFound, "ClusterTemplate nope could not be found."),
         (
             |new| (new.template, new.before_1_10) = ("nope".into(), true),
@@ -46,12 +46,17 @@ async fn every_wrong_reference_and_value_is_named() {
             Kind::BadRequest,
             "Flavor with zero root volume size is not supported when boot_volume_size is zero.",
         ),
+        (
+            |new| new.labels = Some(labels(&[("boot_volume_size", "10"), ("boot_volume_type", "slow")])),
+            Kind::BadRequest,
+            "Unable to find volume type slow.",
+        ),
         (|new| new.keypair = Some("lost".into()), Kind::NotFound, "Unable to find keypair lost."),
         (|new| new.fixed_network = Some("none".into()), Kind::BadRequest, "Unable to find fixed network none."),
         (
             |new| new.fixed_network = Some("twin".into()),
             Kind::Conflict,
-            "Multiple fixed network exist with same name twin. Please use the fixed network ID instead.",
+            "Multiple networks exist with same name 'twin'. Please use the network ID instead.",
         ),
         (|new| new.fixed_subnet = Some("none".into()), Kind::BadRequest, "Unable to find fixed subnet none."),
         (
@@ -200,7 +205,10 @@ async fn of_several_mistakes_the_first_in_magnums_order_is_told() {
 async fn a_cloud_that_fails_is_told_apart_from_a_wrong_name() {
     let bed = Bed::new().await;
     let template = bed.template(|_| {}).await.id.to_string();
+    let volumes = labels(&[("boot_volume_size", "10"), ("boot_volume_type", "fast")]);
     for (path, status, kind, start) in [
+        ("/volume/", 503, Kind::Unavailable, "The volume service is temporarily unavailable"),
+        ("/volume/", 403, Kind::Forbidden, "block-storage connection failed."),
         ("/compute/v2.1/flavors", 503, Kind::Unavailable, "The compute service is temporarily unavailable"),
         ("/image/", 500, Kind::Unavailable, "The image service is temporarily unavailable"),
         ("/image/", 403, Kind::Forbidden, "Not authorized for image ubuntu-v1.33.4."),
@@ -208,9 +216,17 @@ async fn a_cloud_that_fails_is_told_apart_from_a_wrong_name() {
         ("/auth/tokens", 503, Kind::Unavailable, "The identity service is temporarily unavailable"),
     ] {
         bed.cloud.things().failing = Some((path, status));
-        let new = NewCluster { template: template.clone(), ..NewCluster::default() };
+        let new = NewCluster {
+            template: template.clone(),
+            labels: Some(volumes.clone()),
+            merge_labels: true,
+            ..NewCluster::default()
+        };
         let (said, text) = refused(bed.service.clusters().create(&bed.ann(), new).await);
         assert_eq!(said, kind, "{path} {status}: {text}");
         assert!(text.starts_with(start), "{text}");
     }
+    bed.cloud.things().failing = None;
+    let new = NewCluster { template, labels: Some(volumes), merge_labels: true, ..NewCluster::default() };
+    bed.service.clusters().create(&bed.ann(), new).await.expect("all is there");
 }

@@ -40,7 +40,7 @@ async fn every_wrong_value_is_named() {
         (
             |new| new.image_id = "twin".into(),
             Kind::Conflict,
-            "Multiple image exist with same name twin. Please use the image ID instead.",
+            "Multiple images exist with same name 'twin'. Please use the image ID instead.",
         ),
         (
             |new| new.image_id = "fedora".into(),
