@@ -38,6 +38,15 @@ struct Rule {
     /// In the path of the request, with its query.
     #[serde(default)]
     path: Option<String>,
+    /// One of the headers of the request: `name: value`.
+    #[serde(default)]
+    header: Option<String>,
+    /// Whose request it is, any of them.
+    #[serde(default)]
+    who: Vec<String>,
+    /// Both refuse an attribute, each another one.
+    #[serde(default)]
+    other_attribute: bool,
     #[serde(default)]
     ours: Wanted,
     #[serde(default)]
@@ -112,6 +121,11 @@ impl Rule {
         (self.requests.is_empty() || self.requests.iter().any(|wanted| like(wanted, &route)))
             && self.body.as_deref().is_none_or(|wanted| like(wanted, body))
             && self.path.as_deref().is_none_or(|wanted| like(wanted, &request.path))
+            && self.header.as_deref().is_none_or(|wanted| {
+                request.headers.iter().any(|(name, value)| like(wanted, &format!("{name}: {value}")))
+            })
+            && (self.who.is_empty() || self.who.contains(&format!("{:?}", request.who)))
+            && (!self.other_attribute || (attribute(ours).is_some() && attribute(ours) != attribute(theirs)))
             && self.ours.fits(ours)
             && self.theirs.fits(theirs)
     }
@@ -126,6 +140,15 @@ impl Wanted {
         (self.status.is_empty() || self.status.contains(&answer.status))
             && self.detail.as_deref().is_none_or(|wanted| like(wanted, answer.detail()))
     }
+}
+
+/// The attribute that an answer refuses; nothing when it says which one with no name.
+fn attribute(answer: &Answer) -> Option<&str> {
+    let detail = answer.detail();
+    if detail.starts_with("Expected a uuid but received ") {
+        return Some("uuid");
+    }
+    detail.strip_prefix("Invalid input for field/attribute ")?.split('.').next()
 }
 
 /// Whether a text is like a pattern, in which `*` stands for any text.
@@ -177,8 +200,7 @@ mod tests {
   places: [status, body.a]
   parts: true
 ";
-        let explained =
-            Explained { rules: serde_saphyr::from_str(text).expect("a list"), met: Mutex::default() };
+        let explained = Explained { rules: serde_saphyr::from_str(text).expect("a list"), met: Mutex::default() };
         let request = Request {
             who: Who::Member,
             method: Method::GET,
@@ -188,9 +210,8 @@ mod tests {
             saves: Vec::new(),
         };
         let answer = |status, body| Answer { status, headers: BTreeMap::new(), body };
-        let judge = |ours: &Answer, theirs: &Answer| {
-            explained.judge(&request, ours, theirs, &compare::places(ours, theirs))
-        };
+        let judge =
+            |ours: &Answer, theirs: &Answer| explained.judge(&request, ours, theirs, &compare::places(ours, theirs));
         let theirs = answer(200, json!({"a": 1, "b": 1}));
         assert_eq!(judge(&answer(400, json!({"a": 2, "b": 1})), &theirs), Verdict::Parted);
         assert_eq!(judge(&answer(400, json!({"a": 2, "b": 2})), &theirs), Verdict::Unexplained);

@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn what_somebody_chose_stays() {
         let mut normal = Normal::default();
-        for text in ["phi-25-cluster", "2026-11-20T23:46:59Z", "6f5d1c3e-0b1f-4d4e-9c3f", "naïve ✓ text that is long enough"]
+        for text in
+            ["phi-25-cluster", "2026-11-20T23:46:59Z", "6f5d1c3e-0b1f-4d4e-9c3f", "naïve ✓ text that is long enough"]
         {
             assert_eq!(normal.text("name", text), text);
         }

@@ -54,7 +54,12 @@ impl Answer {
 
 impl Side {
     /// The answers to all requests, in order; what is no request has none.
-    pub(crate) async fn play(&self, sequence: &Sequence, people: &People, number: usize) -> Result<Vec<Option<Answer>>> {
+    pub(crate) async fn play(
+        &self,
+        sequence: &Sequence,
+        people: &People,
+        number: usize,
+    ) -> Result<Vec<Option<Answer>>> {
         let url = &self.urls[number % self.urls.len()];
         let mut said = BTreeMap::from([
             ("project".to_owned(), people.project.clone()),
@@ -141,7 +146,8 @@ fn fill(text: &str, said: &BTreeMap<String, String>) -> String {
     let mut open = false;
     let rest: Vec<&str> = parts.collect();
     for (place, part) in rest.iter().enumerate() {
-        let name = !open && place + 1 < rest.len() && !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        let name =
+            !open && place + 1 < rest.len() && !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
         if name {
             out.push_str(said.get(*part).map_or(UNKNOWN, String::as_str));
             open = true;

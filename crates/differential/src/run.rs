@@ -73,10 +73,8 @@ impl Bed {
     async fn play_now(&self, sequence: &Sequence, number: u64) -> Result<(Vec<(Answer, Answer)>, Option<Difference>)> {
         let people = self.identity.people().await?;
         let number = usize::try_from(number).unwrap_or_default();
-        let (ours, theirs) = tokio::try_join!(
-            self.ours.play(sequence, &people, number),
-            self.theirs.play(sequence, &people, number)
-        )?;
+        let (ours, theirs) =
+            tokio::try_join!(self.ours.play(sequence, &people, number), self.theirs.play(sequence, &people, number))?;
         let mut answers = Vec::new();
         for (place, ((step, ours), theirs)) in sequence.steps.iter().zip(ours).zip(theirs).enumerate() {
             let (Step::Ask(request), Some(ours), Some(theirs)) = (step, ours, theirs) else { continue };

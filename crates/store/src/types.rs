@@ -74,11 +74,13 @@ impl Ident {
     /// Picks the named group out of a cluster's. A name is unique there; it is compared exactly.
     #[must_use]
     pub fn find_group<'a>(&self, groups: &'a [NodeGroup]) -> Option<&'a NodeGroup> {
-        groups.iter().find(|group| match self {
-            Self::Id(id) => group.id.uuid() == *id,
-            Self::Serial(serial) => group.serial == *serial,
-            Self::Name(name) => group.name == *name,
-        })
+        let named = |alike: fn(&str, &str) -> bool, name: &str| groups.iter().find(|group| alike(&group.name, name));
+        match self {
+            Self::Id(id) => groups.iter().find(|group| group.id.uuid() == *id),
+            Self::Serial(serial) => groups.iter().find(|group| group.serial == *serial),
+            // Magnum: the collation of its tables tells no large letters from small ones.
+            Self::Name(name) => named(|a, b| a == b, name).or_else(|| named(str::eq_ignore_ascii_case, name)),
+        }
     }
 
     // Magnum: oslo.utils `strutils.is_int_like` takes a text whose number prints as the same text.

@@ -9,6 +9,10 @@ cd "$(dirname "$0")"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . ./lib.sh
 : "${JEROBOAM:?is the path of the program}"
+if [ ! -e "$VENV/complete" ]; then
+  echo "Magnum is not installed in $VENV: tools/setup.sh magnum installs it" >&2
+  exit 1
+fi
 
 start() { # name command...: in the background, logging to its own file, unless it runs already
   local name=$1

@@ -114,20 +114,28 @@ impl Fields {
 
     /// One of a few words.
     pub(crate) fn word(&self, name: &str, words: &[&str]) -> ApiResult<Option<String>> {
-        let Some(text) = self.text(name, Length::COLUMN)? else { return Ok(None) };
-        if words.contains(&text.as_str()) {
-            return Ok(Some(text));
+        let Some(value) = self.value(name) else { return Ok(None) };
+        match value.as_str() {
+            Some("") => Ok(None),
+            Some(text) if words.contains(&text) => Ok(Some(text.to_owned())),
+            _ => {
+                let why = format!("Value should be one of: {}", words.join(", "));
+                Err(ApiError::invalid(name, &shown(value), &why))
+            }
         }
-        let why = format!("Value should be one of: {}", words.join(", "));
-        Err(ApiError::invalid(name, &text, &why))
     }
 
     /// A uuid in any of the forms that OpenStack takes.
     pub(crate) fn uuid(&self, name: &str) -> ApiResult<Option<Uuid>> {
-        let Some(text) = self.text(name, Length::COLUMN)? else { return Ok(None) };
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let text = value.as_str().unwrap_or_default();
+        if text.is_empty() && value.is_string() {
+            return Ok(None);
+        }
         let id: Result<jeroboam_model::TemplateId, _> = text.parse();
-        let id = id.map(jeroboam_model::TemplateId::uuid);
-        id.map(Some).map_err(|_| ApiError::invalid(name, &text, &format!("Expected a uuid but received {text}.")))
+        // Magnum: `magnum/api/controllers/v1/types.py UuidType` names neither attribute nor argument.
+        let bad = |_| ApiError::bad_request(format!("Expected a uuid but received {}.", shown(value)));
+        id.map(jeroboam_model::TemplateId::uuid).map(Some).map_err(bad)
     }
 
     /// A whole number; `Some(None)` when it is null.
@@ -377,6 +385,22 @@ mod tests {
             let expected = expected.map_err(|why| format!("Invalid input for field/attribute a. {why}"));
             assert_eq!(read, expected, "{value}");
         }
+    }
+
+    #[test]
+    fn uuids_and_words_are_refused_as_magnum_refuses_them() {
+        for (value, shown) in [(json!("x"), "x"), (json!(5), "5"), (json!([]), "[]")] {
+            let error = of(value).uuid("a").expect_err("no uuid");
+            assert_eq!(error.detail(), format!("Expected a uuid but received {shown}."));
+        }
+        let id = "6f5d1c3e0b1f4d4e9c3f2f6f8d7a1b2c";
+        assert_eq!(of(json!(id)).uuid("a").expect("a uuid").map(|id| id.simple().to_string()).as_deref(), Some(id));
+        for (value, shown) in [(json!("x"), "x"), (json!(true), "True")] {
+            let error = of(value).word("a", &["vm", "bm"]).expect_err("another word");
+            let why = "Value should be one of: vm, bm";
+            assert_eq!(error.detail(), format!("Invalid input for field/attribute a. Value: '{shown}'. {why}"));
+        }
+        assert_eq!(of(json!("")).word("a", &["vm"]).expect("not given"), None);
     }
 
     #[test]

@@ -77,16 +77,13 @@ impl Operation {
             Some(other) => Err(ApiError::invalid(name, &shown(other), "Value should be string")),
         };
         let path = text("path")?.trim();
-        let op = match text("op")? {
-            "add" => Op::Add,
-            "replace" => Op::Replace,
-            "remove" => Op::Remove,
-            other => {
-                return Err(ApiError::invalid(
-                    "op",
-                    &cut(other.to_owned()),
-                    "Value should be one of: add, replace, remove",
-                ));
+        let op = match map.get("op") {
+            None | Some(Value::Null) => return Err(Fields::missing("op")),
+            Some(Value::String(op)) if op == "add" => Op::Add,
+            Some(Value::String(op)) if op == "replace" => Op::Replace,
+            Some(Value::String(op)) if op == "remove" => Op::Remove,
+            Some(other) => {
+                return Err(ApiError::invalid("op", &shown(other), "Value should be one of: add, replace, remove"));
             }
         };
         if !is_path(path) {
@@ -172,7 +169,8 @@ impl Patch {
     pub(crate) fn parse(body: Body, rules: &PatchRules) -> ApiResult<Self> {
         let value = body.value("patch")?;
         let Value::Array(items) = value else {
-            return Err(ApiError::invalid("patch", &shown(&value), "Value should be a list"));
+            let value = shown(&value);
+            return Err(ApiError::invalid("patch", &value, &format!("Value not a valid list: {value}")));
         };
         items.iter().map(|item| Operation::parse(item, rules)).collect::<ApiResult<_>>().map(Self)
     }
@@ -216,7 +214,7 @@ impl Patch {
                 Op::Remove => String::new(),
                 _ => format!(", 'value': {}", python::repr(&operation.value)),
             };
-            format!("{{'op': '{op}', 'path': '{}'{value}}}", operation.path)
+            format!("{{'path': '{}', 'op': '{op}'{value}}}", operation.path)
         };
         format!("[{}]", self.0.iter().map(shown).collect::<Vec<_>>().join(", "))
     }
@@ -287,7 +285,7 @@ mod tests {
     #[test]
     fn everything_else_is_refused_in_one_sentence() {
         let rows = [
-            (json!({}), "Invalid input for field/attribute patch. Value: '{}'. Value should be a list"),
+            (json!({}), "Invalid input for field/attribute patch. Value: '{}'. Value not a valid list: {}"),
             (json!(["x"]), "Invalid input for field/attribute patch. Value: 'x'. Value should be an object"),
             (
                 json!([{"path": "/name"}]),
@@ -303,7 +301,7 @@ mod tests {
             ),
             (
                 json!([{"op": 5, "path": "/name"}]),
-                "Invalid input for field/attribute op. Value: '5'. Value should be string",
+                "Invalid input for field/attribute op. Value: '5'. Value should be one of: add, replace, remove",
             ),
             (
                 json!([{"op": "add", "path": "name", "value": 1}]),
@@ -346,19 +344,19 @@ mod tests {
             ),
             (
                 json!([{"op": "replace", "path": "/nope", "value": "x"}]),
-                "Couldn't apply patch '[{'op': 'replace', 'path': '/nope', 'value': 'x'}]'. Reason: can't replace a non-existent object 'nope'",
+                "Couldn't apply patch '[{'path': '/nope', 'op': 'replace', 'value': 'x'}]'. Reason: can't replace a non-existent object 'nope'",
             ),
             (
                 json!([{"op": "remove", "path": "/labels/y"}]),
-                "Couldn't apply patch '[{'op': 'remove', 'path': '/labels/y'}]'. Reason: can't remove a non-existent object 'y'",
+                "Couldn't apply patch '[{'path': '/labels/y', 'op': 'remove'}]'. Reason: can't remove a non-existent object 'y'",
             ),
             (
                 json!([{"op": "add", "path": "/name/x", "value": 1}]),
-                "Couldn't apply patch '[{'op': 'add', 'path': '/name/x', 'value': 1}]'. Reason: member 'name' not found",
+                "Couldn't apply patch '[{'path': '/name/x', 'op': 'add', 'value': 1}]'. Reason: member 'name' not found",
             ),
             (
                 json!([{"op": "replace", "path": "/labels", "value": "a=b"}]),
-                "Couldn't apply patch '[{'op': 'replace', 'path': '/labels', 'value': 'a=b'}]'. Reason: malformed node or string: 'a=b'",
+                "Couldn't apply patch '[{'path': '/labels', 'op': 'replace', 'value': 'a=b'}]'. Reason: malformed node or string: 'a=b'",
             ),
         ];
         for (patch, expected) in rows {

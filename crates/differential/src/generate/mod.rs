@@ -107,12 +107,28 @@ impl Maker {
             headers.push(("openstack-api-version", version));
         }
         if self.random.percent(4) {
-            let accepts = ["application/json", "", "text/html", "application/xml", "text/plain", "*/*;q=0.1", "application/json;q=0.5, text/html"];
+            let accepts = [
+                "application/json",
+                "",
+                "text/html",
+                "application/xml",
+                "text/plain",
+                "*/*;q=0.1",
+                "application/json;q=0.5, text/html",
+            ];
             headers.push(("accept", self.random.of(&accepts).to_owned()));
         }
         if text.is_some() && !self.random.percent(1) {
-            let types = ["application/json", "application/json; charset=utf-8", "text/plain", "application/octet-stream",
-                "application/xml", "application/x-www-form-urlencoded", "APPLICATION/JSON", "x"];
+            let types = [
+                "application/json",
+                "application/json; charset=utf-8",
+                "text/plain",
+                "application/octet-stream",
+                "application/xml",
+                "application/x-www-form-urlencoded",
+                "APPLICATION/JSON",
+                "x",
+            ];
             let odd = self.random.percent(3);
             headers.push(("content-type", if odd { self.random.of(&types) } else { types[0] }.to_owned()));
         }
@@ -160,10 +176,28 @@ impl Maker {
 
     fn version(&mut self) -> Option<String> {
         let random = &mut self.random;
-        let odd = ["latest", "1.9", "foo 1.9", "container-infra abc", "container-infra 1", "container-infra 1.99", "container-infra 2.0",
-            "container-infra 1.0", "compute 2.1, container-infra 1.9", "", "container-infra  1.9", "container-infra 1.9.1", "container-infra -1.2",
-            "container-infra latest ", "foo latest", "CONTAINER-INFRA 1.9", "container-infra 1.09", "container-infra 1.9 x"];
-        let services = ["container-infra", "container-infra", "container-infrastructure-management", "container-infrastructure"];
+        let odd = [
+            "latest",
+            "1.9",
+            "foo 1.9",
+            "container-infra abc",
+            "container-infra 1",
+            "container-infra 1.99",
+            "container-infra 2.0",
+            "container-infra 1.0",
+            "compute 2.1, container-infra 1.9",
+            "",
+            "container-infra  1.9",
+            "container-infra 1.9.1",
+            "container-infra -1.2",
+            "container-infra latest ",
+            "foo latest",
+            "CONTAINER-INFRA 1.9",
+            "container-infra 1.09",
+            "container-infra 1.9 x",
+        ];
+        let services =
+            ["container-infra", "container-infra", "container-infrastructure-management", "container-infrastructure"];
         match random.below(100) {
             0..=49 => Some("container-infra latest".to_owned()),
             50..=61 => None,
@@ -177,8 +211,24 @@ impl Maker {
         if !self.random.percent(3) {
             return body.to_string();
         }
-        let bad = ["", "{", "[]", "null", "\"x\"", "3", "{\"a\": 1}", "{\"name\": \"a\", \"name\": \"b\"}", "[{\"name\": \"a\"}]", "{'name': 'a'}",
-            "{\"name\": NaN}", "not json", "true", "{}", " ", "{\"name\": \"a\"} x"];
+        let bad = [
+            "",
+            "{",
+            "[]",
+            "null",
+            "\"x\"",
+            "3",
+            "{\"a\": 1}",
+            "{\"name\": \"a\", \"name\": \"b\"}",
+            "[{\"name\": \"a\"}]",
+            "{'name': 'a'}",
+            "{\"name\": NaN}",
+            "not json",
+            "true",
+            "{}",
+            " ",
+            "{\"name\": \"a\"} x",
+        ];
         self.random.of(&bad).to_owned()
     }
 
@@ -191,9 +241,25 @@ impl Maker {
         let mut parts = Vec::new();
         for _ in 0..=random.below(3) {
             parts.push(match random.below(12) {
-                0..=2 => format!("limit={}", random.of(&["1", "2", "1", "3", "0", "-1", "x", "1000", "1001", "", "99999999999"])),
+                0..=2 => format!(
+                    "limit={}",
+                    random.of(&["1", "2", "1", "3", "0", "-1", "x", "1000", "1001", "", "99999999999"])
+                ),
                 3..=5 => {
-                    let keys = ["uuid", "name", "id", "created_at", "status", "updated_at", "nope", "", "flavor_id", "labels", "node_count", "cluster_template_id"];
+                    let keys = [
+                        "uuid",
+                        "name",
+                        "id",
+                        "created_at",
+                        "status",
+                        "updated_at",
+                        "nope",
+                        "",
+                        "flavor_id",
+                        "labels",
+                        "node_count",
+                        "cluster_template_id",
+                    ];
                     format!("sort_key={}", random.of(&keys))
                 }
                 6..=8 => format!("sort_dir={}", random.of(&["asc", "desc", "ASC", "down", ""])),
@@ -201,7 +267,9 @@ impl Maker {
                     let marker = ["@c1@", "@t1@", "00000000-0000-4000-8000-000000000000", "x", "1", ""];
                     format!("marker={}", random.of(&marker))
                 }
-                _ => random.of(&["nope=1", "detail=true", "role=worker", "role=", "all_tenants=true", "limit", "=", "%zz"]).to_owned(),
+                _ => random
+                    .of(&["nope=1", "detail=true", "role=worker", "role=", "all_tenants=true", "limit", "=", "%zz"])
+                    .to_owned(),
             });
         }
         format!("?{}", parts.join("&"))
@@ -214,9 +282,20 @@ impl Maker {
             70..=79 => "UPDATE_COMPLETE",
             80..=84 => "UPDATE_FAILED",
             85..=89 => "CREATE_FAILED",
-            _ => self.random.of(&["DELETE_IN_PROGRESS", "DELETE_FAILED", "UPDATE_IN_PROGRESS", "RESUME_COMPLETE", "RESUME_FAILED",
-                "RESTORE_COMPLETE", "ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "SNAPSHOT_COMPLETE",
-                "CHECK_COMPLETE", "ADOPT_COMPLETE"]),
+            _ => self.random.of(&[
+                "DELETE_IN_PROGRESS",
+                "DELETE_FAILED",
+                "UPDATE_IN_PROGRESS",
+                "RESUME_COMPLETE",
+                "RESUME_FAILED",
+                "RESTORE_COMPLETE",
+                "ROLLBACK_IN_PROGRESS",
+                "ROLLBACK_FAILED",
+                "ROLLBACK_COMPLETE",
+                "SNAPSHOT_COMPLETE",
+                "CHECK_COMPLETE",
+                "ADOPT_COMPLETE",
+            ]),
         };
         let reason = if status.ends_with("FAILED") { "'no more room'" } else { "NULL" };
         let id = SAVES[cluster - 1].1;
@@ -252,8 +331,22 @@ impl Maker {
 
     /// What names nothing.
     fn unknown(&mut self) -> String {
-        let names = ["00000000-0000-4000-8000-000000000000", "nobody-@project@", "00000000000040008000000000000000", "999999999", "x y-@project@",
-            "é-@project@", "a.b-@project@", "-", "%2F", "null", "nobody@project@%20", "{00000000-0000-4000-8000-000000000000}", "a%00b", "x.json"];
+        let names = [
+            "00000000-0000-4000-8000-000000000000",
+            "nobody-@project@",
+            "00000000000040008000000000000000",
+            "999999999",
+            "x y-@project@",
+            "é-@project@",
+            "a.b-@project@",
+            "-",
+            "%2F",
+            "null",
+            "nobody@project@%20",
+            "{00000000-0000-4000-8000-000000000000}",
+            "a%00b",
+            "x.json",
+        ];
         self.random.of(&names).to_owned()
     }
 }
@@ -291,14 +384,41 @@ mod tests {
             }
         }
         for route in [
-            "GET /v1/clusters", "GET /v1/clusters/detail", "GET /v1/clusters/*", "POST /v1/clusters", "PATCH /v1/clusters/*", "DELETE /v1/clusters/*",
-            "POST /v1/clusters/*/actions/resize", "POST /v1/clusters/*/actions/upgrade", "GET /v1/clusters/*/nodegroups",
-            "GET /v1/clusters/*/nodegroups/*", "POST /v1/clusters/*/nodegroups", "PATCH /v1/clusters/*/nodegroups/*",
-            "DELETE /v1/clusters/*/nodegroups/*", "GET /v1/clustertemplates", "GET /v1/clustertemplates/detail", "GET /v1/clustertemplates/*",
-            "POST /v1/clustertemplates", "PATCH /v1/clustertemplates/*", "DELETE /v1/clustertemplates/*", "GET /v1/certificates/*",
-            "POST /v1/certificates", "PATCH /v1/certificates/*", "PATCH /v1/credentials/*", "GET /v1/quotas", "GET /v1/quotas/*/*", "POST /v1/quotas",
-            "PATCH /v1/quotas/*/*", "DELETE /v1/quotas/*/*", "GET /v1/stats", "GET /v1/mservices", "GET /v1/federations", "POST /v1/federations",
-            "GET /v1/federations/*", "GET /v1", "GET /",
+            "GET /v1/clusters",
+            "GET /v1/clusters/detail",
+            "GET /v1/clusters/*",
+            "POST /v1/clusters",
+            "PATCH /v1/clusters/*",
+            "DELETE /v1/clusters/*",
+            "POST /v1/clusters/*/actions/resize",
+            "POST /v1/clusters/*/actions/upgrade",
+            "GET /v1/clusters/*/nodegroups",
+            "GET /v1/clusters/*/nodegroups/*",
+            "POST /v1/clusters/*/nodegroups",
+            "PATCH /v1/clusters/*/nodegroups/*",
+            "DELETE /v1/clusters/*/nodegroups/*",
+            "GET /v1/clustertemplates",
+            "GET /v1/clustertemplates/detail",
+            "GET /v1/clustertemplates/*",
+            "POST /v1/clustertemplates",
+            "PATCH /v1/clustertemplates/*",
+            "DELETE /v1/clustertemplates/*",
+            "GET /v1/certificates/*",
+            "POST /v1/certificates",
+            "PATCH /v1/certificates/*",
+            "PATCH /v1/credentials/*",
+            "GET /v1/quotas",
+            "GET /v1/quotas/*/*",
+            "POST /v1/quotas",
+            "PATCH /v1/quotas/*/*",
+            "DELETE /v1/quotas/*/*",
+            "GET /v1/stats",
+            "GET /v1/mservices",
+            "GET /v1/federations",
+            "POST /v1/federations",
+            "GET /v1/federations/*",
+            "GET /v1",
+            "GET /",
         ] {
             assert!(routes.contains(route), "{route} is never asked for");
         }

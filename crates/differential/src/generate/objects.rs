@@ -110,7 +110,8 @@ impl Maker {
             }
             12..=17 => {
                 let body = patch(&mut self.random, CLUSTER_PATCH);
-                let query = self.random.of(&["", "", "", "", "?rollback=true", "?rollback=False", "?rollback=x", "?nope=1"]);
+                let query =
+                    self.random.of(&["", "", "", "", "?rollback=true", "?rollback=False", "?rollback=x", "?nope=1"]);
                 self.ask(Method::PATCH, format!("/v1/clusters/{id}{query}"), Some(body));
                 self.good(Method::GET, "/v1/clusters/@c1@", None);
             }
@@ -137,14 +138,32 @@ impl Maker {
 
     pub(super) fn about_nodegroups(&mut self) {
         let cluster = if self.random.percent(92) { "@c1@".to_owned() } else { self.cluster_ref() };
-        let groups = ["default-worker", "default-worker", "default-master", "pool-1", "pool-1", "@g1@", "@g1@", "@n1@", "Default-Worker", "nope", "0",
-            "00000000-0000-4000-8000-000000000000", "999999999"];
+        let groups = [
+            "default-worker",
+            "default-worker",
+            "default-master",
+            "pool-1",
+            "pool-1",
+            "@g1@",
+            "@g1@",
+            "@n1@",
+            "Default-Worker",
+            "nope",
+            "0",
+            "00000000-0000-4000-8000-000000000000",
+            "999999999",
+        ];
         let group = self.random.of(&groups).to_owned();
         let base = format!("/v1/clusters/{cluster}/nodegroups");
         match self.random.below(20) {
             0 | 1 => {
-                self.good(Method::POST, "/v1/clusters/@c1@/nodegroups", Some(json!({"name": "pool-1", "max_node_count": 3})));
-                self.good(Method::GET, "/v1/clusters/@c1@/nodegroups/pool-1", None).saves = vec![("g1", "/uuid"), ("n1", "/id")];
+                self.good(
+                    Method::POST,
+                    "/v1/clusters/@c1@/nodegroups",
+                    Some(json!({"name": "pool-1", "max_node_count": 3})),
+                );
+                self.good(Method::GET, "/v1/clusters/@c1@/nodegroups/pool-1", None).saves =
+                    vec![("g1", "/uuid"), ("n1", "/id")];
             }
             2..=6 => {
                 let body = self.loosely(Map::new(), NODEGROUP, "n");
@@ -180,8 +199,17 @@ impl Maker {
         let id = self.cluster_ref();
         match self.random.below(12) {
             0..=3 => {
-                let kinds = ["", "", "?ca_cert_type=etcd", "?ca_cert_type=front_proxy", "?ca_cert_type=front-proxy", "?ca_cert_type=kubernetes",
-                    "?ca_cert_type=nope", "?ca_cert_type=", "?nope=1"];
+                let kinds = [
+                    "",
+                    "",
+                    "?ca_cert_type=etcd",
+                    "?ca_cert_type=front_proxy",
+                    "?ca_cert_type=front-proxy",
+                    "?ca_cert_type=kubernetes",
+                    "?ca_cert_type=nope",
+                    "?ca_cert_type=",
+                    "?nope=1",
+                ];
                 let query = self.random.of(&kinds).to_owned();
                 self.ask(Method::GET, format!("/v1/certificates/{id}{query}"), None);
             }
@@ -219,7 +247,8 @@ impl Maker {
         let admin = self.random.percent(60);
         let request = match self.random.below(12) {
             0..=2 => {
-                let mut body = json!({"project_id": project, "resource": "Cluster", "hard_limit": self.random.below(30)});
+                let mut body =
+                    json!({"project_id": project, "resource": "Cluster", "hard_limit": self.random.below(30)});
                 if self.random.percent(30) {
                     let name = self.random.of(&["project_id", "resource", "hard_limit", "id", "nope"]);
                     body[name] = odd(&mut self.random);
@@ -237,13 +266,29 @@ impl Maker {
             5 => self.ask(Method::DELETE, one, None),
             6 | 7 => self.ask(Method::GET, one, None),
             8 => {
-                let query = self.random.of(&["", "?all_tenants=true", "?all_tenants=x", "?limit=1", "?marker=1", "?marker=x", "?sort_key=project_id"]);
+                let query = self.random.of(&[
+                    "",
+                    "?all_tenants=true",
+                    "?all_tenants=x",
+                    "?limit=1",
+                    "?marker=1",
+                    "?marker=x",
+                    "?sort_key=project_id",
+                ]);
                 self.ask(Method::GET, format!("/v1/quotas{query}"), None)
             }
             9 => self.ask(Method::GET, "/v1/mservices".to_owned(), None),
             _ => {
-                let queries = ["", "?project_id=@project@", "?project_id=@elsewhere@", "?type=cluster", "?type=nope", "?project_id=@project@&type=cluster",
-                    "?nope=1", "?project_id="];
+                let queries = [
+                    "",
+                    "?project_id=@project@",
+                    "?project_id=@elsewhere@",
+                    "?type=cluster",
+                    "?type=nope",
+                    "?project_id=@project@&type=cluster",
+                    "?nope=1",
+                    "?project_id=",
+                ];
                 let query = self.random.of(&queries).to_owned();
                 self.ask(Method::GET, format!("/v1/stats{query}"), None)
             }
@@ -286,15 +331,68 @@ impl Maker {
     }
 
     pub(super) fn about_discovery(&mut self) {
-        let paths = ["/", "/v1", "/v1/", "/v2", "/v1.json", "/clusters", "/v1/clusters/", "/v1//clusters", "/clusters/", "/v1/clusters/detail/",
-            "/v1/clustertemplates/", "/clustertemplates", "/v1/bays", "/v1/baymodels", "/v1/pods", "/v1/x509keypairs", "/v1/clusters.json",
-            "/v1/nope", "/nope", "/v1/nope/x", "/v1/clusters/x/nope", "/v1/clusters/x/nodegroups/y/z", "/v1/clusters/x/actions", "/v1/clusters/x/actions/",
-            "/v1/clusters/x/actions/nope", "/v1/clusters/x/actions/resize", "/v1/clusters/x/actions/upgrade", "/v1/certificates", "/v1/credentials",
-            "/v1/credentials/x", "/v1/quotas", "/v1/quotas/x", "/v1/quotas/x/y/z", "/v1/stats", "/v1/stats/x", "/v1/mservices", "/v1/mservices/", "/v1/mservices/1",
-            "/v1/federations", "/v1/clusters?nope=1", "/v1/clusters/x/nodegroups", "/v1/clusters/x/nodegroups/detail", "/v1/clusters/x/nodegroups/",
-            "//v1/clusters", "/v1/clustertemplates/detail/x", "/v1/Clusters", "/V1/clusters", "/v1/clusters/x/", "/v1/v1/clusters"];
+        let paths = [
+            "/",
+            "/v1",
+            "/v1/",
+            "/v2",
+            "/v1.json",
+            "/clusters",
+            "/v1/clusters/",
+            "/v1//clusters",
+            "/clusters/",
+            "/v1/clusters/detail/",
+            "/v1/clustertemplates/",
+            "/clustertemplates",
+            "/v1/bays",
+            "/v1/baymodels",
+            "/v1/pods",
+            "/v1/x509keypairs",
+            "/v1/clusters.json",
+            "/v1/nope",
+            "/nope",
+            "/v1/nope/x",
+            "/v1/clusters/x/nope",
+            "/v1/clusters/x/nodegroups/y/z",
+            "/v1/clusters/x/actions",
+            "/v1/clusters/x/actions/",
+            "/v1/clusters/x/actions/nope",
+            "/v1/clusters/x/actions/resize",
+            "/v1/clusters/x/actions/upgrade",
+            "/v1/certificates",
+            "/v1/credentials",
+            "/v1/credentials/x",
+            "/v1/quotas",
+            "/v1/quotas/x",
+            "/v1/quotas/x/y/z",
+            "/v1/stats",
+            "/v1/stats/x",
+            "/v1/mservices",
+            "/v1/mservices/",
+            "/v1/mservices/1",
+            "/v1/federations",
+            "/v1/clusters?nope=1",
+            "/v1/clusters/x/nodegroups",
+            "/v1/clusters/x/nodegroups/detail",
+            "/v1/clusters/x/nodegroups/",
+            "//v1/clusters",
+            "/v1/clustertemplates/detail/x",
+            "/v1/Clusters",
+            "/V1/clusters",
+            "/v1/clusters/x/",
+            "/v1/v1/clusters",
+        ];
         let path = self.random.of(&paths).to_owned();
-        let methods = [Method::GET, Method::GET, Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+        let methods = [
+            Method::GET,
+            Method::GET,
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::HEAD,
+        ];
         let method = methods[self.random.below(methods.len())].clone();
         let body = (method != Method::GET && self.random.percent(40)).then(|| json!({}));
         self.ask(method, path, body);
@@ -303,7 +401,19 @@ impl Maker {
     fn resize(&mut self) -> Value {
         let mut body = json!({"node_count": self.random.below(6)});
         for (name, values) in [
-            ("nodegroup", &["\"default-worker\"", "\"default-master\"", "\"pool-1\"", "null", "\"nope\"", "\"@g1@\"", "\"\"", "3"][..]),
+            (
+                "nodegroup",
+                &[
+                    "\"default-worker\"",
+                    "\"default-master\"",
+                    "\"pool-1\"",
+                    "null",
+                    "\"nope\"",
+                    "\"@g1@\"",
+                    "\"\"",
+                    "3",
+                ][..],
+            ),
             ("nodes_to_remove", &["[]", "[\"a\"]", "null", "\"x\"", "[1]", "[null]"][..]),
             ("node_count", &["\"3\"", "-1", "null", "2.5", "\"x\"", "1", "3", "100"][..]),
             ("nope", &["1"][..]),
@@ -342,7 +452,12 @@ impl Maker {
     }
 
     /// A body that is good, nearly good or wild, under a name that is its own.
-    fn loosely(&mut self, mut body: Map<String, Value>, attributes: &[super::values::Attribute], letter: &str) -> Value {
+    fn loosely(
+        &mut self,
+        mut body: Map<String, Value>,
+        attributes: &[super::values::Attribute],
+        letter: &str,
+    ) -> Value {
         let number = 5 + self.random.below(3);
         body.insert("name".to_owned(), json!(format!("{letter}{number}-@project@")));
         decorate(&mut self.random, &mut body, attributes);

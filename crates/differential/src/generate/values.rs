@@ -9,9 +9,39 @@ pub(super) type Attribute = (&'static str, &'static [&'static str], &'static [&'
 
 /// What is wrong, or nearly wrong, for some attribute or other.
 const ODD: &[&str] = &[
-    "null", "\"\"", "\" \"", "0", "-1", "1", "2", "2.7", "-0.5", "1e3", "1e12", "2147483647", "2147483648", "true", "false",
-    "\"true\"", "\"False\"", "\"maybe\"", "\"yes\"", "\"3\"", "\" 3 \"", "\"3.5\"", "\"x\"", "\"none\"", "[]", "[\"a\"]", "{}", "{\"a\": 1}",
-    "\"naïve ✓\"", "\"a b\"", "\"a/b\"", "\"a\\nb\"", "\"00000000-0000-4000-8000-000000000000\"",
+    "null",
+    "\"\"",
+    "\" \"",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "2.7",
+    "-0.5",
+    "1e3",
+    "1e12",
+    "2147483647",
+    "2147483648",
+    "true",
+    "false",
+    "\"true\"",
+    "\"False\"",
+    "\"maybe\"",
+    "\"yes\"",
+    "\"3\"",
+    "\" 3 \"",
+    "\"3.5\"",
+    "\"x\"",
+    "\"none\"",
+    "[]",
+    "[\"a\"]",
+    "{}",
+    "{\"a\": 1}",
+    "\"naïve ✓\"",
+    "\"a b\"",
+    "\"a/b\"",
+    "\"a\\nb\"",
+    "\"00000000-0000-4000-8000-000000000000\"",
 ];
 
 /// One value out of JSON texts.
@@ -56,9 +86,14 @@ pub(super) fn patch(random: &mut Random, attributes: &[Attribute]) -> Value {
     let operation = |random: &mut Random| {
         let attribute = &attributes[random.below(attributes.len())];
         let path = match random.below(24) {
-            0 => random.of(&["", "/", "//", "name", "/nope", "/nope/x", "/name/", "/na me", "/é", "/name/x", "/~1a"]).to_owned(),
+            0 => random
+                .of(&["", "/", "//", "name", "/nope", "/nope/x", "/name/", "/na me", "/é", "/name/x", "/~1a"])
+                .to_owned(),
             1..=3 => format!("/labels/{}", random.of(&["a", "b", "new", "a.b", "a/b", "k-1", "k_1", ""])),
-            4 => format!("/{}", random.of(&["uuid", "id", "created_at", "links", "project_id", "user_id", "status", "stack_id"])),
+            4 => format!(
+                "/{}",
+                random.of(&["uuid", "id", "created_at", "links", "project_id", "user_id", "status", "stack_id"])
+            ),
             _ => format!("/{}", attribute.0),
         };
         let op = match random.below(30) {
@@ -84,7 +119,10 @@ pub(super) fn patch(random: &mut Random, attributes: &[Attribute]) -> Value {
         Value::Object(out)
     };
     match random.below(40) {
-        0 => pick(random, &["{}", "[]", "null", "[null]", "[[]]", "[3]", "\"x\"", "3", "{\"op\": \"replace\"}", "[{}]", "true"]),
+        0 => pick(
+            random,
+            &["{}", "[]", "null", "[null]", "[[]]", "[3]", "\"x\"", "3", "{\"op\": \"replace\"}", "[{}]", "true"],
+        ),
         1..=5 => json!([operation(random), operation(random)]),
         _ => json!([operation(random)]),
     }
@@ -96,7 +134,11 @@ pub(super) const TEMPLATE: &[Attribute] = &[
     ("image_id", &["\"ubuntu-kube-v1.34.2\"", "\"ubuntu-kube-v1.35.0\""], &["\"cirros\"", "\"gone\"", "\"\""]),
     ("flavor_id", &["\"m1.small\"", "\"2\"", "\"m1.large\""], &["\"gone\"", "2", "null", "\"m1.volume\""]),
     ("master_flavor_id", &["\"m1.medium\"", "\"3\""], &["\"gone\"", "3", "null", "\"m1.volume\""]),
-    ("dns_nameserver", &["\"8.8.8.8\"", "\"8.8.8.8,1.1.1.1\"", "null"], &["\"dns\"", "\"8.8.8.8, 1.1.1.1\"", "\"::1\"", "\"8.8\"", "\",\""]),
+    (
+        "dns_nameserver",
+        &["\"8.8.8.8\"", "\"8.8.8.8,1.1.1.1\"", "null"],
+        &["\"dns\"", "\"8.8.8.8, 1.1.1.1\"", "\"::1\"", "\"8.8\"", "\",\""],
+    ),
     ("keypair_id", &["\"demo\"", "\"nobody-has-it\"", "null"], &["\"\"", "5"]),
     ("external_network_id", &["\"public\""], &["\"gone\"", "\"\"", "null"]),
     ("fixed_network", &["null"], &["\"gone\"", "\"public\"", "\"\""]),
@@ -109,8 +151,22 @@ pub(super) const TEMPLATE: &[Attribute] = &[
     ("no_proxy", &["\"10.0.0.0/8,.example\""], &["\"\""]),
     ("volume_driver", &["\"cinder\"", "null"], &["\"rexray\"", "\"\""]),
     ("registry_enabled", &["true", "false", "null"], &["\"true\"", "\"x\"", "2"]),
-    ("labels", &["{}", "{\"a\": \"1\"}", "{\"a\": 1, \"b\": true, \"c\": 1.5}", "{\"boot_volume_size\": 20, \"a\": \"x\"}"],
-        &["null", "{\"a\": null}", "{\"a\": {}}", "{\"a\": [1]}", "{\"boot_volume_size\": \"x\"}", "{\"boot_volume_size\": \"0\"}", "\"a=b\"", "[]", "\"{'a': 'b'}\"", "{\"\": \"\"}"]),
+    (
+        "labels",
+        &["{}", "{\"a\": \"1\"}", "{\"a\": 1, \"b\": true, \"c\": 1.5}", "{\"boot_volume_size\": 20, \"a\": \"x\"}"],
+        &[
+            "null",
+            "{\"a\": null}",
+            "{\"a\": {}}",
+            "{\"a\": [1]}",
+            "{\"boot_volume_size\": \"x\"}",
+            "{\"boot_volume_size\": \"0\"}",
+            "\"a=b\"",
+            "[]",
+            "\"{'a': 'b'}\"",
+            "{\"\": \"\"}",
+        ],
+    ),
     ("tls_disabled", &["true", "false"], &["\"yes\"", "\"\""]),
     ("public", &["false"], &["true", "\"true\"", "null"]),
     ("hidden", &["false"], &["true", "\"1\"", "null"]),
@@ -130,13 +186,34 @@ pub(super) const TEMPLATE: &[Attribute] = &[
 ];
 
 pub(super) const CLUSTER: &[Attribute] = &[
-    ("name", &["\"alpha\"", "\"k8s.one\"", "\"A_b-c.9\"", "null"], &["\"\"", "\"9lives\"", "\"a b\"", "\"-a\"", "\"ünicode\"", "7"]),
+    (
+        "name",
+        &["\"alpha\"", "\"k8s.one\"", "\"A_b-c.9\"", "null"],
+        &["\"\"", "\"9lives\"", "\"a b\"", "\"-a\"", "\"ünicode\"", "7"],
+    ),
     ("keypair", &["null"], &["\"gone\"", "\"\"", "4"]),
     ("node_count", &["1", "2", "3", "0"], &["\"2\"", "-1", "null", "2.7", "\"\"", "true"]),
     ("master_count", &["1", "3"], &["0", "2", "\"1\"", "-3", "null", "5"]),
     ("docker_volume_size", &["1", "5", "null"], &["0", "\"5\"", "-1"]),
-    ("labels", &["{}", "{\"a\": \"2\"}", "{\"b\": 1, \"c\": false}", "{\"min_node_count\": \"1\"}", "{\"boot_volume_size\": \"20\"}"],
-        &["null", "{\"a\": null}", "{\"a\": {}}", "\"a=b\"", "[]", "{\"min_node_count\": \"x\"}", "{\"boot_volume_size\": \"x\"}"]),
+    (
+        "labels",
+        &[
+            "{}",
+            "{\"a\": \"2\"}",
+            "{\"b\": 1, \"c\": false}",
+            "{\"min_node_count\": \"1\"}",
+            "{\"boot_volume_size\": \"20\"}",
+        ],
+        &[
+            "null",
+            "{\"a\": null}",
+            "{\"a\": {}}",
+            "\"a=b\"",
+            "[]",
+            "{\"min_node_count\": \"x\"}",
+            "{\"boot_volume_size\": \"x\"}",
+        ],
+    ),
     ("merge_labels", &["true", "false"], &["\"true\"", "null", "\"x\""]),
     ("master_flavor_id", &["\"m1.medium\"", "\"3\"", "null"], &["\"gone\"", "\"\"", "3"]),
     ("flavor_id", &["\"m1.small\"", "\"4\"", "null"], &["\"gone\"", "\"\"", "\"m1.volume\""]),
@@ -172,10 +249,36 @@ pub(super) const NODEGROUP: &[Attribute] = &[
     ("docker_volume_size", &["5", "null"], &["0", "\"5\""]),
     ("labels", &["{}", "{\"a\": \"9\"}", "{\"new\": 1}"], &["null", "{\"a\": null}", "\"x\"", "[]"]),
     ("merge_labels", &["true", "false"], &["null", "\"x\""]),
-    ("node_labels", &["{}", "{\"tier\": \"db\"}", "{\"node.kubernetes.io/x\": \"y\"}", "{\"example.org/x\": \"y\"}"],
-        &["{\"kubernetes.io/x\": \"y\"}", "{\"a.k8s.io/x\": \"y\"}", "{\"a\": 1}", "null", "\"x\"", "{\"kubernetes.io/os\": \"linux\"}", "{\"\": \"y\"}"]),
-    ("node_taints", &["[]", "[{\"key\": \"a\", \"effect\": \"NoSchedule\"}]", "[{\"key\": \"a\", \"value\": \"b\", \"effect\": \"NoExecute\"}]"],
-        &["[{\"key\": \"a\"}]", "[{\"effect\": \"NoSchedule\"}]", "[{\"key\": \"a\", \"effect\": \"Never\"}]", "null", "{}", "[3]", "[{\"key\": \"a\", \"effect\": \"NoSchedule\", \"x\": \"y\"}]"]),
+    (
+        "node_labels",
+        &["{}", "{\"tier\": \"db\"}", "{\"node.kubernetes.io/x\": \"y\"}", "{\"example.org/x\": \"y\"}"],
+        &[
+            "{\"kubernetes.io/x\": \"y\"}",
+            "{\"a.k8s.io/x\": \"y\"}",
+            "{\"a\": 1}",
+            "null",
+            "\"x\"",
+            "{\"kubernetes.io/os\": \"linux\"}",
+            "{\"\": \"y\"}",
+        ],
+    ),
+    (
+        "node_taints",
+        &[
+            "[]",
+            "[{\"key\": \"a\", \"effect\": \"NoSchedule\"}]",
+            "[{\"key\": \"a\", \"value\": \"b\", \"effect\": \"NoExecute\"}]",
+        ],
+        &[
+            "[{\"key\": \"a\"}]",
+            "[{\"effect\": \"NoSchedule\"}]",
+            "[{\"key\": \"a\", \"effect\": \"Never\"}]",
+            "null",
+            "{}",
+            "[3]",
+            "[{\"key\": \"a\", \"effect\": \"NoSchedule\", \"x\": \"y\"}]",
+        ],
+    ),
     ("status", &[], &["\"CREATE_COMPLETE\"", "\"NOPE\""]),
     ("status_reason", &[], &["\"x\""]),
     ("version", &[], &["\"v1\""]),
@@ -191,7 +294,11 @@ pub(super) const CLUSTER_PATCH: &[Attribute] = &[
     ("node_count", &["1", "2", "4", "0"], &["\"3\"", "-1", "null", "2.7", "\"many\"", "true"]),
     ("node_count", &["1", "2", "4", "0"], &["\"3\"", "-1"]),
     ("health_status", &["\"HEALTHY\"", "\"UNHEALTHY\"", "\"UNKNOWN\""], &["\"GOOD\"", "null", "3"]),
-    ("health_status_reason", &["\"{'api': 'ok'}\"", "\"{\\\"api\\\": \\\"ok\\\"}\""], &["\"x\"", "{\"api\": \"ok\"}", "\"[]\"", "\"3\""]),
+    (
+        "health_status_reason",
+        &["\"{'api': 'ok'}\"", "\"{\\\"api\\\": \\\"ok\\\"}\""],
+        &["\"x\"", "{\"api\": \"ok\"}", "\"[]\"", "\"3\""],
+    ),
     ("name", &["\"beta\""], &["\"\"", "\"9\""]),
     ("master_count", &["3"], &["2", "\"x\""]),
     ("labels", &["\"{'a': 'b'}\""], &["{}", "\"x\""]),
@@ -206,8 +313,16 @@ pub(super) const CLUSTER_PATCH: &[Attribute] = &[
 pub(super) const NODEGROUP_PATCH: &[Attribute] = &[
     ("min_node_count", &["0", "1"], &["9", "\"1\"", "-1", "\"x\""]),
     ("max_node_count", &["3", "5", "0"], &["1", "\"4\"", "-1", "\"x\""]),
-    ("node_labels", &["\"{'tier': 'db'}\"", "\"{}\""], &["\"x\"", "{\"tier\": \"db\"}", "\"{'kubernetes.io/x': 'y'}\"", "\"{'a': 1}\""]),
-    ("node_taints", &["\"[{'key': 'a', 'effect': 'NoSchedule'}]\"", "\"[]\""], &["\"x\"", "[]", "\"[{'key': 'a'}]\"", "\"{}\""]),
+    (
+        "node_labels",
+        &["\"{'tier': 'db'}\"", "\"{}\""],
+        &["\"x\"", "{\"tier\": \"db\"}", "\"{'kubernetes.io/x': 'y'}\"", "\"{'a': 1}\""],
+    ),
+    (
+        "node_taints",
+        &["\"[{'key': 'a', 'effect': 'NoSchedule'}]\"", "\"[]\""],
+        &["\"x\"", "[]", "\"[{'key': 'a'}]\"", "\"{}\""],
+    ),
     ("node_count", &["2"], &[]),
     ("name", &["\"x\""], &[]),
     ("labels", &["\"{}\""], &[]),

@@ -48,12 +48,10 @@ const TEMPLATE: Argument = Argument {
         "hidden",
         "tags",
         "driver",
-        // Accepted and overwritten: the image says it, and the token.
+        // Accepted and overwritten: the image says it.
         "cluster_distro",
-        "project_id",
-        "user_id",
     ],
-    read_only: &["links", "created_at", "updated_at"],
+    read_only: &["links", "project_id", "user_id", "created_at", "updated_at"],
 };
 
 /// The container engines that are made.
@@ -267,7 +265,6 @@ mod tests {
                 "apiserver_port. Value: '70000'. Value should be lower or equal to 65535",
             ),
             (json!({"labels": null}), "labels. Value: 'None'. Value can not be null"),
-            (json!({"uuid": "x"}), "uuid. Value: 'x'. Expected a uuid but received x."),
             (json!({"created_at": "x"}), "created_at. Value: 'x'. Cannot set read only field."),
         ];
         for (body, expected) in rows {

@@ -10,7 +10,7 @@ class Accepting(driver.Driver):
         return [{'server_type': 'vm', 'os': self.distro, 'coe': 'kubernetes'}]
 
     def create_cluster(self, context, cluster, cluster_create_timeout):
-        pass
+        cluster.stack_id = 'kube-' + cluster.uuid[:5]
 
     def update_cluster(self, context, cluster, scale_manager=None, rollback=False):
         pass
@@ -30,6 +30,7 @@ class Accepting(driver.Driver):
         self.validate_master_size(node_count)
 
     def create_nodegroup(self, context, cluster, nodegroup):
+        nodegroup.stack_id = cluster.stack_id
         nodegroup.save()
 
     def update_nodegroup(self, context, cluster, nodegroup):
