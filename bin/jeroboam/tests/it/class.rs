@@ -48,6 +48,7 @@ fn cluster(name: &str, network: Network) -> ResolvedCluster {
             name: "default-worker".to_owned(),
             role: "worker".to_owned(),
             count: 2,
+            autoscaling: None,
             flavor: "m1.small".to_owned(),
             image,
             boot_volume,
