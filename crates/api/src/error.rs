@@ -245,12 +245,13 @@ impl<'a> Errors<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Unsupported<'a> {
+/// The answer to a version that is well written and not offered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Unsupported<'a> {
     errors: [UnsupportedVersion<'a>; 1],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct UnsupportedVersion<'a> {
     max_version: &'a str,
     min_version: &'a str,
@@ -259,7 +260,7 @@ struct UnsupportedVersion<'a> {
     title: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HelpLink {
     rel: &'static str,
     href: &'static str,
@@ -275,12 +276,13 @@ impl<'a> Unsupported<'a> {
     }
 }
 
-#[derive(Serialize, Default)]
-struct Unauthenticated {
+/// keystonemiddleware's answer to a token that does not do.
+#[derive(Serialize, Default, ToSchema)]
+pub(crate) struct Unauthenticated {
     error: UnauthenticatedError,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct UnauthenticatedError {
     code: u16,
     title: &'static str,

@@ -4,9 +4,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi};
 
 use crate::App;
@@ -68,7 +68,7 @@ use crate::{health, root};
         health::healthz,
         health::readyz,
     ),
-    components(schemas(crate::error::Errors)),
+    components(schemas(crate::error::Errors, crate::error::Unsupported, crate::error::Unauthenticated)),
     modifiers(&Common),
     security(("token" = []))
 )]
@@ -93,7 +93,8 @@ impl Modify for Common {
 fn complete(path: &str, operation: &mut Operation) {
     let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
     operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
-    if ["versions", "health"].contains(&tag.as_str()) {
+    let open = ["versions", "health"].contains(&tag.as_str());
+    if open {
         operation.security = Some(vec![SecurityRequirement::default()]);
     }
     for (status, response) in &mut operation.responses.responses {
@@ -111,10 +112,39 @@ fn complete(path: &str, operation: &mut Operation) {
         .description(Some("`container-infra 1.14`, or `container-infra latest`; 1.1 when absent"))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
     operation.parameters.get_or_insert_default().push(version.build().into());
-    let schema = Ref::from_schema_name("Errors");
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    let refusal = ResponseBuilder::new().description("A refusal").content("application/json", content);
-    operation.responses.responses.insert("default".to_owned(), refusal.build().into());
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        // What was said of these is only that they may come.
+        if let (RefOr::T(response), '4' | '5') = (response, status.chars().next().unwrap_or_default()) {
+            response.content.insert("application/json".to_owned(), body_of(&["Errors"]).into());
+        }
+    }
+    let mut add = |status: &str, description: &str, kind: &str, body: Content| {
+        let response = ResponseBuilder::new().description(description).content(kind, body);
+        responses.insert(status.to_owned(), response.build().into());
+    };
+    add("406", "Not Acceptable", "application/json", body_of(&["Errors", "Unsupported"]));
+    add("default", "A refusal", "application/json", body_of(&["Errors"]));
+    if !open {
+        add("401", "Unauthorized", "application/json", body_of(&["Unauthenticated"]));
+        add("503", "Service Unavailable", "application/json", body_of(&["Errors"]));
+        let html = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        if let Some(RefOr::T(away)) = operation.responses.responses.get_mut("503") {
+            away.content.insert("text/html".to_owned(), html.build().into());
+        }
+    }
+}
+
+/// A body that is one of these.
+fn body_of(schemas: &[&str]) -> Content {
+    let schema: RefOr<Schema> = match schemas {
+        [one] => Ref::from_schema_name(*one).into(),
+        several => {
+            let each = several.iter().map(|name| Ref::from_schema_name(*name));
+            each.fold(OneOfBuilder::new(), OneOfBuilder::item).into()
+        }
+    };
+    ContentBuilder::new().schema(Some(schema)).build()
 }
 
 /// What part of a listing is asked for.
@@ -164,5 +194,23 @@ mod tests {
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(kept == generated, "docs/api/openapi.json is out of date: run this test with UPDATE=1");
+    }
+
+    #[test]
+    fn the_document_names_every_route_and_every_schema_it_refers_to() {
+        let text = serde_json::to_string(&super::document()).expect("a document");
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let schemas = document["components"]["schemas"].as_object().expect("schemas");
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap_or_default();
+            assert!(schemas.contains_key(name), "{name}");
+        }
+        let routes = include_str!("v1/mod.rs");
+        let templates = routes.split('"').filter(|text| text.starts_with("/v1"));
+        // These answer nothing but that something is missing.
+        let nothing = ["/v1/credentials", "/v1/quotas/{project}"];
+        for path in templates.filter(|path| !nothing.contains(path)) {
+            assert!(document["paths"].get(path).is_some(), "{path}");
+        }
     }
 }
