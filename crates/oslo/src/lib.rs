@@ -7,6 +7,7 @@ pub mod log_line;
 pub mod microversion;
 pub mod policy;
 mod python;
+mod spelling;
 
 pub use config::{Config, ConfigError, Finding, FindingKind};
 pub use microversion::{BadVersion, Microversion, VersionRange};

@@ -98,7 +98,7 @@ pub fn credentials(caller: &Caller) -> Credentials<'_> {
         .set("user_id", caller.user.as_str())
         .set("user_name", caller.user_name.as_str())
         .set("user_domain_id", caller.user_domain.as_deref())
-        .set("user_domain", Attribute::Nothing)
+        .set("user_domain", caller.user_domain.as_deref())
         .set("project", project)
         .set("project_id", project)
         .set("project_name", caller.project_name.as_deref())

@@ -3,28 +3,81 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Subcommand, value_parser};
+use jeroboam_oslo::Config;
 
-/// Which configuration.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Configuration")]
+/// Which configuration: the files and directories, in the order of the command line.
+#[derive(Clone, Debug, Default)]
 pub struct ConfigArgs {
-    /// Configuration file; may be repeated, later ones win [default: /etc/magnum/magnum.conf]
-    #[arg(long = "config-file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Directory whose *.conf are read after the files; may be repeated
-    #[arg(long = "config-dir", value_name = "DIR")]
-    pub dirs: Vec<PathBuf>,
+    given: Vec<(Source, PathBuf)>,
+    /// Whether the usual places are left alone.
+    only: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    File,
+    Dir,
+}
+
+impl Source {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::File => "config-file",
+            Self::Dir => "config-dir",
+        }
+    }
 }
 
 impl ConfigArgs {
-    /// What to read, in order; the usual places when nothing was named.
+    /// These files and no others.
+    #[must_use]
+    pub fn only(files: Vec<PathBuf>) -> Self {
+        Self { given: files.into_iter().map(|file| (Source::File, file)).collect(), only: true }
+    }
+
+    /// What to read, in order: the usual file where no file was named, the usual directory where no directory was, and then
+    /// what was named. oslo.config: `ConfigOpts._parse_config_files`.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
-        if self.files.is_empty() && self.dirs.is_empty() {
-            return jeroboam_oslo::Config::default_paths();
+        let named = |wanted: Source| self.given.iter().any(|(source, _)| *source == wanted);
+        let usual = [(Source::File, Config::default_file()), (Source::Dir, Config::default_dir())];
+        let usual = usual.into_iter().filter(|(source, _)| !self.only && !named(*source)).filter_map(|(_, path)| path);
+        usual.chain(self.given.iter().map(|(_, path)| path.clone())).collect()
+    }
+}
+
+impl Args for ConfigArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let arg = |source: Source, value: &'static str, help: &'static str| {
+            let arg = Arg::new(source.id()).action(ArgAction::Append).value_parser(value_parser!(PathBuf));
+            arg.long(source.id()).value_name(value).help(help).help_heading("Configuration")
+        };
+        let file = "Configuration file; may be repeated, later ones win [default: /etc/magnum/magnum.conf]";
+        let dir = "Directory whose *.conf are read in its place among the files; may be repeated [default: /etc/magnum/magnum.conf.d, before the files]";
+        command.arg(arg(Source::File, "FILE", file)).arg(arg(Source::Dir, "DIR", dir))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ConfigArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut given = Vec::new();
+        for source in [Source::File, Source::Dir] {
+            let values = matches.get_many::<PathBuf>(source.id()).into_iter().flatten();
+            let places = matches.indices_of(source.id()).into_iter().flatten();
+            given.extend(places.zip(values).map(|(place, path)| (place, source, path.clone())));
         }
-        self.files.iter().chain(&self.dirs).cloned().collect()
+        given.sort_by_key(|(place, ..)| *place);
+        Ok(Self { given: given.into_iter().map(|(_, source, path)| (source, path)).collect(), only: false })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 
@@ -212,4 +265,19 @@ pub struct Really {
     /// Every process that used this database is stopped, however recent its last report
     #[arg(long)]
     pub all_stopped: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_directories_are_read_in_the_order_of_the_command_line() {
+        let command = ConfigArgs::augment_args(clap::Command::new("api"));
+        let words = ["api", "--config-dir", "a", "--config-file=b", "--config-file", "c", "--config-dir", "d"];
+        let matches = command.try_get_matches_from(words).expect("a command line");
+        let args = ConfigArgs::from_arg_matches(&matches).expect("arguments");
+        assert_eq!(args.paths(), ["a", "b", "c", "d"].map(PathBuf::from));
+        assert_eq!(ConfigArgs::only(vec![PathBuf::from("e")]).paths(), [PathBuf::from("e")]);
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::options::{self, Opt};
 use super::{Config, Located, declared, gone, ini, known};
+use crate::spelling::distance;
 
 /// Where an option was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,19 +202,4 @@ fn nearest(group: &str, name: &str) -> Option<&'static Opt> {
         .min_by_key(|opt| distance(opt.name, name))
         .or_else(|| all().find(same_name))
         .or_else(|| all().filter(|opt| opt.name == name).find(|opt| distance(opt.group, group) <= 3))
-}
-
-/// How many letters differ. Levenshtein.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -121,11 +121,16 @@ impl Config {
         Ok(config)
     }
 
-    /// The files that Magnum would read when told nothing, as far as they are there.
+    /// The file that Magnum would read when told none, if it is there.
     #[must_use]
-    pub fn default_paths() -> Vec<PathBuf> {
-        let places = ["/etc/magnum/magnum.conf", "/etc/magnum/magnum.conf.d"];
-        places.into_iter().map(PathBuf::from).filter(|path| path.exists()).collect()
+    pub fn default_file() -> Option<PathBuf> {
+        Some(PathBuf::from("/etc/magnum/magnum.conf")).filter(|path| path.exists())
+    }
+
+    /// The directory that Magnum would read when told none, if it is there.
+    #[must_use]
+    pub fn default_dir() -> Option<PathBuf> {
+        Some(PathBuf::from("/etc/magnum/magnum.conf.d")).filter(|path| path.exists())
     }
 
     /// The value as text; `None` when it is neither set nor has a default, and when it is set to nothing.

@@ -234,10 +234,12 @@ const OPTIONS: &[Opt] = &[
     opt("keystone_auth", "auth_type", Text, "password", "How it logs in: password or v3applicationcredential.")
         .or(&[("keystone_auth", "auth_plugin")]),
     unset("keystone_auth", "auth_section", Text, "Another group that holds the log-in."),
-    unset("keystone_auth", "username", Text, "User of the service.").or(&[("keystone_auth", "user-name"), ("keystone_auth", "user_name")]),
+    unset("keystone_auth", "username", Text, "User of the service.")
+        .or(&[("keystone_auth", "user-name"), ("keystone_auth", "user_name")]),
     unset("keystone_auth", "user_id", Text, "Id of the user, in place of its name."),
     unset("keystone_auth", "password", Text, "Its password.").secret(),
-    unset("keystone_auth", "project_name", Text, "Project of the service.").or(&[("keystone_auth", "tenant-name"), ("keystone_auth", "tenant_name")]),
+    unset("keystone_auth", "project_name", Text, "Project of the service.")
+        .or(&[("keystone_auth", "tenant-name"), ("keystone_auth", "tenant_name")]),
     unset("keystone_auth", "project_id", Text, "Id of the project, in place of its name.")
         .or(&[("keystone_auth", "tenant-id"), ("keystone_auth", "tenant_id")]),
     unset("keystone_auth", "user_domain_name", Text, "Domain of the user."),

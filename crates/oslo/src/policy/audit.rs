@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::check::{Check, Kind};
 use super::enforcer::{self, PolicyError, PolicySettings};
 use super::{defaults, parse};
+use crate::spelling::distance;
 
 /// Something in a policy file that an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,12 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
             say(true, format!("{bad}; it refuses everybody"));
             continue;
         }
-        if !shipped.contains_key(name) && !referenced.contains(name) && *name != settings.default_rule {
-            say(false, "no request asks for this rule; it has no effect".to_owned());
+        let replaced = replaced(name, check, &own);
+        if !replaced.is_empty() {
+            say(false, format!("a former name, which replaces {}; say so under these names", replaced.join(", ")));
+        } else if !asked_for(name) && !referenced.contains(name) && *name != settings.default_rule {
+            let hint = nearest(name).map(|other| format!("; did you mean {other}?")).unwrap_or_default();
+            say(false, format!("no request asks for this rule, and no other rule; it has no effect{hint}"));
         }
         if shipped.get(name) == Some(check) {
             say(false, "it repeats the default; the line can go".to_owned());
@@ -86,6 +91,34 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
         }
     }
     Ok(findings)
+}
+
+/// Whether a request, or the service itself, asks for this rule by its name.
+fn asked_for(name: &str) -> bool {
+    let registered = defaults::rules().iter().find(|rule| rule.name == name);
+    name == "context_is_admin" || registered.is_some_and(|rule| !rule.guards.is_empty())
+}
+
+/// The rules that a rule under a former name takes the place of.
+fn replaced(name: &str, check: &Check, own: &enforcer::FileRules) -> Vec<&'static str> {
+    let takes_place = |rule: &&defaults::Rule| {
+        let former = rule.deprecated.filter(|old| old.name == name && !own.contains_key(rule.name));
+        former.is_some_and(|old| enforcer::replaces(check, old, rule.name))
+    };
+    defaults::rules().iter().filter(takes_place).map(|rule| rule.name).collect()
+}
+
+/// A rule of Magnum's that differs by little, or that an old name stands for.
+fn nearest(name: &str) -> Option<&'static str> {
+    let (kind, action) = name.split_once(':')?;
+    let kind = match kind {
+        "bay" => "cluster",
+        "baymodel" => "clustertemplate",
+        kind => kind,
+    };
+    let wanted = format!("{kind}:{action}");
+    let near = defaults::rules().iter().map(|rule| (distance(rule.name, &wanted), rule.name));
+    near.filter(|(distance, _)| *distance <= 3).min().map(|(_, name)| name)
 }
 
 /// Whether following `rule:` from one rule arrives at another.

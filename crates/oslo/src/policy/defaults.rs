@@ -155,6 +155,7 @@ pub fn policy_sample() -> String {
         let _ = write!(text, "\n# {guards}{scope}\n");
         if let Some(deprecated) = rule.deprecated {
             let _ = writeln!(text, "# With enforce_new_defaults = False also: {}", deprecated.check);
+            let _ = writeln!(text, "# Formerly \"{}\".", deprecated.name);
         }
         let _ = writeln!(text, "#\"{}\": \"{}\"", rule.name, rule.check);
     }

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::check::{Check, Question};
+use super::defaults::Deprecated;
 use super::template::Target;
 use super::{Credentials, defaults, parse};
 use crate::Config;
@@ -172,6 +173,12 @@ fn look(settings: &PolicySettings) -> Seen {
     files(settings).into_iter().filter_map(stat).collect()
 }
 
+/// Whether what a file says under a former name takes the place of a default: not when it says what was the default then,
+/// nor when it only points to the newer name.
+pub(super) fn replaces(set: &Check, old: Deprecated, name: &str) -> bool {
+    *set != parse::text_rule(old.check) && *set != Check::Rule(name.to_owned())
+}
+
 /// The operator's rules with the defaults of all that they leave out.
 fn effective(settings: &PolicySettings, file: FileRules) -> BTreeMap<String, Check> {
     let own: BTreeMap<_, _> = file.into_iter().map(|(name, (_, check))| (name, check)).collect();
@@ -186,7 +193,7 @@ fn effective(settings: &PolicySettings, file: FileRules) -> BTreeMap<String, Che
             Some(old) => {
                 let former = parse::text_rule(old.check);
                 match own.get(old.name) {
-                    Some(set) if *set != former && *set != Check::Rule(default.name.to_owned()) => set.clone(),
+                    Some(set) if replaces(set, old, default.name) => set.clone(),
                     _ if settings.enforce_new_defaults => check,
                     _ => Check::Or(vec![check, former]),
                 }

@@ -128,17 +128,40 @@ fn kind(opt: &Opt) -> String {
 
 /// What is declared otherwise than in Magnum, and why.
 const EXPLAINED: &[(&str, &str)] = &[
-    ("[DEFAULT] default_log_levels: default Some(\"\"), Magnum Some(\"a list\")", "the loggers of Python's libraries are not ours"),
-    ("[DEFAULT] state_path: default Some(\"/var/lib/magnum\"), Magnum Some(\"$pybasedir\")", "there is no Python package to keep state in; every distribution sets this"),
-    ("[certificates] cert_manager_type: default Some(\"x509keypair\"), Magnum Some(\"barbican\")", "the database is always there, and sealed"),
-    ("[certificates] cert_manager_type: kind \"one of barbican, x509keypair, local\", Magnum \"text\"", "Magnum fails at the first cluster with any other word"),
+    (
+        "[DEFAULT] default_log_levels: default Some(\"\"), Magnum Some(\"a list\")",
+        "the loggers of Python's libraries are not ours",
+    ),
+    (
+        "[DEFAULT] state_path: default Some(\"/var/lib/magnum\"), Magnum Some(\"$pybasedir\")",
+        "there is no Python package to keep state in; every distribution sets this",
+    ),
+    (
+        "[certificates] cert_manager_type: default Some(\"x509keypair\"), Magnum Some(\"barbican\")",
+        "the database is always there, and sealed",
+    ),
+    (
+        "[certificates] cert_manager_type: kind \"one of barbican, x509keypair, local\", Magnum \"text\"",
+        "Magnum fails at the first cluster with any other word",
+    ),
     ("[database] pool_timeout: default Some(\"30\"), Magnum None", "SQLAlchemy's own default"),
-    ("[healthcheck] disable_by_file_path: default Some(\"/etc/magnum/healthcheck_disable\"), Magnum None", "Magnum has it in api-paste.ini"),
+    (
+        "[healthcheck] disable_by_file_path: default Some(\"/etc/magnum/healthcheck_disable\"), Magnum None",
+        "Magnum has it in api-paste.ini",
+    ),
     ("[keystone_auth] interface: Magnum has none", "the services' own groups have it there"),
     ("[keystone_auth] region_name: Magnum has none", "the services' own groups have it there"),
     ("[keystone_authtoken] auth_type: default Some(\"password\"), Magnum None", "what every deployment sets"),
     ("[keystone_authtoken] http_connect_timeout: default Some(\"10\"), Magnum None", "every call has a deadline"),
 ];
+
+/// The file says what rules are told of a caller, and the tests of the service take it from there.
+#[test]
+fn rules_are_told_of_a_caller_what_the_file_says() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let caller: Value = serde_json::from_str(include_str!("../../../../tests/oracle/caller.json")).expect("JSON");
+    assert_eq!(oracle.ask(&json!({"ask": "context", "headers": caller["headers"]})), caller["told"]);
+}
 
 #[test]
 fn every_option_is_known_once() {

@@ -1,7 +1,13 @@
 //! Who may do what.
 
+use std::fs;
+
 use jeroboam_model::{Caller, NodeGroup};
-use jeroboam_service::{ClusterChange, Error, Kind, NewCluster, NewNodeGroup, NodeGroupChange, Resize, Upgrade};
+use jeroboam_oslo::{Enforcer, PolicySettings};
+use jeroboam_service::{
+    ClusterChange, Error, Kind, NewCluster, NewNodeGroup, NodeGroupChange, Resize, Upgrade, credentials,
+};
+use serde_json::Value;
 
 use crate::bed::{Bed, refused, template};
 
@@ -78,4 +84,32 @@ async fn a_token_without_a_project_makes_nothing() {
     (system.project, system.system_scope) = (None, Some("all".to_owned()));
     let (kind, _) = refused(bed.service.templates().create(&system, template()).await);
     assert_eq!(kind, Kind::Forbidden);
+}
+
+/// `tests/oracle/caller.json` is what Magnum itself tells its rules of a caller with these headers.
+#[tokio::test]
+async fn rules_are_told_of_a_caller_what_magnum_tells_them() {
+    let said: Value = serde_json::from_str(include_str!("../../../../tests/oracle/caller.json")).expect("JSON");
+    let bed = Bed::new().await;
+    let mut caller = bed.caller("u1", "p1", &["member", "Reader"]);
+    (caller.user_name, caller.project_name) = ("ann".to_owned(), Some("blue".to_owned()));
+    (caller.domain, caller.system_scope) = (Some("d1".to_owned()), Some("all".to_owned()));
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, value) in said["told"].as_object().expect("an object") {
+        let texts: Vec<_> = match value {
+            Value::Null => vec!["None".to_owned()],
+            Value::Bool(flag) => vec![if *flag { "True" } else { "False" }.to_owned()],
+            Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+            other => vec![other.as_str().expect("a text").to_owned()],
+        };
+        for text in texts {
+            let file = dir.path().join("policy.yaml");
+            fs::write(&file, format!("same: {name}:{text}\ncluster:create: rule:same\n")).expect("a file");
+            let settings = PolicySettings { file: Some(file), ..PolicySettings::default() };
+            let rules = Enforcer::new(settings).expect("rules");
+            let holds = rules.authorize("cluster:create", &|_: &str| None, &credentials(&caller));
+            // Tokens are looked at for ids, not for the names of domains.
+            assert_eq!(holds, name != "user_domain_name", "{name}: {text}");
+        }
+    }
 }
