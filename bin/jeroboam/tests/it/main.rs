@@ -1,5 +1,6 @@
 //! The binary from outside: processes, sockets, files. What a part is cannot be seen here, only what it does.
 
+mod adoption;
 mod bad_input;
 mod bed;
 mod class;
