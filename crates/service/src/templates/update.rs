@@ -51,7 +51,6 @@ fn same_row(was: &ClusterTemplate, now: ClusterTemplate) -> ClusterTemplate {
         id: was.id,
         project: was.project.clone(),
         user: was.user.clone(),
-        cluster_distro: was.cluster_distro.clone(),
         created_at: was.created_at,
         updated_at: was.updated_at,
         ..now

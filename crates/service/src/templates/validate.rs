@@ -53,6 +53,8 @@ pub(super) fn changed_fields(was: &ClusterTemplate, now: &ClusterTemplate) -> Ve
         ("name", was.name == now.name),
         ("coe", was.coe == now.coe),
         ("image_id", was.image_id == now.image_id),
+        // Magnum: a PATCH may name another system than the image does.
+        ("cluster_distro", was.cluster_distro == now.cluster_distro),
         ("flavor_id", was.flavor_id == now.flavor_id),
         ("master_flavor_id", was.master_flavor_id == now.master_flavor_id),
         ("keypair_id", was.keypair_id == now.keypair_id),

@@ -199,6 +199,10 @@ async fn a_free_template_changes_and_goes() {
     assert_eq!((now.serial, &now.project, now.cluster_distro.as_deref()), (was.serial, &was.project, Some("ubuntu")));
     assert_eq!((now.image_id.as_deref(), now.network_driver.as_deref()), (Some("ubuntu-v1.34.1"), Some("calico")));
     assert!(now.updated_at.is_some());
+    // What is on the image is known when it changes; at other times the client knows better.
+    let named = templates
+        .update(&ann, &ident, |was| Ok(ClusterTemplate { cluster_distro: Some("debian".into()), ..was.clone() }));
+    assert_eq!(named.await.expect("changed").cluster_distro.as_deref(), Some("debian"));
     for (change, words) in [
         ((|now| now.image_id = Some("lost".into())) as Change<ClusterTemplate>, "Image lost could not be found."),
         (|now| now.driver = Some("nope".into()), "Cluster driver (nope) not supported."),
