@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Json};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Cloud;
 use super::access::Access;
@@ -60,6 +60,9 @@ async fn create(State(cloud): State<Cloud>, access: Access, Extension(kind): Ext
     let Some(map) = new.as_object_mut() else { return Err(WHO.bad("The body is no object")) };
     let id = dashed_id();
     let reference = format!("{}/key-manager/v1/{}/{id}", cloud.base_url(), kind.many);
+    if kind.collection == CONTAINERS.collection {
+        check_container(&cloud, &access, map)?;
+    }
     if let Some(payload) = map.remove("payload") {
         if !map.contains_key("payload_content_type") {
             return Err(WHO.bad("If 'payload' is supplied, 'payload_content_type' must also be supplied."));
@@ -82,6 +85,32 @@ async fn create(State(cloud): State<Cloud>, access: Access, Extension(kind): Ext
     }
     cloud.state().put(kind.collection, &id, new);
     created(json!({kind.reference: reference}))
+}
+
+/// What a certificate is made of; the first is a must.
+const PARTS: [&str; 4] = ["certificate", "private_key", "private_key_passphrase", "intermediates"];
+
+/// A container refers to secrets that are there, and one of the type `certificate` to parts of a certificate, each once.
+fn check_container(cloud: &Cloud, access: &Access, new: &Map<String, Value>) -> Result<(), super::refusal::Refusal> {
+    let kind = new.get("type").and_then(Value::as_str).unwrap_or_default();
+    if !["generic", "rsa", "certificate"].contains(&kind) {
+        return Err(WHO.bad("Provided object does not match schema 'Container': Invalid value for property: 'type'."));
+    }
+    let parts = new.get("secret_refs").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
+    if kind == "certificate" {
+        let twice = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+        if twice || !names.contains(&PARTS[0]) || !names.iter().all(|name| PARTS.contains(name)) {
+            return Err(
+                WHO.bad("Provided object does not match schema 'Container': Required name 'certificate' is missing.")
+            );
+        }
+    }
+    for part in parts {
+        let id = part["secret_ref"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        find(cloud, access, SECRETS, id)?;
+    }
+    Ok(())
 }
 
 async fn list(
@@ -117,8 +146,14 @@ async fn show(
     ok(shown(&*find(&cloud, &access, kind, &id)?))
 }
 
-async fn payload(State(cloud): State<Cloud>, access: Access, Path(id): Path<String>) -> Answer {
+async fn payload(State(cloud): State<Cloud>, access: Access, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     let secret = find(&cloud, &access, SECRETS, &id)?;
+    let wanted = headers.get("accept").and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+    let kind = secret["content_types"]["default"].as_str().unwrap_or("text/plain");
+    let kind = kind.split(';').next().unwrap_or_default();
+    if !wanted.split(',').any(|one| one.trim().starts_with(kind) || one.trim().starts_with("*/*")) {
+        return Err(WHO.refuse(406, "Not Acceptable"));
+    }
     let text = secret["_payload"].as_str().ok_or_else(|| WHO.refuse(404, "The secret has no payload."))?;
     Ok((StatusCode::OK, [("content-type", "text/plain; charset=UTF-8")], text.to_owned()).into_response())
 }
