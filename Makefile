@@ -38,7 +38,9 @@ advisories: ## Known vulnerabilities of what we build on
 
 test-crash: ## The whole crash table: a life cut at every single write; takes long
 	@tools/setup.sh build
-	JEROBOAM_CRASH_STRIDE=1 cargo test --package jeroboam --test it crash:: -- --nocapture
+	@tools/build.sh --release --package jeroboam
+	JEROBOAM_PROGRAM="$(CARGO_TARGET_DIR)/release/jeroboam" JEROBOAM_CRASH_STRIDE=1 \
+		cargo test --package jeroboam --test it crash:: -- --nocapture
 
 test-openstack: ## One cluster on real OpenStack services and the real provider: 5 GiB, builds the provider once
 	@tools/setup.sh build kubernetes openstack

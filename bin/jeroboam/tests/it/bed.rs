@@ -21,7 +21,9 @@ impl Process {
     pub(crate) fn start(dir: &Path, name: &str, args: &[&str]) -> Self {
         let log = dir.join(format!("{name}.log"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
-        let child = Command::new(env!("CARGO_BIN_EXE_jeroboam"))
+        // The crash table lives hundreds of lives, and so with the released program, which the bench builds as well.
+        let program = setting("JEROBOAM_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_jeroboam").to_owned());
+        let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a second handle"))
