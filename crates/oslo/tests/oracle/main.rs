@@ -7,3 +7,4 @@ mod lists;
 mod oracle;
 mod policy;
 mod rng;
+mod yaml;
