@@ -229,6 +229,16 @@ async fn keypairs(views: &Views) {
     assert_eq!(views.demo.compute().keypair(&name).await.unwrap().public_key.trim(), key);
     assert_eq!(kind(views.admin.compute().keypair(&name).await), Some(Kind::NotFound));
     let path = ["os-keypairs", name.as_str()];
+    let made = async |version: &str| {
+        let body = json!({"keypair": {"name": format!("{name}-{version}")}});
+        let request = views.demo.request(ServiceType::Compute, Method::POST, &["os-keypairs"]).json(body);
+        request.microversion(version).send().await
+    };
+    assert!(made("2.1").await.unwrap().member::<Value>("keypair").unwrap()["private_key"].is_string());
+    assert_eq!(kind(made("2.92").await), Some(Kind::Bad));
+    let spare = format!("{name}-2.1");
+    let path_of_spare = ["os-keypairs", spare.as_str()];
+    assert!(views.demo.request(ServiceType::Compute, Method::DELETE, &path_of_spare).gone().await.unwrap());
     assert!(views.demo.request(ServiceType::Compute, Method::DELETE, &path).gone().await.unwrap());
     assert!(!views.demo.request(ServiceType::Compute, Method::DELETE, &path).gone().await.unwrap());
 }

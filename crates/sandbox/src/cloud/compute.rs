@@ -1,4 +1,4 @@
-//! Nova: flavors, key pairs, servers, limits and quotas.
+//! Nova: flavors, servers, limits and quotas.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 use super::access::Access;
-use super::answer::{Answer, created, member, nothing, ok, version};
+use super::answer::{Answer, member, nothing, ok, version};
 use super::documents::{Filters, owner, shown};
+use super::keypair;
 use super::refusal::{Refusal, Who};
 
 const WHO: Who = Who::Compute;
@@ -24,8 +25,8 @@ pub(super) fn router() -> Router<Cloud> {
         .route("/flavors/detail", get(flavors_detail))
         .route("/flavors/{id}", get(flavor))
         .route("/flavors/{id}/os-extra_specs", get(extra_specs))
-        .route("/os-keypairs", get(keypairs).post(create_keypair))
-        .route("/os-keypairs/{name}", get(keypair).delete(delete_keypair))
+        .route("/os-keypairs", get(keypair::list).post(keypair::create))
+        .route("/os-keypairs/{name}", get(keypair::show).delete(keypair::remove))
         .route("/servers", get(servers))
         .route("/servers/detail", get(servers_detail))
         .route("/servers/{id}", get(server).delete(delete_server))
@@ -105,62 +106,6 @@ fn paged(cloud: &Cloud, name: &str, filters: &Filters, all: Vec<Value>, shape: i
         body[format!("{name}_links")] = json!([{"rel": "next", "href": href}]);
     }
     ok(body)
-}
-
-// === key pairs: a user's own, under `user/name` ===
-
-async fn keypairs(State(cloud): State<Cloud>, access: Access) -> Answer {
-    let (found, _) = cloud.state().list_prefix("keypair", &format!("{}/", access.user));
-    let found: Vec<Value> = found.iter().map(|(_, keypair)| json!({"keypair": shown(keypair)})).collect();
-    ok(json!({"keypairs": found}))
-}
-
-async fn keypair(State(cloud): State<Cloud>, access: Access, Path(name): Path<String>) -> Answer {
-    let found = cloud.state().get("keypair", &format!("{}/{name}", access.user));
-    let found = found.ok_or_else(|| WHO.refuse(404, format!("Keypair {name} not found for user {}", access.user)))?;
-    ok(json!({"keypair": shown(&found)}))
-}
-
-async fn create_keypair(State(cloud): State<Cloud>, access: Access, body: Bytes) -> Answer {
-    let wish = member(WHO, &body, "keypair")?;
-    let name = wish["name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| WHO.bad("name is required"))?;
-    let key = wish["public_key"].as_str().ok_or_else(|| WHO.bad("'public_key' is a required property"))?;
-    let document = cloud.keypair_document(&access.user, name, key).ok_or_else(|| WHO.bad("Keypair data is invalid"))?;
-    let id = format!("{}/{name}", access.user);
-    let taken = cloud.state().write(|writer| {
-        let taken = writer.get("keypair", &id).is_some();
-        if !taken {
-            writer.put("keypair", &id, document.clone());
-        }
-        taken
-    });
-    if taken {
-        return Err(WHO.conflict(format!("Key pair '{name}' already exists.")));
-    }
-    created(json!({"keypair": shown(&document)}))
-}
-
-async fn delete_keypair(State(cloud): State<Cloud>, access: Access, Path(name): Path<String>) -> Answer {
-    let gone = cloud.state().remove("keypair", &format!("{}/{name}", access.user));
-    gone.map_or_else(|| Err(WHO.not_found("Keypair", &name)), |_| nothing())
-}
-
-impl Cloud {
-    /// A key pair as Nova keeps it; `None`: that is no public key.
-    pub(super) fn keypair_document(&self, user: &str, name: &str, public_key: &str) -> Option<Value> {
-        use base64::Engine;
-        let mut words = public_key.split_whitespace();
-        let (kind, data) = (words.next()?, words.next()?);
-        let bytes = base64::prelude::BASE64_STANDARD.decode(data).ok()?;
-        // The data begins with the length of the kind and the kind itself.
-        bytes.get(4..)?.strip_prefix(kind.as_bytes()).filter(|rest| !rest.is_empty())?;
-        let number = bytes.iter().fold(0, |hash, byte| crate::random::mix_number(hash, u64::from(*byte)));
-        let pairs = crate::random::uuid(number).into_bytes().map(|byte| format!("{byte:02x}"));
-        Some(json!({
-            "id": name, "name": name, "user_id": user, "type": "ssh", "public_key": public_key, "fingerprint": pairs.join(":"),
-            "created_at": self.stamp(), "deleted": false, "deleted_at": null, "updated_at": null,
-        }))
-    }
 }
 
 // === servers ===

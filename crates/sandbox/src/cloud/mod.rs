@@ -13,6 +13,7 @@ mod fault_layer;
 mod identity;
 mod image;
 mod key_manager;
+mod keypair;
 mod load_balancer;
 mod network;
 mod refusal;
