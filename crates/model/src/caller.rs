@@ -33,9 +33,17 @@ pub struct Caller {
     pub token: SecretString,
     /// Id of the request, `req-<uuid>`.
     pub request_id: String,
+    /// The id that another service of the cloud has for what it does here, `req-<uuid>`.
+    pub global_request_id: Option<String>,
 }
 
 impl Caller {
+    /// The id by which services that are asked on the way are to know the request. oslo.context: `global_id`.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        self.global_request_id.as_deref().unwrap_or(&self.request_id)
+    }
+
     /// What the caller's listings show without an administrator's wider view.
     #[must_use]
     pub fn scope(&self) -> Scope {

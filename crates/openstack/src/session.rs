@@ -20,6 +20,7 @@ use crate::{Answer, Auth, Error, Interface, Request, ServiceType, Token, TokenIn
 
 pub(crate) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 pub(crate) const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 /// Makes Keystone accept and show tokens with access rules.
 pub(crate) const ACCESS_RULES: HeaderName = HeaderName::from_static("openstack-identity-access-rules");
 
@@ -92,6 +93,8 @@ struct View {
     overrides: Arc<BTreeMap<ServiceType, Url>>,
     services: Arc<BTreeMap<ServiceType, Own>>,
     known: Option<KnownTokens>,
+    /// Sent along, so that the logs of all services can be read together.
+    request_id: Option<HeaderValue>,
 }
 
 /// What one service has of its own.
@@ -166,6 +169,7 @@ impl Session {
             overrides: Arc::new(overrides),
             services: Arc::new(services),
             known: None,
+            request_id: None,
         };
         Ok(Self { shared: Arc::new(shared), view })
     }
@@ -203,6 +207,13 @@ impl Session {
     #[must_use]
     pub fn with_interface(mut self, interface: Interface) -> Self {
         self.view.interface = interface;
+        self
+    }
+
+    /// The same session on the way of one request, which the services are to know by this id.
+    #[must_use]
+    pub fn with_request_id(mut self, id: &str) -> Self {
+        self.view.request_id = HeaderValue::from_str(id).ok();
         self
     }
 
@@ -290,6 +301,9 @@ impl Session {
     pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Answer, Error> {
         let token = self.usable_token().await?;
         request.headers.insert(AUTH_TOKEN, token_header(&token)?);
+        if let Some(id) = &self.view.request_id {
+            request.headers.insert(REQUEST_ID, id.clone());
+        }
         let transport = self.transport_to(request.service);
         let answer = transport.send(&request).await?;
         if answer.status != StatusCode::UNAUTHORIZED || matches!(self.shared.who, Who::Lent(_)) {

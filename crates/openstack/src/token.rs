@@ -92,6 +92,7 @@ impl TokenInfo {
             application_credential: self.application_credential.is_some(),
             token,
             request_id,
+            global_request_id: None,
         }
     }
 

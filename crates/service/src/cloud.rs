@@ -32,7 +32,8 @@ pub(crate) struct Found {
 
 impl Service {
     pub(crate) fn cloud(&self, caller: &Caller) -> Cloud {
-        Cloud { session: self.inner.session.for_token(caller.token.clone(), None) }
+        let session = self.inner.session.for_token(caller.token.clone(), None);
+        Cloud { session: session.with_request_id(caller.trace_id()) }
     }
 }
 

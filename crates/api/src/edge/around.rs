@@ -69,7 +69,7 @@ pub(crate) async fn around(State(app): State<App>, request: Request, next: Next)
 }
 
 /// The id that another service of the cloud has for what it does here. oslo.middleware takes nothing else for one.
-fn global_id(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn global_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let digits = id.strip_prefix("req-")?;
     let uuid = Uuid::try_parse(digits).ok()?;

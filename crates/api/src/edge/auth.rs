@@ -9,6 +9,7 @@ use jeroboam_model::Caller;
 use jeroboam_openstack::{Presented, TokenError};
 use secrecy::SecretString;
 
+use super::around::global_id;
 use crate::App;
 use crate::error::{ApiError, ApiResult};
 
@@ -46,6 +47,7 @@ pub(super) async fn authenticate(app: &App, request: &mut Request, request_id: &
     let validated = app.auth().validate(&shown).await.map_err(|error| refusal(app, error))?;
     let user_token = user_token.ok_or_else(|| refusal(app, TokenError::Missing))?;
     let mut caller = validated.user.caller(user_token, request_id.to_owned());
+    caller.global_request_id = global_id(request.headers()).map(str::to_owned);
     caller.is_admin = app.service().is_admin(&caller);
     let span = tracing::Span::current();
     span.record("user.id", caller.user.as_str());

@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 pub(crate) struct Things {
     /// All requests, as `METHOD path`.
     pub(crate) asked: Vec<String>,
+    /// The id by which each of them is known elsewhere.
+    pub(crate) ids: Vec<String>,
     /// Requests whose path holds this get a 503.
     pub(crate) failing: Option<&'static str>,
     /// Requests whose path holds this are never answered.
@@ -59,6 +61,7 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
     }
     let mut things = shared.things.lock().expect("lock");
     things.asked.push(format!("{method} {}", uri.path()));
+    things.ids.push(header("x-openstack-request-id"));
     if things.failing.is_some_and(|part| uri.path().contains(part)) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }

@@ -145,6 +145,29 @@ async fn a_page_of_an_allowed_origin_may_call() {
 }
 
 #[tokio::test]
+async fn the_services_that_are_asked_know_the_request_by_its_id() {
+    let bed = Bed::new().await;
+    let global = "req-0f2a3b4c-1111-4222-8333-0123456789ab";
+    let body = json!({"coe": "kubernetes", "image_id": "ubuntu"});
+    for (given, taken) in [(Some(global), true), (Some("req-of-mine"), false), (None, false)] {
+        bed.cloud.things().asked.clear();
+        bed.cloud.things().ids.clear();
+        let mut asking = bed.ann("POST", "/v1/clustertemplates").json(&body);
+        if let Some(given) = given {
+            asking = asking.header("x-openstack-request-id", given);
+        }
+        let made = asking.send().await;
+        is(&made, StatusCode::CREATED);
+        let own = made.header("x-openstack-request-id");
+        assert!(own.starts_with("req-") && own != global, "{own}");
+        let things = bed.cloud.things();
+        let ids = things.asked.iter().zip(&things.ids).filter(|(asked, _)| asked.contains("/image/"));
+        let ids: Vec<&str> = ids.map(|(_, id)| id.as_str()).collect();
+        assert!(!ids.is_empty() && ids.iter().all(|id| *id == if taken { global } else { own }), "{ids:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_health_check_is_answered_in_the_callers_form() {
     let bed = Bed::new().await;
     let head = bed.ask("HEAD", "/healthcheck").send().await;

@@ -84,5 +84,6 @@ pub(crate) fn caller() -> Caller {
         application_credential: false,
         token: "gAAAAA-very-secret".into(),
         request_id: "req-1".to_owned(),
+        global_request_id: None,
     }
 }

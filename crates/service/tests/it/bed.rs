@@ -70,6 +70,7 @@ impl Bed {
             application_credential: false,
             token: format!("{user}/{project}/{}", roles.join(",")).into(),
             request_id: "req-1".to_owned(),
+            global_request_id: None,
         };
         caller.is_admin = self.service.is_admin(&caller);
         caller
