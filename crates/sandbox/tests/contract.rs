@@ -75,6 +75,7 @@ async fn contract(file: &std::path::Path) {
     look_ups(&views).await;
     keypairs(&views).await;
     networks(&views).await;
+    secrets(&views).await;
     absences(&views).await;
 }
 
@@ -287,6 +288,46 @@ async fn networks(views: &Views) {
     assert_eq!(demo.network().floating_ip_at(address).await.unwrap().unwrap().id, id);
     assert!(demo.network().delete_floating_ip(id).await.unwrap());
     assert!(!demo.network().delete_floating_ip(id).await.unwrap());
+}
+
+async fn secrets(views: &Views) {
+    let (keys, text) = (views.demo.key_manager(), SecretString::from("-----BEGIN CERTIFICATE-----"));
+    let secret = keys.store("Certificate", &text).await.unwrap();
+    let other = keys.store("Private Key", &SecretString::from("key")).await.unwrap();
+    assert!(secret.contains("/v1/secrets/"), "{secret}");
+    let read = keys.payload(&secret).await.unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&read), "-----BEGIN CERTIFICATE-----");
+
+    let id = uuid::Uuid::new_v4().to_string();
+    let nowhere = secret.replace(secret.rsplit('/').next().unwrap(), &id);
+    for (parts, refused) in [
+        (vec![("private_key", other.clone())], Kind::Bad),
+        (vec![("certificate", secret.clone()), ("nonsense", other.clone())], Kind::Bad),
+        (vec![("certificate", nowhere)], Kind::NotFound),
+        (vec![("certificate", secret.clone()), ("certificate", other.clone())], Kind::Bad),
+        (vec![("certificate", secret.clone()), ("private_key", secret.clone())], Kind::Bad),
+    ] {
+        assert_eq!(kind(keys.create_certificate_container("odd", &parts).await), Some(refused), "{parts:?}");
+    }
+    let parts = [("certificate", secret.clone()), ("private_key", other.clone())];
+    let container = keys.create_certificate_container(&unique("container"), &parts).await.unwrap();
+    assert!(container.contains("/v1/containers/"), "{container}");
+    let found = keys.container(&container).await.unwrap();
+    let mut names: Vec<&str> = found.secret_refs.iter().map(|part| part.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!((found.kind.as_str(), names), ("certificate", vec!["certificate", "private_key"]));
+    let refs: Vec<&str> = found.secret_refs.iter().map(|part| part.secret_ref.as_str()).collect();
+    assert!(refs.contains(&secret.as_str()) && refs.contains(&other.as_str()), "{refs:?}");
+
+    // A secret may go before the container that names it.
+    assert!(keys.delete(&secret).await.unwrap() && keys.delete(&other).await.unwrap());
+    assert!(!keys.delete(&secret).await.unwrap());
+    assert_eq!(kind(keys.payload(&secret).await), Some(Kind::NotFound));
+    assert!(keys.container(&container).await.unwrap().secret_refs.is_empty());
+    assert!(keys.delete_container(&container).await.unwrap());
+    assert!(!keys.delete_container(&container).await.unwrap());
+    assert_eq!(kind(keys.container(&container).await), Some(Kind::NotFound));
+    assert_eq!(kind(keys.container(&id).await), Some(Kind::NotFound));
 }
 
 async fn absences(views: &Views) {

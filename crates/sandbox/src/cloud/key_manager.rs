@@ -97,13 +97,15 @@ fn check_container(cloud: &Cloud, access: &Access, new: &Map<String, Value>) -> 
         return Err(WHO.bad("Provided object does not match schema 'Container': Invalid value for property: 'type'."));
     }
     let parts = new.get("secret_refs").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let names: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
-    if kind == "certificate" {
-        let twice = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
-        if twice || !names.contains(&PARTS[0]) || !names.iter().all(|name| PARTS.contains(name)) {
-            return Err(
-                WHO.bad("Provided object does not match schema 'Container': Required name 'certificate' is missing.")
-            );
+    let texts = |name: &str| parts.iter().filter_map(|part| part[name].as_str()).collect::<Vec<_>>();
+    let (names, secrets) = (texts("name"), texts("secret_ref"));
+    if kind == "certificate" && !parts.is_empty() {
+        if !names.contains(&PARTS[0]) || !names.iter().all(|name| PARTS.contains(name)) {
+            return Err(WHO.bad("Provided object does not match schema 'Container': The minimum required reference name is 'certificate'."));
+        }
+        if has_twice(&names) || has_twice(&secrets) {
+            return Err(WHO
+                .bad("Provided object does not match schema 'Container': Duplicate reference names are not allowed."));
         }
     }
     for part in parts {
@@ -111,6 +113,10 @@ fn check_container(cloud: &Cloud, access: &Access, new: &Map<String, Value>) -> 
         find(cloud, access, SECRETS, id)?;
     }
     Ok(())
+}
+
+fn has_twice(texts: &[&str]) -> bool {
+    texts.iter().enumerate().any(|(at, text)| texts[..at].contains(text))
 }
 
 async fn list(
@@ -151,7 +157,8 @@ async fn payload(State(cloud): State<Cloud>, access: Access, Path(id): Path<Stri
     let wanted = headers.get("accept").and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     let kind = secret["content_types"]["default"].as_str().unwrap_or("text/plain");
     let kind = kind.split(';').next().unwrap_or_default();
-    if !wanted.split(',').any(|one| one.trim().starts_with(kind) || one.trim().starts_with("*/*")) {
+    let fits = |one: &str| [kind, "application/octet-stream", "*/*"].iter().any(|fine| one.trim().starts_with(fine));
+    if !wanted.split(',').any(fits) {
         return Err(WHO.refuse(406, "Not Acceptable"));
     }
     let text = secret["_payload"].as_str().ok_or_else(|| WHO.refuse(404, "The secret has no payload."))?;
@@ -166,5 +173,22 @@ async fn remove(
 ) -> Answer {
     find(&cloud, &access, kind, &id)?;
     cloud.state().remove(kind.collection, &id);
+    if kind.collection == SECRETS.collection {
+        forget_part(&cloud, &id);
+    }
     nothing()
+}
+
+/// A secret that goes is no longer a part of anything.
+fn forget_part(cloud: &Cloud, secret: &str) {
+    let is_it = |part: &Value| part["secret_ref"].as_str().is_some_and(|text| text.ends_with(secret));
+    for (id, container) in cloud.state().list(CONTAINERS.collection) {
+        let mut container = Value::clone(&container);
+        let Some(parts) = container.get_mut("secret_refs").and_then(Value::as_array_mut) else { continue };
+        let before = parts.len();
+        parts.retain(|part| !is_it(part));
+        if parts.len() < before {
+            cloud.state().put(CONTAINERS.collection, &id, container);
+        }
+    }
 }
