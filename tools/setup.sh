@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks, says what it is doing, and is safe to run again.
 #   tools/setup.sh build        Rust, a C compiler
-#   tools/setup.sh engines      MariaDB and PostgreSQL, as packages; the tests start private ones
+#   tools/setup.sh engines      MariaDB, PostgreSQL and RabbitMQ, as packages; the tests start private ones
 #   tools/setup.sh clients      the openstack command in a private venv, kubectl
 #   tools/setup.sh kubernetes   Go, then etcd, kube-apiserver and Cluster API from Go modules (about 12 CPU minutes, once)
 #   tools/setup.sh openstack    OpenStack's services in a private venv and the Cluster API provider (about 8 CPU minutes, once)
@@ -53,7 +53,7 @@ setup_build() {
   cargo --version >/dev/null || fail "the toolchain of rust-toolchain.toml could not be had" "what cargo said is above; usually: rustup toolchain install"
 }
 
-setup_engines() { packages mariadb-server postgresql; }
+setup_engines() { packages mariadb-server postgresql rabbitmq-server; }
 
 venv() { # name, requirements...: a private Python environment, named after what is in it
   local python=$CACHE/$1/bin/python turn

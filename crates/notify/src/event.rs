@@ -228,3 +228,59 @@ fn context(caller: Option<&Caller>) -> Map<String, Value> {
 fn formatted(time: Timestamp, format: &str) -> String {
     time.to_zoned(TimeZone::UTC).strftime(format).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_of_an_operation_is_told_as_what_it_was() {
+        use Action::{Create, Delete, Update};
+        use Outcome::{Failure, Success};
+        for (status, wanted) in [
+            (Status::CREATE_IN_PROGRESS, None),
+            (Status::UPDATE_IN_PROGRESS, None),
+            (Status::DELETE_IN_PROGRESS, None),
+            (Status::CREATE_COMPLETE, Some((Create, Success))),
+            (Status::CREATE_FAILED, Some((Create, Failure))),
+            (Status::UPDATE_COMPLETE, Some((Update, Success))),
+            (Status::UPDATE_FAILED, Some((Update, Failure))),
+            (Status::DELETE_COMPLETE, Some((Delete, Success))),
+            (Status::DELETE_FAILED, Some((Delete, Failure))),
+        ] {
+            assert_eq!(ending(status), wanted, "{status}");
+        }
+        // Heat's own are told as updates.
+        for text in ["ROLLBACK_COMPLETE", "RESUME_COMPLETE", "CHECK_COMPLETE"] {
+            let status: Status = text.parse().expect("a status");
+            assert_eq!(ending(status), Some((Update, Success)), "{text}");
+        }
+        assert_eq!((Failure.priority(), Success.priority(), Outcome::Pending.priority()), ("ERROR", "INFO", "INFO"));
+    }
+
+    #[test]
+    fn times_are_written_as_python_writes_them() {
+        let time: Timestamp = "2026-11-21T00:04:41Z".parse().expect("a time");
+        for (format, wanted) in [
+            ("%Y-%m-%dT%H:%M:%S.%6f", "2026-11-21T00:04:41.000000"),
+            ("%Y-%m-%d %H:%M:%S.%6f", "2026-11-21 00:04:41.000000"),
+        ] {
+            assert_eq!(formatted(time, format), wanted);
+        }
+    }
+
+    #[test]
+    fn an_envelope_holds_its_message_as_text() {
+        let body = json!({"event_type": "magnum.cluster.create"});
+        let envelope = enveloped(&body);
+        assert_eq!(envelope["oslo.version"], "2.0");
+        assert_eq!(envelope["oslo.message"], json!(body.to_string()));
+    }
+
+    #[test]
+    fn the_log_shows_nothing_of_the_context() {
+        let body = json!({"_context_user_id": "u", "_unique_id": "1", "event_type": "e"});
+        let message = Message { event_type: "e".to_owned(), priority: "INFO", body };
+        assert_eq!(message.logged(), "{\"event_type\":\"e\"}");
+    }
+}

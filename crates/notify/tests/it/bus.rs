@@ -22,7 +22,7 @@ pub(crate) struct Rabbit {
 
 impl Rabbit {
     pub(crate) fn start() -> Self {
-        assert!(Path::new(SERVER).exists(), "{SERVER} is missing: tools/setup.sh bus");
+        assert!(Path::new(SERVER).exists(), "{SERVER} is missing: tools/setup.sh engines");
         let dir = TempDir::with_prefix("jeroboam-").expect("a temporary directory");
         fs::write(dir.path().join("plugins"), "[].").expect("a file");
         fs::write(dir.path().join("rabbitmq.conf"), "loopback_users.guest = true\n").expect("a file");
