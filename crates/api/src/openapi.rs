@@ -1,10 +1,12 @@
 //! The OpenAPI document: generated from the handlers, served, and kept in the repository, where a test compares it.
 
+use std::collections::BTreeSet;
+
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi};
@@ -79,6 +81,7 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut Document) {
+        close_requests(document);
         let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token")));
         document.components.get_or_insert_default().add_security_scheme("token", scheme);
         for (path, item) in &mut document.paths.paths {
@@ -86,6 +89,25 @@ impl Modify for Common {
             for operation in operations.into_iter().flatten() {
                 complete(path, operation);
             }
+        }
+    }
+}
+
+/// What a request may hold besides what is named: nothing, as the service refuses it.
+fn close_requests(document: &mut Document) {
+    let mut taken = BTreeSet::new();
+    for item in document.paths.paths.values() {
+        for operation in [&item.post, &item.patch].into_iter().flatten() {
+            // A body is a schema by its name, or a list of such.
+            let text = serde_json::to_string(&operation.request_body).unwrap_or_default();
+            let names = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+            taken.extend(names.map(str::to_owned));
+        }
+    }
+    let Some(components) = &mut document.components else { return };
+    for (name, schema) in &mut components.schemas {
+        if let (true, RefOr::T(Schema::Object(object))) = (taken.contains(name), schema) {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         }
     }
 }
@@ -161,6 +183,7 @@ pub(crate) struct ListingParams {
     /// A column of the resource; `id` when absent.
     sort_key: Option<String>,
     /// `asc` or `desc`.
+    #[param(pattern = "^(asc|desc)$")]
     sort_dir: Option<String>,
 }
 

@@ -39,8 +39,10 @@ struct Operation {
 #[expect(dead_code, reason = "this is only described: operations are read by hand, for their error messages")]
 pub(crate) struct PatchOperation {
     /// `add`, `replace` or `remove`.
+    #[schema(pattern = "^(add|replace|remove)$")]
     op: String,
     /// `/name`, `/labels/foo`.
+    #[schema(pattern = r"^(/[A-Za-z0-9_-]+)+$")]
     path: String,
     /// A text, a whole number, a boolean, an object or an array. Objects and arrays may also be written as text, as JSON
     /// or as a Python literal.

@@ -71,6 +71,7 @@ pub(crate) struct CreateTemplate {
     #[schema(max_length = 255)]
     name: Option<String>,
     /// `kubernetes`.
+    #[schema(pattern = "^kubernetes$")]
     #[expect(dead_code, reason = "there is only one engine, so it is enough that it was named")]
     coe: String,
     /// Glance image, name or id.
@@ -110,6 +111,7 @@ pub(crate) struct CreateTemplate {
     /// Readable by every project.
     public: Option<bool>,
     /// `vm` or `bm`.
+    #[schema(pattern = "^(vm|bm)$")]
     server_type: Option<String>,
     insecure_registry: Option<String>,
     docker_storage_driver: Option<String>,

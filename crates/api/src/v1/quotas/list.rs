@@ -26,7 +26,7 @@ pub(crate) struct QuotaList {
            ("marker" = Option<i64>, Query, description = "number of the last quota of the page before"),
            ("limit" = Option<u64>, Query, description = "how many at most", minimum = 1),
            ("sort_key" = Option<String>, Query, description = "a column; `id` when absent"),
-           ("sort_dir" = Option<String>, Query, description = "`asc` or `desc`")),
+           ("sort_dir" = Option<String>, Query, description = "`asc` or `desc`", pattern = "^(asc|desc)$")),
     responses((status = 200, body = QuotaList), (status = 400), (status = 403), (status = 404)))]
 pub(crate) async fn list(State(app): State<App>, who: Who, links: Links, query: Query) -> ApiResult<Json<QuotaList>> {
     let (marker, listing) = query.listing_by_number(&["all_tenants"], app.config().max_limit)?;
