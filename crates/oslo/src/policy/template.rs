@@ -15,8 +15,8 @@ pub(super) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Target(String, Conversion),
-    /// A conversion that Python refuses, or one that no rule needs: nobody passes.
-    Broken,
+    /// A conversion that Python refuses, or one that no rule needs: nobody passes, but where the target lacks the name.
+    Broken(Option<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,11 @@ impl Template {
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
-            let Some((part, after)) = conversion(rest) else {
-                parts.push(Part::Broken);
+            let (part, after) = conversion(rest);
+            if let Part::Broken(_) = part {
+                parts.push(part);
                 return Self(parts);
-            };
+            }
             parts.push(part);
             rest = after;
         }
@@ -57,7 +58,7 @@ impl Template {
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.0.contains(&Part::Broken)
+        matches!(self.0.last(), Some(Part::Broken(_)))
     }
 
     /// Asks about the text for this target; `Ok(false)` when the target lacks a name, which makes the check fail.
@@ -86,7 +87,8 @@ impl Template {
                     };
                     text.push_str(&shown);
                 }
-                Part::Broken => return Err(Refused),
+                Part::Broken(Some(name)) if target(name).is_none() => return Ok(false),
+                Part::Broken(_) => return Err(Refused),
             }
         }
         ask(&text)
@@ -94,24 +96,60 @@ impl Template {
 }
 
 /// Reads what stands behind a `%`: a name in parentheses, which may hold pairs of such, and a letter.
-fn conversion(text: &str) -> Option<(Part, &str)> {
-    let inner = text.strip_prefix('(')?;
-    let mut open = 1_usize;
-    let end = inner.find(|c: char| {
+fn conversion(text: &str) -> (Part, &str) {
+    let mut open = 0_usize;
+    let end = text.find(|c: char| {
         match c {
             '(' => open += 1,
-            ')' => open -= 1,
+            ')' => open = open.saturating_sub(1),
             _ => {}
         }
         open == 0
-    })?;
-    let (name, rest) = (&inner[..end], &inner[end + 1..]);
-    let letter = rest.chars().next()?;
-    let conversion = match letter {
-        's' => Conversion::Text,
-        'r' => Conversion::Repr,
-        'd' | 'i' | 'u' => Conversion::Decimal,
-        _ => return None,
+    });
+    let Some((name, rest)) = end.filter(|end| *end > 0).map(|end| (text[1..end].to_owned(), &text[end + 1..])) else {
+        return (Part::Broken(None), "");
     };
-    Some((Part::Target(name.to_owned(), conversion), &rest[1..]))
+    let conversion = match rest.chars().next() {
+        Some('s') => Conversion::Text,
+        Some('r') => Conversion::Repr,
+        Some('d' | 'i' | 'u') => Conversion::Decimal,
+        _ => return (Part::Broken(Some(name)), ""),
+    };
+    (Part::Target(name, conversion), &rest[1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_filled_as_python_fills_them() {
+        let target = |name: &str| match name {
+            "a" | "b(c)" => Some(Attribute::from("it's")),
+            "n" => Some(Attribute::Number(5)),
+            _ => None,
+        };
+        for (text, filled) in [
+            ("plain", Ok(Some("plain"))),
+            ("100%%", Ok(Some("100%"))),
+            ("<%(a)s> %(n)s", Ok(Some("<it's> 5"))),
+            ("%(b(c))s", Ok(Some("it's"))),
+            ("%(a)r %(n)d", Ok(Some("\"it's\" 5"))),
+            ("%(absent)s", Ok(None)),
+            ("%(absent)s%", Ok(None)),
+            ("%(absent)", Ok(None)),
+            ("%(a)", Err(Refused)),
+            ("%(a)d", Err(Refused)),
+            ("%(a", Err(Refused)),
+            ("%s", Err(Refused)),
+            ("50%", Err(Refused)),
+        ] {
+            let mut shown = None;
+            let asked = Template::parse(text).filled(&target, |text| {
+                shown = Some(text.to_owned());
+                Ok(true)
+            });
+            assert_eq!(asked.map(|_| shown.as_deref()), filled, "{text}");
+        }
+    }
 }

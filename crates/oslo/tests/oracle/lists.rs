@@ -1,6 +1,8 @@
 //! Magnum 23's own lists of rules and options: ours lack nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use jeroboam_oslo::config::{Kind, Opt, known, options};
 use jeroboam_oslo::policy::{Rule, rules};
@@ -52,10 +54,10 @@ fn our_table_of_magnum_s_options_is_magnum_s() {
     let theirs: BTreeSet<_> = magnum_s_options(&mut oracle).iter().map(line).collect();
     let theirs: String = theirs.into_iter().collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/magnum-23.tsv");
-    let ours = std::fs::read_to_string(path).expect("the table");
+    let ours = fs::read_to_string(path).expect("the table");
     if ours != theirs {
         let new = concat!(env!("CARGO_TARGET_TMPDIR"), "/magnum-23.tsv");
-        std::fs::write(new, &theirs).expect("a file");
+        fs::write(new, &theirs).expect("a file");
         let missing: Vec<_> = theirs.lines().filter(|line| !ours.lines().any(|ours| ours == *line)).collect();
         panic!("Magnum says\n{}\nand the table does not; the whole is in {new}", missing.join("\n"));
     }
@@ -161,6 +163,39 @@ fn rules_are_told_of_a_caller_what_the_file_says() {
     let Some(mut oracle) = Oracle::start() else { return };
     let caller: Value = serde_json::from_str(include_str!("../../../../tests/oracle/caller.json")).expect("JSON");
     assert_eq!(oracle.ask(&json!({"ask": "context", "headers": caller["headers"]})), caller["told"]);
+}
+
+/// What nobody reads belongs to the options without effect, of which `jeroboam config check` says so.
+#[test]
+fn every_option_that_is_declared_is_read_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sources = String::new();
+    for parts in ["bin", "crates"] {
+        for part in fs::read_dir(root.join(parts)).expect("a directory") {
+            gather(&part.expect("an entry").path().join("src"), &mut sources);
+        }
+    }
+    let read = |opt: &&Opt| {
+        // Put together from a prefix, or read by way of a default that refers to it.
+        let built = opt.name.ends_with("_domain_id") || opt.name.ends_with("_domain_name") || opt.name == "state_path";
+        built || sources.contains(&format!("\"{}\"", opt.name))
+    };
+    let unread: Vec<_> = options().iter().filter(|opt| !read(opt)).map(|opt| (opt.group, opt.name)).collect();
+    assert!(unread.is_empty(), "nobody reads {unread:?}");
+}
+
+/// The texts of all Rust files below a directory, but for the table of options itself.
+fn gather(dir: &Path, texts: &mut String) {
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            if !path.ends_with("oslo/src/config") {
+                gather(&path, texts);
+            }
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            texts.push_str(&fs::read_to_string(path).expect("a file"));
+        }
+    }
 }
 
 #[test]
