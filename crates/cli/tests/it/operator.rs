@@ -16,7 +16,7 @@ async fn a_configuration_is_checked_line_by_line() {
         path.display().to_string()
     };
     let good = file("good.conf", "[api]\nport = 9511\n");
-    let odd = file("odd.conf", "[api]\nprot = 9511\n[oslo_messaging_rabbit]\nssl = true\n");
+    let odd = file("odd.conf", "[api]\nprot = 9511\n[conductor]\nworkers = 4\n");
     let wrong = file("wrong.conf", "[api]\nport = x\n");
 
     let ran = operator(&format!("config check --config-file {good}")).await;
@@ -29,7 +29,7 @@ async fn a_configuration_is_checked_line_by_line() {
         ran.out,
         format!(
             "warning: {odd}:2: [api] prot: there is no such option; did you mean port?\n\
-             note: {odd}:4: [oslo_messaging_rabbit] ssl: there is no message bus; the option has no effect here\n"
+             note: {odd}:4: [conductor] workers: there is no conductor; say workers in [jeroboam]\n"
         )
     );
     assert_eq!(operator(&format!("config check --strict --config-file {odd}")).await.code, 1);
