@@ -13,6 +13,7 @@ const fn gone(group: &'static str, name: &'static str, why: &'static str) -> Gon
 
 const NO_TRUSTS: &str = "clusters use application credentials in place of trusts; the option can go";
 const NO_HEAT: &str = "nothing new is made with Heat; the option can go";
+const TRANSPORT_URL: &str = "say transport_url in [DEFAULT]";
 const SESSION_CERT: &str = "client certificates are not used towards other services; the option can go";
 
 /// What Magnum itself removed.
@@ -34,6 +35,50 @@ pub(super) const REMOVED: &[Gone] = &[
     gone("nova_client", "key_file", SESSION_CERT),
     gone("DEFAULT", "verbose", "say debug = true"),
     gone("DEFAULT", "rpc_backend", NO_BUS),
+    gone("oslo_messaging_rabbit", "rabbit_host", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_hosts", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_port", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_userid", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_password", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_virtual_host", TRANSPORT_URL),
+    gone("oslo_messaging_rabbit", "rabbit_use_ssl", "it is now ssl"),
+    gone("oslo_messaging_rabbit", "kombu_ssl_ca_certs", "it is now ssl_ca_file"),
+    gone("oslo_messaging_rabbit", "kombu_ssl_certfile", "it is now ssl_cert_file"),
+    gone("oslo_messaging_rabbit", "kombu_ssl_keyfile", "it is now ssl_key_file"),
+    gone("oslo_messaging_rabbit", "kombu_ssl_version", "it is now ssl_version"),
+    gone("oslo_messaging_rabbit", "heartbeat_in_pthread", "there are no threads of Python; the option can go"),
+    gone(
+        "oslo_messaging_rabbit",
+        "rabbit_max_retries",
+        "oslo.messaging has done without it for long; the option can go",
+    ),
+    gone("oslo_messaging_rabbit", "fake_rabbit", "oslo.messaging has done without it for long; the option can go"),
+    gone("DEFAULT", "notification_driver", "it is now driver in [oslo_messaging_notifications]"),
+    gone("DEFAULT", "notification_topics", "it is now topics in [oslo_messaging_notifications]"),
+    gone("DEFAULT", "auth_strategy", "Keystone alone says who calls; the option can go"),
+    gone("DEFAULT", "use_syslog_rfc_format", "oslo.log has done without it for long; the option can go"),
+    gone("DEFAULT", "log_format", "oslo.log has done without it for long; the option can go"),
+    gone("keystone_authtoken", "auth_host", "say auth_url"),
+    gone("keystone_authtoken", "auth_port", "say auth_url"),
+    gone("keystone_authtoken", "auth_protocol", "say auth_url"),
+    gone("keystone_authtoken", "identity_uri", "say auth_url"),
+    gone("keystone_authtoken", "admin_user", "it is now username"),
+    gone("keystone_authtoken", "admin_password", "it is now password"),
+    gone("keystone_authtoken", "admin_tenant_name", "it is now project_name"),
+    gone("keystone_authtoken", "admin_token", "keystonemiddleware has done without it for long; the option can go"),
+    gone("keystone_authtoken", "signing_dir", "keystonemiddleware has done without it for long; the option can go"),
+    gone(
+        "keystone_authtoken",
+        "revocation_cache_time",
+        "keystonemiddleware has done without it for long; the option can go",
+    ),
+    gone(
+        "keystone_authtoken",
+        "check_revocations_for_cached",
+        "keystonemiddleware has done without it for long; the option can go",
+    ),
+    gone("keystone_authtoken", "hash_algorithms", "keystonemiddleware has done without it for long; the option can go"),
+    gone("database", "idle_timeout", "connections are looked after by the service itself; the option can go"),
     gone("oslo_policy", "enforce_scope", "oslo.policy has done without it since 6.0; the option can go"),
 ];
 

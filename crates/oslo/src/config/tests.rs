@@ -88,6 +88,25 @@ fn older_names_are_read_after_the_newer_ones() {
 }
 
 #[test]
+fn the_last_file_counts_whatever_name_it_uses() {
+    let files = Files::with(&[
+        ("a.conf", "[keystone_auth]\nusername = new\nuser_name = old\n"),
+        ("b.conf", "[keystone_auth]\nuser-name = older\n"),
+        ("conf.d/c.conf", "[api]\nhost = ::1\n"),
+        ("policy.yaml", ""),
+        ("conf.d/policy.yaml", ""),
+    ]);
+    let name = |paths: &[&str]| {
+        let paths: Vec<_> = paths.iter().map(|path| files.path(path)).collect();
+        let config = Config::load(&paths, &env(&[])).expect("good");
+        (config.string("keystone_auth", "username"), config.find_file("policy.yaml"))
+    };
+    let expected = |name: &str, file: &str| (Some(name.to_owned()), Some(files.path(file)));
+    assert_eq!(name(&["a.conf", "b.conf"]), expected("older", "policy.yaml"));
+    assert_eq!(name(&["b.conf", "a.conf", "conf.d"]), expected("new", "conf.d/policy.yaml"));
+}
+
+#[test]
 fn what_to_look_at_is_named_with_its_line() {
     let cases: &[(&str, &[&str])] = &[
         ("[api]\nprot = 1\n", &["Unknown magnum.conf:2: [api] prot: there is no such option; did you mean port?"]),
@@ -111,6 +130,30 @@ fn what_to_look_at_is_named_with_its_line() {
             "[oslo_messaging_rabbit]\nprocessname = magnum\n",
             &["Unused magnum.conf:2: [oslo_messaging_rabbit] processname: only notifications use the message bus; \
                the option has no effect here"],
+        ),
+        (
+            "[default]\nhost = a\n[api]\nmax-limit = 5\n",
+            &[
+                "Unknown magnum.conf:2: [default] host: the group is written in capitals: [DEFAULT]; the option has no effect",
+                "Unknown magnum.conf:4: [api] max-limit: options are written with underscores in a file: max_limit",
+            ],
+        ),
+        (
+            "[oslo_messaging_rabbit]\nkombu_reconnect_timeout = 5\nrabbit_hosts = a\n[oslo_policy]\nenforce_scope = true\n",
+            &[
+                "Unused magnum.conf:2: [oslo_messaging_rabbit] kombu_reconnect_timeout: it is now \
+                 kombu_missing_consumer_retry_timeout in [oslo_messaging_rabbit]; \
+                 only notifications use the message bus; the option has no effect here",
+                "Removed magnum.conf:3: [oslo_messaging_rabbit] rabbit_hosts: say transport_url in [DEFAULT]",
+                "Removed magnum.conf:5: [oslo_policy] enforce_scope: oslo.policy has done without it since 6.0; \
+                 the option can go",
+            ],
+        ),
+        (
+            "[ssl]\nversion = 1\n",
+            &[
+                "Unused magnum.conf:2: [ssl] version: there is no message bus but for notifications; the option has no effect here (and Magnum means to drop it)",
+            ],
         ),
         (
             "[DEFAULT]\nlogfile = /x\n",
