@@ -1,5 +1,6 @@
 //! A service with an empty database, a cloud, and people who call.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,25 @@ impl Bed {
     }
 
     pub(crate) async fn with(change: impl Fn(&mut ServiceConfig)) -> Self {
+        Self::telling(change, jeroboam_service::Notifier::silent()).await
+    }
+
+    /// With an operator's policy file.
+    pub(crate) async fn ruled_by(file: PathBuf) -> Self {
+        let policy = PolicySettings { file: Some(file), enforce_new_defaults: true, ..PolicySettings::default() };
+        Self::made(|_| {}, jeroboam_service::Notifier::silent(), policy).await
+    }
+
+    pub(crate) async fn telling(change: impl Fn(&mut ServiceConfig), notifier: jeroboam_service::Notifier) -> Self {
+        let policy = PolicySettings { enforce_new_defaults: true, ..PolicySettings::default() };
+        Self::made(change, notifier, policy).await
+    }
+
+    async fn made(
+        change: impl Fn(&mut ServiceConfig),
+        notifier: jeroboam_service::Notifier,
+        policy: PolicySettings,
+    ) -> Self {
         let cloud = Cloud::start().await;
         let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().expect("time")));
         let mut config = StoreConfig::at("sqlite::memory:".to_owned().into());
@@ -40,7 +60,6 @@ impl Bed {
         let pause = Duration::from_millis(1);
         session.transport.retry = RetryPolicy { attempts: 2, base: pause, cap: pause };
         let session = Session::new(session, clock.clone()).expect("session");
-        let policy = PolicySettings { enforce_new_defaults: true, ..PolicySettings::default() };
         let mut settings = ServiceConfig::default();
         change(&mut settings);
         let service = Service::new(ServiceParts {
@@ -49,7 +68,7 @@ impl Bed {
             policy: Arc::new(Enforcer::new(policy).expect("policy")),
             settings,
             clock: clock.clone(),
-            notifier: jeroboam_service::Notifier::silent(),
+            notifier,
         });
         Self { service, store, cloud, clock }
     }

@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 pub(crate) struct Things {
     /// Application credentials by id.
     pub(crate) credentials: BTreeMap<String, Value>,
+    /// What Barbican keeps, by path.
+    pub(crate) kept: BTreeMap<String, Value>,
     /// All requests, as `METHOD path`.
     pub(crate) asked: Vec<String>,
     /// Requests whose path holds this get this status.
@@ -88,6 +90,9 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
         ("GET", ["network", "v2.0", collection @ ("networks" | "subnets")]) => {
             (200, json!({*collection: filtered(networks(collection), query)}))
         }
+        (_, ["keys", "v1", kind @ ("secrets" | "containers"), rest @ ..]) => {
+            keys(&mut things, &method, &format!("{}/keys/v1/{kind}", shared.url), rest, &body)
+        }
         _ => missing(),
     };
     reply(status, &body)
@@ -96,6 +101,12 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
 /// Takes the application credentials that there are.
 fn log_in(things: &Things, url: &str, body: &[u8]) -> Response {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if body.pointer("/auth/identity/password/user/id").is_some_and(|user| user == "magnum") {
+        let token = "magnum/service/admin";
+        let mut answer = reply(201, &token_body(url, token));
+        answer.headers_mut().insert("x-subject-token", axum::http::HeaderValue::from_static(token));
+        return answer;
+    }
     let id = body.pointer("/auth/identity/application_credential/id").and_then(Value::as_str).unwrap_or_default();
     if !things.credentials.contains_key(id) {
         return reply(401, &json!({"error": {"code": 401, "message": "unknown"}}));
@@ -110,7 +121,9 @@ fn reply(status: u16, body: &Value) -> Response {
     if status == StatusCode::NO_CONTENT {
         return status.into_response();
     }
-    (status, [("content-type", "application/json")], body.to_string()).into_response()
+    // A secret's payload is the one text that is no JSON.
+    let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+    (status, [("content-type", "application/json")], text).into_response()
 }
 
 fn missing() -> (u16, Value) {
@@ -137,8 +150,31 @@ fn token_body(url: &str, token: &str) -> Value {
         "user": {"id": user, "name": user, "domain": domain},
         "project": {"id": project, "name": project, "domain": domain},
         "roles": roles,
-        "catalog": [service("identity", "/v3"), service("compute", "/compute/v2.1"), service("image", "/image"), service("network", "/network"), service("block-storage", "/volume/v3")]
+        "catalog": [service("identity", "/v3"), service("compute", "/compute/v2.1"), service("image", "/image"), service("network", "/network"), service("block-storage", "/volume/v3"), service("key-manager", "/keys")]
     }})
+}
+
+/// Barbican: what is posted is kept under the next number.
+fn keys(things: &mut Things, method: &Method, base: &str, rest: &[&str], body: &[u8]) -> (u16, Value) {
+    let address = |id: &str| format!("{base}/{id}");
+    match (method.as_str(), rest) {
+        ("POST", []) => {
+            things.next += 1;
+            let address = address(&things.next.to_string());
+            things.kept.insert(address.clone(), serde_json::from_slice(body).unwrap_or_default());
+            (201, json!({"secret_ref": address, "container_ref": address}))
+        }
+        ("GET", [id, "payload"]) => {
+            let payload = things.kept.get(&address(id)).map(|secret| secret["payload"].clone());
+            payload.map_or_else(missing, |payload| (200, payload))
+        }
+        ("GET", [id]) => things.kept.get(&address(id)).map_or_else(missing, |found| (200, found.clone())),
+        ("DELETE", [id]) => match things.kept.remove(&address(id)) {
+            Some(_) => (204, Value::Null),
+            None => missing(),
+        },
+        _ => missing(),
+    }
 }
 
 fn credentials(

@@ -113,3 +113,28 @@ async fn rules_are_told_of_a_caller_what_magnum_tells_them() {
         }
     }
 }
+
+#[tokio::test]
+async fn rules_compare_with_what_magnum_tells_them_of_the_thing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("policy.yaml");
+    let rule =
+        |words: &str| fs::write(&file, format!("{{\"cluster:get\": {words:?}, \"clustertemplate:get\": {words:?}}}"));
+    for (words, cluster, template) in [
+        ("user_id:%(user_id)s and project_id:%(project_id)s", true, true),
+        ("'True':%(floating_ip_enabled)s", true, false),
+        ("'CREATE_COMPLETE':%(status)s and None:%(health_status)s", true, false),
+        ("'True':%(public)s or 'False':%(hidden)s", false, true),
+        ("'production':%(name)s", false, false),
+        ("not 'production':%(uuid)s and not 0:%(id)d", true, true),
+        ("'x':%(labels_of_nobody)s", false, false),
+    ] {
+        rule(words).expect("a file");
+        let bed = Bed::ruled_by(file.clone()).await;
+        let (ann, made) = (bed.ann(), bed.running().await.cluster);
+        let got = bed.service.clusters().get(&ann, &made.id.to_string()).await;
+        assert_eq!(got.is_ok(), cluster, "{words}: {:?}", got.err());
+        let got = bed.service.templates().get(&ann, &made.template.to_string()).await;
+        assert_eq!(got.is_ok(), template, "{words}: {:?}", got.err());
+    }
+}
