@@ -96,6 +96,7 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
     metrics::start(config, &metrics, shutdown).await?;
     let served = if role.answers() {
         let policy = Enforcer::new(PolicySettings::from_config(config)).context("read the policy")?;
+        policy::warn_of(&policy);
         let policy = Arc::new(policy);
         shutdown.tasks().spawn(policy::follow(Arc::clone(&policy), shutdown.token()));
         let app = application(config, store.clone(), session, policy, Arc::clone(&clock), http_metrics, notifier)?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::check::{Check, Question};
 use super::defaults::Deprecated;
 use super::template::Target;
-use super::{Credentials, defaults, parse};
+use super::{Credentials, PolicyFinding, defaults, parse, policy_check};
 use crate::Config;
 
 /// Where rules come from.
@@ -106,6 +106,12 @@ impl Enforcer {
         }
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
         Question { rules: &rules, default_rule: &self.settings.default_rule, target, credentials }.ask(rule)
+    }
+
+    /// What in the files cannot be meant; nothing when they cannot be read now.
+    #[must_use]
+    pub fn findings(&self) -> Vec<PolicyFinding> {
+        policy_check(&self.settings).unwrap_or_default()
     }
 
     /// Reads the files again if one changed. `Ok(true)`: new rules are in force. On an error the old ones stay.
