@@ -145,6 +145,27 @@ fn the_default_rule_answers_for_those_that_are_absent() {
 }
 
 #[test]
+fn the_files_are_found_where_the_configuration_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    let found = |text: &str| {
+        fs::write(path("magnum.conf"), text).expect("a file");
+        let config = crate::Config::load(&[path("magnum.conf")], &std::collections::BTreeMap::new()).expect("good");
+        let settings = PolicySettings::from_config(&config);
+        (settings.file.expect("a place"), settings.dirs)
+    };
+    assert_eq!(found(""), (path("policy.yaml"), vec![path("policy.d")]), "what is not there yet may come");
+    fs::write(path("policy.json"), "{}").expect("a file");
+    assert_eq!(found("").0, path("policy.json"), "a deployment that never wrote YAML");
+    fs::write(path("policy.yaml"), "").expect("a file");
+    assert_eq!(found("").0, path("policy.yaml"));
+    fs::create_dir(path("more")).expect("a directory");
+    let other =
+        format!("[oslo_policy]\npolicy_file = {}\npolicy_dirs = more\npolicy_dirs = /absent\n", path("mine").display());
+    assert_eq!(found(&other), (path("mine"), vec![path("more"), "/absent".into()]));
+}
+
+#[test]
 fn files_are_read_again_when_they_change_and_kept_when_they_break() {
     let (enforcer, dir) = enforcer("mine: role:admin", true);
     let allowed = || asked(&enforcer, "mine", &[], &person("member"));
