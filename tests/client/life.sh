@@ -49,6 +49,13 @@ is "listed" "life CREATE_COMPLETE" "$(coe cluster list -f value -c name -c statu
 is "nodes" 3 "$(field node_count)"
 field api_address | grep -q '^https://' || fail "no API address"
 
+say "numbers"
+project=$(command openstack token issue -f value -c project_id 2>/dev/null)
+is "nodes of the project" 6 "$(coe stats list "$project" | awk '$2 == "nodes" { print $4 }')"
+is "clusters it may have" 20 "$(coe quotas show --project-id "$project" --resource Cluster | awk '$2 == "hard_limit" { print $4 }')"
+coe ca show life | grep -q 'BEGIN CERTIFICATE' || fail "the authority is not shown"
+coe ca rotate life >/dev/null 2>&1 && fail "an authority was rotated that can not be"
+
 say "config"
 coe cluster config life --dir "$work" --force >/dev/null
 export KUBECONFIG=$work/config
