@@ -3,8 +3,8 @@
 use jeroboam_model::{Page, ProjectId, Quota, Stats, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryFilter,
-    QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    QueryFilter, QuerySelect, Select,
 };
 
 use crate::entity::quotas::{ActiveModel, Column, Entity, Model};
@@ -86,11 +86,8 @@ impl Store {
             };
             let row = Model { hard_limit, updated_at: Some(self.now()), ..row };
             let id = row.id;
-            let change = ActiveModel {
-                hard_limit: Set(hard_limit),
-                updated_at: Set(row.updated_at),
-                ..Default::default()
-            };
+            let change =
+                ActiveModel { hard_limit: Set(hard_limit), updated_at: Set(row.updated_at), ..Default::default() };
             Entity::update_many().set(change).filter(Column::Id.eq(id)).exec(&*tx).await?;
             Ok(Then::Commit(Some(row.try_into()?)))
         })

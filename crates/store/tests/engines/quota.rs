@@ -114,7 +114,10 @@ pub(crate) async fn federations_of_others_are_out_of_sight(db: TestDatabase) {
     }
     let listed = store.federations(&"p1".into(), &Page::first(10)).await.expect("listed");
     assert_eq!(listed.len(), 1);
-    assert_eq!((listed[0].members.as_slice(), listed[0].properties["dns-zone"].as_str()), (&["m".to_owned()][..], "example.com"));
+    assert_eq!(
+        (listed[0].members.as_slice(), listed[0].properties["dns-zone"].as_str()),
+        (&["m".to_owned()][..], "example.com")
+    );
     let named = |project: &str, name: &str| {
         let (store, project, ident) = (store.clone(), project.into(), Ident::cluster(name));
         async move { store.federation(&ident, &project).await.expect("read") }
