@@ -36,3 +36,12 @@ JEROBOAM_KUBECTL=$(tests/beds/kubernetes/where.sh kubectl)
 export JEROBOAM_KUBECTL
 
 part "tests" cargo test --workspace --quiet
+
+# The page that tells an operator how to replace Magnum, word by word, on a Magnum that runs.
+page() {
+  local log=$CACHE/run/test-$$-page.log
+  STATE=$CACHE/run/test-$$-page PORT_BASE=$((PORT_BASE + 100)) JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam \
+    tests/operate/replace-magnum.sh >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }
+  rm -f "$log"
+}
+part "replacing Magnum" page

@@ -25,10 +25,12 @@ trap stop_all EXIT
 
 # A Magnum with its database, on the port that the cloud's catalogue names.
 tests/beds/magnum/up.sh
+pushd tests/beds/magnum >/dev/null
 # shellcheck source=../beds/magnum/lib.sh
-. <(cd tests/beds/magnum && cat lib.sh && printf 'VENV=%s\n' "$CACHE/magnum-$(sha256sum requirements.lock | cut -c1-12)")
+. ./lib.sh
+popd >/dev/null
 cat "$STATE/cloud/magnum.conf" "$STATE/theirs.conf" | sed '/^\[jeroboam_management\]$/,$ { /^\[jeroboam_management\]$/d; /^kubeconfig = /d }' \
-  | sed '/^connection = sqlite/d' >"$ROOT/etc/magnum/magnum.conf"
+  | sed '/^connection = sqlite/d; /^rsa_key_size = /d' >"$ROOT/etc/magnum/magnum.conf"
 cp "$STATE/cloud/kubeconfig" "$ROOT/etc/magnum/management.kubeconfig"
 
 # What the page's commands find on their way.
@@ -80,7 +82,7 @@ after() { # heading: what has to be so after the commands below it
   case $1 in
     'Look first') [ "$(seen)" = "$BEFORE" ] && ! sql 'SHOW TABLES' | grep -q jeroboam ;;
     'Add what Magnum does not have') [ "$(seen)" = "$BEFORE" ] ;;
-    'Stop Magnum') ! curl -s -o /dev/null "http://127.0.0.1:$OURS/" && grep -q 'CREATE TABLE `cluster`' "$ROOT/var/backups/magnum.sql" ;;
+    'Stop Magnum') ! curl -s -o /dev/null "http://127.0.0.1:$OURS/" && grep -q 'CREATE TABLE .cluster. ' "$ROOT/var/backups/magnum.sql" ;;
     'Adopt') sql 'SHOW TABLES' | grep -q jeroboam_cluster ;;
     'Start Jeroboam')
       diff <(seen) <(printf '%s\n' "$BEFORE")
