@@ -4,7 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-openstack bench clean-cache
+.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack bench clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,15 @@ test-crash: ## The whole crash table: a life cut at every single write; takes lo
 	JEROBOAM_PROGRAM="$(CARGO_TARGET_DIR)/release/jeroboam" JEROBOAM_CRASH_STRIDE=1 \
 		cargo test --package jeroboam --test it crash:: -- --nocapture
 
-test-openstack: ## One cluster on real OpenStack services and the real provider: 5 GiB, builds the provider once
+test-clients: ## Tempest, gophercloud, Ansible and OpenTofu against the pretend cloud; builds them once
+	@tools/setup.sh build kubernetes programs
+	@tools/test-clients.sh
+
+test-differential: ## The same requests to Magnum itself, 5000 sequences of them; takes long
+	@tools/setup.sh build engines magnum
+	@tools/test-differential.sh
+
+test-openstack: ## Clusters of many clients on real OpenStack services and the real provider: 5 GiB, builds the provider once
 	@tools/setup.sh build kubernetes openstack
 	@tools/test-openstack.sh
 

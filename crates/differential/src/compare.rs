@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::normal::Names;
 use crate::play::Answer;
 
 /// One place where they differ.
@@ -23,7 +24,7 @@ impl fmt::Display for Place {
 }
 
 /// All places, the status first.
-pub(crate) fn places(ours: &Answer, theirs: &Answer) -> Vec<Place> {
+pub(crate) fn places(ours: &Answer, theirs: &Answer, known: &mut Names) -> Vec<Place> {
     let mut found = Vec::new();
     if ours.status != theirs.status {
         found.push(Place {
@@ -35,23 +36,27 @@ pub(crate) fn places(ours: &Answer, theirs: &Answer) -> Vec<Place> {
     let names: BTreeSet<&String> = ours.headers.keys().chain(theirs.headers.keys()).collect();
     for name in names {
         let of = |answer: &Answer| answer.headers.get(name).cloned();
-        if of(ours) != of(theirs) {
+        let same = match (of(ours), of(theirs)) {
+            (Some(ours), Some(theirs)) => known.same(&ours, &theirs),
+            (ours, theirs) => ours == theirs,
+        };
+        if !same {
             let shown = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
             found.push(Place { name: format!("header {name}"), ours: shown(of(ours)), theirs: shown(of(theirs)) });
         }
     }
-    descend("body", &ours.body, &theirs.body, &mut found);
+    descend("body", &ours.body, &theirs.body, known, &mut found);
     found
 }
 
-fn descend(name: &str, ours: &Value, theirs: &Value, found: &mut Vec<Place>) {
+fn descend(name: &str, ours: &Value, theirs: &Value, known: &mut Names, found: &mut Vec<Place>) {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
                 let name = format!("{name}.{key}");
                 match (a.get(key), b.get(key)) {
-                    (Some(a), Some(b)) => descend(&name, a, b, found),
+                    (Some(a), Some(b)) => descend(&name, a, b, known, found),
                     (a, b) => {
                         let shown = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
                         found.push(Place { name, ours: shown(a), theirs: shown(b) });
@@ -61,10 +66,13 @@ fn descend(name: &str, ours: &Value, theirs: &Value, found: &mut Vec<Place>) {
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             for (place, (a, b)) in a.iter().zip(b).enumerate() {
-                descend(&format!("{name}[{place}]"), a, b, found);
+                descend(&format!("{name}[{place}]"), a, b, known, found);
             }
         }
-        (a, b) if a != b => found.push(Place { name: name.to_owned(), ours: a.to_string(), theirs: b.to_string() }),
+        (Value::String(a), Value::String(b)) if known.same(a, b) => {}
+        (a, b) if a != b || a.is_string() => {
+            found.push(Place { name: name.to_owned(), ours: a.to_string(), theirs: b.to_string() })
+        }
         _ => {}
     }
 }
@@ -84,8 +92,9 @@ mod tests {
         };
         let ours = answer(200, Some("a"), json!({"x": [1, {"y": 2}], "same": null, "list": [1]}));
         let theirs = answer(202, None, json!({"x": [1, {"y": 3}], "same": null, "list": [1, 2], "new": 1}));
-        let names: Vec<String> = places(&ours, &theirs).into_iter().map(|place| place.name).collect();
+        let names: Vec<String> =
+            places(&ours, &theirs, &mut Names::default()).into_iter().map(|place| place.name).collect();
         assert_eq!(names, ["status", "header vary", "body.list", "body.new", "body.x[1].y"]);
-        assert!(places(&ours, &ours).is_empty());
+        assert!(places(&ours, &ours, &mut Names::default()).is_empty());
     }
 }

@@ -57,6 +57,9 @@ struct Rule {
     /// What follows is not compared, as the two now hold different things.
     #[serde(default)]
     parts: bool,
+    /// Explains no difference: what follows such answers is not compared, though they are the same.
+    #[serde(default)]
+    ends: bool,
 }
 
 /// What an answer must be like.
@@ -67,6 +70,9 @@ struct Wanted {
     status: Vec<u16>,
     #[serde(default)]
     detail: Option<String>,
+    /// In the body, as JSON.
+    #[serde(default)]
+    body: Option<String>,
 }
 
 /// What the list says of a step.
@@ -91,7 +97,8 @@ impl Explained {
 
     /// Whether the rules cover each place: one rule for all that is not named by another.
     pub(crate) fn judge(&self, request: &Request, ours: &Answer, theirs: &Answer, places: &[Place]) -> Verdict {
-        let fitting: Vec<&Rule> = self.rules.iter().filter(|rule| rule.fits(request, ours, theirs)).collect();
+        let fitting: Vec<&Rule> =
+            self.rules.iter().filter(|rule| !rule.ends && rule.fits(request, ours, theirs)).collect();
         let mut used: Vec<&Rule> = Vec::new();
         for place in places {
             let Some(rule) = fitting.iter().find(|rule| rule.covers(place)) else { return Verdict::Unexplained };
@@ -99,12 +106,23 @@ impl Explained {
                 used.push(rule);
             }
         }
+        self.count(&used);
+        if used.iter().any(|rule| rule.parts) { Verdict::Parted } else { Verdict::Meant }
+    }
+
+    /// Whether the two go different ways after these answers, although they are the same.
+    pub(crate) fn ends(&self, request: &Request, ours: &Answer, theirs: &Answer) -> bool {
+        let rule = self.rules.iter().find(|rule| rule.ends && rule.fits(request, ours, theirs));
+        self.count(rule.as_slice());
+        rule.is_some()
+    }
+
+    fn count(&self, used: &[&Rule]) {
         if let Ok(mut met) = self.met.lock() {
-            for rule in &used {
+            for rule in used {
                 *met.entry(rule.rule.clone()).or_default() += 1;
             }
         }
-        if used.iter().any(|rule| rule.parts) { Verdict::Parted } else { Verdict::Meant }
     }
 
     /// How often each rule was met.
@@ -139,6 +157,7 @@ impl Wanted {
     fn fits(&self, answer: &Answer) -> bool {
         (self.status.is_empty() || self.status.contains(&answer.status))
             && self.detail.as_deref().is_none_or(|wanted| like(wanted, answer.detail()))
+            && self.body.as_deref().is_none_or(|wanted| like(wanted, &answer.body.to_string()))
     }
 }
 
@@ -210,8 +229,14 @@ mod tests {
             saves: Vec::new(),
         };
         let answer = |status, body| Answer { status, headers: BTreeMap::new(), body };
-        let judge =
-            |ours: &Answer, theirs: &Answer| explained.judge(&request, ours, theirs, &compare::places(ours, theirs));
+        let judge = |ours: &Answer, theirs: &Answer| {
+            explained.judge(
+                &request,
+                ours,
+                theirs,
+                &compare::places(ours, theirs, &mut crate::normal::Names::default()),
+            )
+        };
         let theirs = answer(200, json!({"a": 1, "b": 1}));
         assert_eq!(judge(&answer(400, json!({"a": 2, "b": 1})), &theirs), Verdict::Parted);
         assert_eq!(judge(&answer(400, json!({"a": 2, "b": 2})), &theirs), Verdict::Unexplained);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::database::Database;
-use crate::normal::Normal;
+use crate::normal;
 use crate::people::People;
 use crate::sequence::{Request, Sequence, Step};
 
@@ -65,11 +65,10 @@ impl Side {
             ("project".to_owned(), people.project.clone()),
             ("elsewhere".to_owned(), people.elsewhere.clone()),
         ]);
-        let mut normal = Normal::default();
         let mut answers = Vec::new();
         for step in &sequence.steps {
             answers.push(match step {
-                Step::Ask(request) => Some(self.ask(url, request, people, &mut said, &mut normal).await?),
+                Step::Ask(request) => Some(self.ask(url, request, people, &mut said).await?),
                 Step::Rows(sql) => {
                     self.database.run(&fill(sql, &said)).await?;
                     None
@@ -85,7 +84,6 @@ impl Side {
         request: &Request,
         people: &People,
         said: &mut BTreeMap<String, String>,
-        normal: &mut Normal,
     ) -> Result<Answer> {
         let mut call = self.http.request(request.method.clone(), format!("{url}{}", fill(&request.path, said)));
         call = call.header("host", HOST);
@@ -116,8 +114,8 @@ impl Side {
             };
             said.insert((*name).to_owned(), value);
         }
-        let body = if text.is_empty() { Value::Null } else { normal.body(&text) };
-        let headers = headers.into_iter().map(|(name, value)| (name, normal.text("", &value))).collect();
+        let body = if text.is_empty() { Value::Null } else { normal::body(&text) };
+        let headers = headers.into_iter().map(|(name, value)| (name, normal::text("", &value))).collect();
         Ok(Answer { status, headers, body })
     }
 }

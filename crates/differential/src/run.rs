@@ -14,6 +14,7 @@ use crate::args::Args;
 use crate::compare::{self, Place};
 use crate::explain::{Explained, Verdict};
 use crate::generate;
+use crate::normal::Names;
 use crate::people::Identity;
 use crate::play::{Answer, Side};
 use crate::say;
@@ -76,11 +77,15 @@ impl Bed {
         let (ours, theirs) =
             tokio::try_join!(self.ours.play(sequence, &people, number), self.theirs.play(sequence, &people, number))?;
         let mut answers = Vec::new();
+        let mut known = Names::default();
         for (place, ((step, ours), theirs)) in sequence.steps.iter().zip(ours).zip(theirs).enumerate() {
             let (Step::Ask(request), Some(ours), Some(theirs)) = (step, ours, theirs) else { continue };
             answers.push((ours.clone(), theirs.clone()));
-            let places = compare::places(&ours, &theirs);
+            let places = compare::places(&ours, &theirs, &mut known);
             if places.is_empty() {
+                if self.explained.ends(request, &ours, &theirs) {
+                    break;
+                }
                 continue;
             }
             match self.explained.judge(request, &ours, &theirs, &places) {

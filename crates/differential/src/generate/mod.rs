@@ -30,12 +30,12 @@ pub(crate) enum Area {
 
 impl Area {
     const WEIGHTS: [(Self, usize); 7] = [
-        (Self::Templates, 26),
-        (Self::Clusters, 30),
-        (Self::Nodegroups, 18),
-        (Self::Certificates, 7),
-        (Self::Quotas, 8),
-        (Self::Federations, 3),
+        (Self::Templates, 33),
+        (Self::Clusters, 24),
+        (Self::Nodegroups, 16),
+        (Self::Certificates, 6),
+        (Self::Quotas, 9),
+        (Self::Federations, 4),
         (Self::Discovery, 8),
     ];
 }
@@ -69,26 +69,26 @@ impl Maker {
         match area {
             Area::Templates => {
                 self.template();
-                self.times(2, 6, |maker| maker.about_templates());
+                self.times(2, 6, Self::about_templates);
             }
             Area::Clusters => {
                 self.template();
                 self.cluster();
-                self.times(2, 6, |maker| maker.about_clusters());
+                self.times(2, 6, Self::about_clusters);
             }
             Area::Nodegroups => {
                 self.template();
                 self.cluster();
-                self.times(3, 7, |maker| maker.about_nodegroups());
+                self.times(3, 7, Self::about_nodegroups);
             }
             Area::Certificates => {
                 self.template();
                 self.cluster();
-                self.times(2, 5, |maker| maker.about_certificates());
+                self.times(2, 5, Self::about_certificates);
             }
-            Area::Quotas => self.times(2, 7, |maker| maker.about_quotas()),
-            Area::Federations => self.times(1, 4, |maker| maker.about_federations()),
-            Area::Discovery => self.times(3, 8, |maker| maker.about_discovery()),
+            Area::Quotas => self.times(2, 7, Self::about_quotas),
+            Area::Federations => self.times(1, 4, Self::about_federations),
+            Area::Discovery => self.times(3, 8, Self::about_discovery),
         }
     }
 
