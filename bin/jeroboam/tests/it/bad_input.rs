@@ -378,10 +378,8 @@ async fn a_configuration_that_is_wrong_is_named_with_its_line_by_the_check_and_b
     std::fs::write(dir.path().join("bad.yaml"), "- no\n- mapping\n").expect("written");
     let rows = [
         ("[api]\nprot = 1\n", Starts("row.conf:2: [api] prot: there is no such option; did you mean port?")),
-        (
-            "[oslo_messaging_rabbit]\nssl = true\n",
-            Starts("row.conf:2: [oslo_messaging_rabbit] ssl: there is no message bus"),
-        ),
+        ("[conductor]\nworkers = 4\n", Starts("row.conf:2: [conductor] workers: there is no conductor")),
+        ("[api]\nhost = everywhere\n", Refuses("row.conf:2: [api] host: \"everywhere\" is not an IP address")),
         ("[api]\nport = x\n", Refuses("row.conf:2: [api] port: \"x\" is not a whole number from 0 to 65535")),
         ("[api]\nport = 70000\n", Refuses("row.conf:2: [api] port: \"70000\" is not a whole number from 0 to 65535")),
         ("[DEFAULT]\ndebug = perhaps\n", Refuses("row.conf:2: [DEFAULT] debug: \"perhaps\"")),
@@ -404,6 +402,7 @@ async fn a_configuration_that_is_wrong_is_named_with_its_line_by_the_check_and_b
             "[jeroboam_topology]\ncluster_class = memory\n",
             Refuses("cluster_class is \"memory\", expected namespace/name"),
         ),
+        ("[jeroboam_topology]\nnamespace_prefix = Mine\n", Refuses("namespace_prefix is \"Mine\"")),
         ("[api]\nenabled_ssl = true\nssl_cert_file = /nonexistent/c\nssl_key_file = /k\n", Refuses("/nonexistent/c")),
         ("[oslo_policy]\npolicy_file = bad.yaml\n", Refuses("bad.yaml is not a mapping of rules")),
     ];
