@@ -5,6 +5,7 @@
 #   tools/setup.sh clients      the openstack command in a private venv, kubectl
 #   tools/setup.sh kubernetes   Go, then etcd, kube-apiserver and Cluster API from Go modules (about 12 CPU minutes, once)
 #   tools/setup.sh openstack    OpenStack's services in a private venv and the Cluster API provider (about 8 CPU minutes, once)
+#   tools/setup.sh programs     clients that take long to build or much room: OpenTofu and its provider, gophercloud, tempest, Ansible
 #   tools/setup.sh magnum       Magnum itself in a private venv: what ours is compared with
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
@@ -101,6 +102,17 @@ setup_openstack() {
   setup_go
   tests/beds/openstack/install.sh
   tests/beds/capo/build.sh
+  setup_programs
+}
+
+setup_programs() {
+  setup_clients
+  setup_go
+  local kind
+  for kind in tempest ansible; do
+    venv "$kind-$(sha256sum "tests/client/$kind.lock" | cut -c1-12)" -r "tests/client/$kind.lock"
+  done
+  tests/client/build.sh >/dev/null || fail "the clients that are written in Go could not be built" "are the Go modules reachable? its words are above"
 }
 
 setup_checks() {

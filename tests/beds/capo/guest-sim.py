@@ -153,7 +153,8 @@ def kube_version(image):
 def ask():
     """What the cloud has: {server id: (server, port, subnet)}, {(lb, listener): (addresses, port, members)}."""
     servers, listeners = {}, {}
-    fips = {f.port_id: f.floating_ip_address for f in cloud.network.ips() if f.port_id}
+    floating = [f for f in cloud.network.ips() if f.port_id]
+    fips = {f.port_id: f.floating_ip_address for f in floating}
     for s in cloud.compute.servers(all_projects=True):
         if s.status == 'ACTIVE' and s.user_data:
             if s.id in guests:
@@ -172,6 +173,11 @@ def ask():
             if lb:
                 where = [a for a in (lb.vip_address, fips.get(lb.vip_port_id)) if a]
                 listeners[lb.id, li.id, tuple(where)] = (where, li.protocol_port, pools.get(li.default_pool_id, []))
+    # Without a load balancer a floating IP leads to the API server of one machine.
+    vips = {lb.vip_port_id for lb in lbs.values()}
+    for f in floating:
+        if f.port_id not in vips:
+            listeners[f.id, f.port_id] = ([f.floating_ip_address], 6443, [(f.fixed_ip_address, 6443)])
     return servers, listeners
 
 
