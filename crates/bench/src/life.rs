@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use jeroboam_capi::namespace;
 use jeroboam_model::{
-    Clock, ClusterId, ClusterWithGroups, KeyPairId, NodeGroupId, Page, Scope, Status, SystemClock, secrets,
+    CertificateRef, Clock, ClusterId, ClusterWithGroups, KeyPairId, NodeGroupId, Page, Scope, Status, SystemClock,
+    secrets,
 };
 use jeroboam_store::testing::Engine;
 use jeroboam_store::{Creation, Ident, KeyPair, NewCluster, Store};
@@ -174,7 +175,7 @@ impl Life<'_> {
         let mut key_pairs = Vec::new();
         let refs = &mut cluster.certificates;
         for reference in [&mut refs.ca, &mut refs.client, &mut refs.etcd_ca, &mut refs.front_proxy_ca] {
-            let id = reference.as_ref().and_then(|reference| reference.key_pair());
+            let id = reference.as_ref().and_then(CertificateRef::key_pair);
             let id = id.context("the pattern lacks a certificate")?;
             let pair = self.store.keypair(id).await?.context("the pattern lacks a certificate")?;
             let pair = KeyPair { id: KeyPairId::random(), ..pair };

@@ -1,6 +1,6 @@
 //! What is told of a cluster's operation: a CADF event, as Magnum words it. No I/O; ids and the time come as arguments.
 
-use jeroboam_model::{Caller, Cluster, ClusterWithGroups, NodeGroup, Stage, Status, Timestamp, Verb};
+use jeroboam_model::{Caller, Cluster, ClusterWithGroups, HealthStatus, NodeGroup, Stage, Status, Timestamp, Verb};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -189,7 +189,7 @@ fn content(view: &ClusterWithGroups) -> Value {
         "master_flavor_id": cluster.master_flavor_id,
         "flavor_id": cluster.flavor_id,
         "stack_id": cluster.stack_id,
-        "health_status": cluster.health_status.map(|health| health.as_str()),
+        "health_status": cluster.health_status.map(HealthStatus::as_str),
         "create_timeout": cluster.create_timeout,
         "api_address": cluster.api_address,
         "discovery_url": cluster.discovery_url,

@@ -151,11 +151,11 @@ impl Notifier {
         let message = event::message(notice, &shared.publisher, shared.clock.now(), Uuid::new_v4);
         if shared.log {
             let text = message.logged();
-            match notice.outcome {
-                Outcome::Failure => {
-                    error!(target: "oslo.messaging.notification", event_type = message.event_type, "{text}")
-                }
-                _ => info!(target: "oslo.messaging.notification", event_type = message.event_type, "{text}"),
+            let kind = message.event_type.as_str();
+            if notice.outcome == Outcome::Failure {
+                error!(target: "oslo.messaging.notification", event_type = kind, "{text}");
+            } else {
+                info!(target: "oslo.messaging.notification", event_type = kind, "{text}");
             }
         }
         let Some(queue) = &shared.queue else { return };

@@ -31,7 +31,8 @@ impl Store {
     pub async fn forget_record(&self, was: &ClusterWithGroups) -> Result<bool, StoreError> {
         let id = was.cluster.id.to_string();
         let id = id.as_str();
-        let pairs: Vec<_> = was.cluster.certificates.iter().filter_map(jeroboam_model::CertificateRef::key_pair).collect();
+        let pairs: Vec<_> =
+            was.cluster.certificates.iter().filter_map(jeroboam_model::CertificateRef::key_pair).collect();
         let pairs = &pairs;
         self.write("forget record", |tx| async move {
             let tx = &*tx;

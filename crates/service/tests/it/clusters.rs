@@ -1,6 +1,6 @@
 //! What an accepted creation leaves behind, and what is inherited.
 
-use jeroboam_model::{ClusterTemplate, KeyPairId, NodeGroup, Operation, Page, Scope, Status, secrets};
+use jeroboam_model::{CertificateRef, ClusterTemplate, KeyPairId, NodeGroup, Operation, Page, Scope, Status, secrets};
 use jeroboam_service::{Kind, Listing, NewCluster};
 use secrecy::ExposeSecret;
 
@@ -25,7 +25,7 @@ async fn a_new_cluster_is_all_there_when_it_is_accepted() {
     assert_eq!((work.operation, work.revision), (Operation::Create, 1));
     assert_eq!(work.deadline, Some("2026-11-21T13:00:00Z".parse().expect("time")));
 
-    let keys: Vec<KeyPairId> = made.cluster.certificates.iter().filter_map(|reference| reference.key_pair()).collect();
+    let keys: Vec<KeyPairId> = made.cluster.certificates.iter().filter_map(CertificateRef::key_pair).collect();
     assert_eq!(keys.len(), 4);
     for key in keys {
         let pair = bed.store.keypair(key).await.expect("store").expect("key pair");

@@ -43,10 +43,11 @@ async fn without_its_certificates_there_is_no_cluster_and_nothing_is_left() {
         let (found, words) = refused(bed.service.clusters().create(&bed.ann(), new).await);
         assert_eq!(found, kind, "{failing:?}: {words}");
         assert_eq!(words.contains("key manager service"), kind == Kind::Unavailable, "{words}");
-        let things = bed.cloud.things();
-        assert!(things.credentials.is_empty(), "the credential is taken back");
-        assert!(things.kept.is_empty(), "{failing:?}: {:?}", things.kept.keys());
-        drop(things);
+        {
+            let things = bed.cloud.things();
+            assert!(things.credentials.is_empty(), "the credential is taken back");
+            assert!(things.kept.is_empty(), "{failing:?}: {:?}", things.kept.keys());
+        }
         let left = bed.service.clusters().list(&bed.ann(), Listing::Short, &Page::first(10)).await.expect("list");
         assert!(left.is_empty());
     }
