@@ -31,6 +31,8 @@ cat >"$STATE/ours.conf" <<EOF
 connection = mysql+pymysql://root@127.0.0.1:$PORT_BASE/jeroboam?charset=utf8
 [jeroboam]
 encryption_key = $(openssl rand -base64 32)
+# A machine that is busy with something else makes keys slowly, which is no difference.
+request_timeout = 300
 EOF
 "$JEROBOAM" api --config-file "$STATE/cloud/magnum.conf" --config-file "$STATE/ours.conf" --upgrade-database >"$STATE/log/ours.log" 2>&1 &
 service=$!
