@@ -1,6 +1,8 @@
 //! `POST /v1/clusters/{cluster}/nodegroups`: more nodes, of another kind.
 
-use jeroboam_model::{Caller, Cluster, ClusterTemplate, ClusterWithGroups, NodeGroup, NodeGroupId, Status, Timestamp};
+use jeroboam_model::{
+    Caller, Cluster, ClusterTemplate, ClusterWithGroups, Labels, NodeGroup, NodeGroupId, Status, Timestamp,
+};
 
 use super::{NodeGroups, may_change, named, rules};
 use crate::cloud::{self, References};
@@ -61,7 +63,7 @@ fn group_of(
         flavor_id: new.flavor_id.clone().or_else(|| cluster.flavor_id.clone()),
         image_id: new.image_id.clone().or_else(|| template.and_then(|template| template.image_id.clone())),
         docker_volume_size: new.docker_volume_size,
-        labels: labels::inherited(&cluster.labels, new.labels.as_ref(), new.merge_labels),
+        labels: own_labels(&cluster.labels, new),
         node_labels: new.node_labels.clone(),
         node_taints: Vec::new(),
         node_addresses: Vec::new(),
@@ -85,6 +87,15 @@ fn group_of(
     Ok(group)
 }
 
+/// The cluster's labels unless it was given some. None at all are some, too: unlike a cluster's, as Magnum has it.
+fn own_labels(of_cluster: &Labels, new: &NewNodeGroup) -> Labels {
+    match &new.labels {
+        None => of_cluster.clone(),
+        Some(given) if new.merge_labels => of_cluster.merged(given),
+        Some(given) => given.clone(),
+    }
+}
+
 impl Service {
     /// Labels, flavor and image; the image has to hold the release that the cluster runs.
     async fn check_group(&self, caller: &Caller, group: &NodeGroup, cluster: &Cluster) -> Result<(), Error> {
@@ -100,6 +111,30 @@ impl Service {
         match (named.image, &found.image) {
             (Some(name), Some(image)) => cloud::same_release(name, image, cluster),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_the_labels_that_it_was_given_and_else_its_clusters() {
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let cluster = labels(&[("a", "1"), ("b", "2")]);
+        for (given, merge_labels, own) in [
+            (None, false, cluster.clone()),
+            (None, true, cluster.clone()),
+            (Some(labels(&[])), false, labels(&[])),
+            (Some(labels(&[])), true, cluster.clone()),
+            (Some(labels(&[("a", "3")])), false, labels(&[("a", "3")])),
+            (Some(labels(&[("a", "3")])), true, labels(&[("a", "3"), ("b", "2")])),
+        ] {
+            let new = NewNodeGroup { labels: given, merge_labels, ..NewNodeGroup::default() };
+            assert_eq!(own_labels(&cluster, &new), own, "{new:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ async fn a_group_inherits_from_its_cluster_and_is_found_by_any_name() {
     assert_eq!((made.group.flavor_id.as_deref(), made.group.is_default), (Some("large"), false));
     assert_eq!(made.group.node_taints.len(), 1);
     assert!(made.group.serial > 0);
-    for name in ["gpu".to_owned(), made.group.id.to_string(), made.group.serial.to_string()] {
+    for name in ["gpu".to_owned(), "GPU".to_owned(), made.group.id.to_string(), made.group.serial.to_string()] {
         assert_eq!(groups.get(&ann, &ident, &name).await.expect("found").group.id, made.group.id);
     }
     let list = async |role: Option<&str>| {
