@@ -9,6 +9,7 @@ mod metrics;
 mod obstacles;
 mod policy;
 mod polite;
+mod presence;
 mod serve;
 mod settings;
 

@@ -79,8 +79,7 @@ pub(crate) async fn dev(args: &DevArgs, shutdown: &Shutdown) -> Result<()> {
 
     let mut files = vec![written.config];
     files.extend(args.config_files.iter().cloned());
-    let serve_args =
-        ServerArgs { config: ConfigArgs::only(files), upgrade_database: true, ..ServerArgs::default() };
+    let serve_args = ServerArgs { config: ConfigArgs::only(files), upgrade_database: true, ..ServerArgs::default() };
     let config = settings::load(&serve_args.config)?;
     let clouds_file = args.clouds_file.clone();
     let greeting = async {
