@@ -35,7 +35,7 @@ export JEROBOAM_ORACLE
 JEROBOAM_KUBECTL=$(tests/beds/kubernetes/where.sh kubectl)
 export JEROBOAM_KUBECTL
 
-part "tests" cargo test --workspace --quiet
+part "tests" cargo test --workspace --quiet --no-fail-fast
 
 # The page that tells an operator how to replace Magnum, word by word, on a Magnum that runs.
 page() {
