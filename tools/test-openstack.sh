@@ -64,6 +64,8 @@ user_domain_name = Default
 project_name = service
 project_domain_name = Default
 region_name = RegionOne
+# All of this on one machine: Keystone may take its time.
+http_connect_timeout = 60
 [keystone_auth]
 auth_url = $keystone/v3
 auth_type = password

@@ -309,9 +309,11 @@ pub(crate) fn wants_floating_ip(cluster: &Cluster) -> Result<bool, Unresolvable>
 fn api_endpoint(cluster: &Cluster, taken: Option<String>) -> Result<ApiEndpoint, Unresolvable> {
     let labels = &cluster.labels;
     let text = |name: &str| labels.text(name).map(str::to_owned);
+    let floating_ip = labels.boolean("master_lb_floating_ip_enabled")?.unwrap_or(cluster.floating_ip_enabled);
     Ok(ApiEndpoint {
-        load_balancer: cluster.master_lb_enabled,
-        floating_ip: labels.boolean("master_lb_floating_ip_enabled")?.unwrap_or(cluster.floating_ip_enabled),
+        // With neither, the provider finds no address for the API and the cluster never comes up: a balancer inside its network has one.
+        load_balancer: cluster.master_lb_enabled || !floating_ip,
+        floating_ip,
         floating_ip_address: text("api_server_floating_ip").or(taken),
         provider: text("octavia_provider"),
         lb_flavor: text("api_server_lb_flavor"),

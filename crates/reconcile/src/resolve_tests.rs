@@ -46,6 +46,18 @@ fn labels_of_a_group_come_before_the_clusters() {
 }
 
 #[test]
+fn an_api_without_a_floating_ip_has_a_balancer_in_any_case() {
+    for (balancer, floating, wanted) in
+        [(true, true, true), (true, false, true), (false, true, false), (false, false, true)]
+    {
+        let (mut view, template) = (samples::view(Status::CREATE_IN_PROGRESS), samples::template());
+        (view.cluster.master_lb_enabled, view.cluster.floating_ip_enabled) = (balancer, floating);
+        let api = resolved(&view, &template).expect("resolvable").api;
+        assert_eq!((api.load_balancer, api.floating_ip), (wanted, floating), "{balancer} {floating}");
+    }
+}
+
+#[test]
 fn groups_that_are_to_go_are_in_no_topology_and_need_nothing() {
     let (mut view, template) = (samples::view(Status::UPDATE_IN_PROGRESS), samples::template());
     let mut leaving = samples::group(view.cluster.id, "old", "worker", 3, Status::DELETE_IN_PROGRESS);

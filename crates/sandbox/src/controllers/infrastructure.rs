@@ -232,6 +232,9 @@ fn make(context: &mut Context<'_, '_>, provider: Provider, object: &Value, resou
             }
             return Ok(());
         }
+        "floatingip" if !balanced && !floating && !spec["apiServerFixedIP"].is_string() => {
+            return Err("unable to determine control plane endpoint".to_owned());
+        }
         "floatingip" if floating && !external.is_empty() => {
             // An address that somebody brought is only led to the load balancer.
             if let Some(wanted) = spec["apiServerFloatingIP"].as_str() {
