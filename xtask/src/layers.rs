@@ -42,8 +42,11 @@ const LEVELS: &[(&str, Level)] = &[
 ];
 
 /// Crates beside the levels: what they may know, and from which level on they may be known.
-const BESIDE: &[(&str, Level, Level)] =
-    &[("jeroboam-telemetry", Level::Nouns, Level::Surfaces), ("jeroboam-notify", Level::Nouns, Level::Work), ("jeroboam-sandbox", Level::Nouns, Level::Programs)];
+const BESIDE: &[(&str, Level, Level)] = &[
+    ("jeroboam-telemetry", Level::Nouns, Level::Surfaces),
+    ("jeroboam-notify", Level::Nouns, Level::Work),
+    ("jeroboam-sandbox", Level::Nouns, Level::Programs),
+];
 
 /// Neighbours that may know each other although their level says no: the client uses the API's wire types.
 const EXCEPTIONS: &[(&str, &str)] = &[("jeroboam-cli", "jeroboam-api")];

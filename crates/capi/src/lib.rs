@@ -32,7 +32,7 @@ pub use observed::{
 pub use own_class::{OWN_CLASS, SYSTEM_NAMESPACE, own_class};
 pub use removal::{UnknownNodes, machines_to_remove};
 pub use resolved::{
-    ApiEndpoint, Autoscaling, BootVolume, CertificatePair, Certificates, ClusterNetwork, ControlPlaneGroup, Credential, Healing,
-    Image, Network, OperatingSystem, ResolvedCluster, WorkerGroup,
+    ApiEndpoint, Autoscaling, BootVolume, CertificatePair, Certificates, ClusterNetwork, ControlPlaneGroup, Credential,
+    Healing, Image, Network, OperatingSystem, ResolvedCluster, WorkerGroup,
 };
 pub use resources::{Applied, Object, Prepared, Resources};

@@ -9,9 +9,9 @@ mod support;
 use std::time::Duration;
 
 use jeroboam_capi::{
-    Assessment, BootVolume, ClassInfo, ClusterKey, CoreVersion, DELETE_MACHINE_ANNOTATION, GroupState, Network, OWN_CLASS,
-    OperatingSystem, Phase, ResolvedCluster, Resources, SYSTEM_NAMESPACE, Wanted, WantedGroup, WorkerGroup, assess,
-    build, machines_to_remove, own_class,
+    Assessment, BootVolume, ClassInfo, ClusterKey, CoreVersion, DELETE_MACHINE_ANNOTATION, GroupState, Network,
+    OWN_CLASS, OperatingSystem, Phase, ResolvedCluster, Resources, SYSTEM_NAMESPACE, Wanted, WantedGroup, WorkerGroup,
+    assess, build, machines_to_remove, own_class,
 };
 use jeroboam_management::{ErrorKind, Management};
 use jeroboam_model::{Clock as _, HealthStatus, NodeGroupId, Operation, Removal, SystemClock, Taint, TaintEffect};
