@@ -71,7 +71,7 @@ fn descend(name: &str, ours: &Value, theirs: &Value, known: &mut Names, found: &
         }
         (Value::String(a), Value::String(b)) if known.same(a, b) => {}
         (a, b) if a != b || a.is_string() => {
-            found.push(Place { name: name.to_owned(), ours: a.to_string(), theirs: b.to_string() })
+            found.push(Place { name: name.to_owned(), ours: a.to_string(), theirs: b.to_string() });
         }
         _ => {}
     }

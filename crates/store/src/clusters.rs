@@ -204,10 +204,11 @@ fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
     Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
 }
 
-/// The one cluster that joined rows tell of, its template's labels and its groups' rows in any order.
-fn together<G: DeserializeOwned>(
-    rows: &[QueryResult],
-) -> Result<Option<(Cluster, Option<Labels>, Vec<G>)>, StoreError> {
+/// A cluster, its template's labels, and its groups' rows in any order.
+type Together<G> = (Cluster, Option<Labels>, Vec<G>);
+
+/// The one cluster that joined rows tell of.
+fn together<G: DeserializeOwned>(rows: &[QueryResult]) -> Result<Option<Together<G>>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let (cluster, template_labels) = cluster_and_labels(first)?;
     let mut groups = Vec::new();

@@ -353,7 +353,7 @@ async fn in_place_and_back(engine: Engine) {
     }
 
     // And forth again: what was unfinished is finished.
-    let again = place.db_well(&["adopt", "--yes"]);
+    let again = place.db_well(&["adopt", "--yes", "--all-stopped"]);
     assert!(again.contains("take up what was left"), "{again}");
     let _service = place.serve().await;
     place.agree(&demo, &["1.14"], &paths(&left_without_deleted(&back), &demo.project)).await;

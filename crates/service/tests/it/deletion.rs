@@ -62,7 +62,8 @@ async fn a_deletion_is_accepted_also_where_no_credential_can_be_made() {
         caller.application_credential = true;
         caller
     };
-    let cases: [(&str, Person, Option<(&'static str, u16)>); 3] = [
+    type Failing = Option<(&'static str, u16)>;
+    let cases: [(&str, Person, Failing); 3] = [
         ("of another project", Bed::admin, None),
         ("while Keystone is away", Bed::ann, Some(("/v3/auth", 503))),
         ("while Keystone makes none", Bed::ann, Some(("application_credentials", 403))),

@@ -136,10 +136,10 @@ impl Store {
                 changes.push(format!("make index {name} on {table} ({column})"));
             }
         }
-        if self.has_table("jeroboam_adoption").await? {
-            if let Some(since) = self.handed_back().await? {
-                changes.push(format!("take up what was left when the database was handed back at {since}"));
-            }
+        if self.has_table("jeroboam_adoption").await?
+            && let Some(since) = self.handed_back().await?
+        {
+            changes.push(format!("take up what was left when the database was handed back at {since}"));
         }
         Ok(changes)
     }
