@@ -33,7 +33,7 @@ pub(super) fn read(config: &Config) -> Result<NotifyConfig> {
     })
 }
 
-/// Magnum: common/rpc.py gives notifications to the bus of [DEFAULT] whatever this group says; operators who say more mean it.
+/// Magnum: common/rpc.py gives notifications to the bus of `[DEFAULT]` whatever this group says; operators who say more mean it.
 fn broker(config: &Config) -> Result<BrokerConfig> {
     let own = config.secret(GROUP, "transport_url").filter(|url| !url.expose_secret().is_empty());
     let group = if own.is_some() { GROUP } else { "DEFAULT" };
