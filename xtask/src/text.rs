@@ -50,7 +50,7 @@ mod tests {
     fn files_are_looked_through() {
         let long = "//! Long.\n".repeat(601);
         let private = format!("see\n/{}/main/x or /{}", "work", "root");
-        let public = format!("https://example.org/{0}/x and ~/root/y and ${{HOME}}/{0}/z", "work");
+        let public = format!("https://example.org/{0}/x and ~/{0}/y and ${{HOME}}/{0}/z", "work");
         let member = "[package]\nname = \"x\"\n";
         for (name, content, expected) in [
             ("crates/a/src/lib.rs", "//! A crate.\n", vec![]),
