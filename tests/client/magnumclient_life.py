@@ -14,6 +14,8 @@ from magnumclient import exceptions as refused
 from magnumclient.v1 import client
 from openstack import config
 
+from checks import refuses, same
+
 older_image, newer_image, older, newer = sys.argv[1:]
 # How long a status may take, in seconds; nothing depends on how long it did.
 PATIENCE = 180
@@ -22,20 +24,6 @@ PATIENCE = 180
 def connect(cloud, **options):
     session = config.OpenStackConfig().get_one(cloud).get_session()
     return client.Client(session=session, region_name="RegionOne", **options), session.get_project_id()
-
-
-def same(what, expected, actual):
-    assert expected == actual, f"{what}: expected {expected!r}, got {actual!r}"
-    print(f"{what}: {actual!r}", flush=True)
-
-
-def refuses(what, kind, call, *args, **kwargs):
-    try:
-        answer = call(*args, **kwargs)
-    except kind as error:
-        print(f"{what}: {error}", flush=True)
-        return
-    raise AssertionError(f"{what}: expected {kind.__name__}, got {answer!r}")
 
 
 def until(magnum, cluster, wanted):

@@ -12,23 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from openstack import exceptions as refused
 
+from checks import refuses, same
+
 older_image, newer_image, older, newer = sys.argv[1:]
 # How long a status may take, in seconds; nothing depends on how long it did.
 PATIENCE = 180
-
-
-def same(what, expected, actual):
-    assert expected == actual, f"{what}: expected {expected!r}, got {actual!r}"
-    print(f"{what}: {actual!r}", flush=True)
-
-
-def refuses(what, kind, call, *args, **kwargs):
-    try:
-        answer = call(*args, **kwargs)
-    except kind as error:
-        print(f"{what}: {error}", flush=True)
-        return
-    raise AssertionError(f"{what}: expected {kind.__name__}, got {answer!r}")
 
 
 def until(infra, cluster, status):

@@ -24,6 +24,7 @@ async fn lives(program: &str, script: &str) {
         .args(["ubuntu-kube-v1.33.5", "ubuntu-kube-v1.34.2", "v1.33.5", "v1.34.2"])
         // `coe cluster config` writes its export line for the shell that this names, and stops without it.
         .env("SHELL", "/bin/bash")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("OS_CLIENT_CONFIG_FILE", cloud.dir.join("clouds.yaml"))
         .env("OS_CLOUD", "jeroboam-dev")
         .output()
