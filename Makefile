@@ -4,7 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack bench clean-cache
+.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack bench bench-magnum clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ test-openstack: ## Clusters of many clients on real OpenStack services and the r
 bench: ## Figures of docs/benchmarks.md, beside floors measured in the same run
 	@tools/setup.sh build engines
 	@tools/bench.sh
+
+bench-magnum: ## The same beside Magnum itself under uwsgi, in turns on the same rows: about 20 minutes
+	@tools/setup.sh build engines magnum uwsgi
+	@tools/bench-magnum.sh
 
 clean-cache: ## Forget everything that was built or downloaded
 	rm -rf "$(CACHE)"

@@ -7,6 +7,7 @@
 #   tools/setup.sh openstack    OpenStack's services in a private venv and the Cluster API provider (about 8 CPU minutes, once)
 #   tools/setup.sh programs     clients that take long to build or much room: OpenTofu and its provider, gophercloud, tempest, Ansible
 #   tools/setup.sh magnum       Magnum itself in a private venv: what ours is compared with
+#   tools/setup.sh uwsgi        what operators run Magnum's API under: uwsgi (built, about a minute) and memcached
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -79,6 +80,11 @@ setup_clients() {
 setup_magnum() {
   packages python3-venv
   venv "magnum-$(sha256sum tests/beds/magnum/requirements.lock | cut -c1-12)" -r tests/beds/magnum/requirements.lock
+}
+
+setup_uwsgi() {
+  packages build-essential python3-dev python3-venv memcached
+  venv "uwsgi-$(sha256sum tests/beds/magnum/uwsgi.lock | cut -c1-12)" -r tests/beds/magnum/uwsgi.lock
 }
 
 setup_go() { # Go as new as the newest module wants

@@ -1,7 +1,7 @@
 //! The pretend cloud, a private database and the service between them, each a process of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::kube::Kube;
 use crate::process::Process;
+use crate::start;
 
 /// Everything that the service needs.
 pub(crate) struct Bed {
@@ -26,7 +27,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Starts the pretend cloud and makes an empty database with its tables.
-    pub(crate) async fn new(binary: &std::path::Path, engine: Engine) -> Result<Self> {
+    pub(crate) async fn new(binary: &Path, engine: Engine) -> Result<Self> {
         let dir = TempDir::with_prefix("jeroboam-bench-").context("make a folder")?;
         let database = TestDatabase::new(engine).await;
         let api_port = free_port()?;
@@ -60,13 +61,7 @@ impl Bed {
     /// Starts the service as `role` and waits until it answers.
     pub(crate) async fn service(&self, role: &str, name: &str) -> Result<Process> {
         let mut process = self.launch(role, name)?;
-        let url = format!("http://{}/", self.address());
-        let http = client()?;
-        let answers = || {
-            let asked = http.get(&url).send();
-            async move { asked.await.is_ok_and(|answer| answer.status().is_success()) }
-        };
-        process.until("the service", Duration::from_millis(20), answers).await?;
+        process.until("the service", Duration::from_millis(20), || start::answers(self.address(), "/")).await?;
         Ok(process)
     }
 
@@ -83,7 +78,24 @@ impl Bed {
 
     /// Logs the pretend cloud's tenant in.
     pub(crate) async fn tenant(&self) -> Result<Tenant> {
-        let text = std::fs::read_to_string(self.dir.path().join("cloud/clouds.yaml")).context("read clouds.yaml")?;
+        Tenant::log_in(&self.dir.path().join("cloud"), self.address()).await
+    }
+}
+
+/// Somebody with a token.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    http: reqwest::Client,
+    base: String,
+    pub(crate) token: String,
+    pub(crate) project: String,
+    pub(crate) user: String,
+}
+
+impl Tenant {
+    /// Logs the tenant of the pretend cloud in whose files are in a folder, to speak with the service at an address.
+    pub(crate) async fn log_in(cloud: &Path, address: SocketAddr) -> Result<Self> {
+        let text = std::fs::read_to_string(cloud.join("clouds.yaml")).context("read clouds.yaml")?;
         let value = |key: &str| {
             let line = text.lines().find_map(|line| line.trim_start().strip_prefix(key)).context("read clouds.yaml")?;
             anyhow::Ok(line.trim_start_matches(": ").trim().trim_matches('"').to_owned())
@@ -99,21 +111,9 @@ impl Bed {
         let body: Value = answer.json().await.context("read the token")?;
         let project = body["token"]["project"]["id"].as_str().context("the token has no project")?.to_owned();
         let user = body["token"]["user"]["id"].as_str().context("the token has no user")?.to_owned();
-        Ok(Tenant { http, base: format!("http://{}/v1", self.address()), token, project, user })
+        Ok(Self { http, base: format!("http://{address}/v1"), token, project, user })
     }
-}
 
-/// Somebody with a token.
-#[derive(Clone)]
-pub(crate) struct Tenant {
-    http: reqwest::Client,
-    base: String,
-    pub(crate) token: String,
-    pub(crate) project: String,
-    pub(crate) user: String,
-}
-
-impl Tenant {
     /// One call; its answer must have the status.
     pub(crate) async fn ask(
         &self,

@@ -71,14 +71,14 @@ struct Life<'a> {
 /// `jeroboam all` with growing numbers of clusters.
 pub(crate) async fn measure(args: &RunArgs, engine: Engine) -> Result<LifeFigures> {
     say(&format!("clusters on {}", engine.name()));
-    let bed = Bed::new(&args.binary, engine).await?;
+    let bed = Bed::new(&args.how.binary, engine).await?;
     let store = bed.store().await;
     let service = bed.service("all", "service").await?;
-    let pause = Duration::from_secs(if args.quick { 2 } else { 10 });
+    let pause = Duration::from_secs(if args.how.quick { 2 } else { 10 });
     tokio::time::sleep(pause).await;
     let idle = service.memory()?;
 
-    let life = Life { tenant: bed.tenant().await?, kube: bed.kube()?, bed: &bed, store, quick: args.quick };
+    let life = Life { tenant: bed.tenant().await?, kube: bed.kube()?, bed: &bed, store, quick: args.how.quick };
     let template =
         life.tenant.ask(Method::POST, "/clustertemplates", Some(&bed::template("bench")), StatusCode::CREATED).await?;
     let template = template["uuid"].as_str().context("the template has no uuid")?.to_owned();

@@ -1,4 +1,4 @@
-//! `make bench`: what the service does in a second, how long it takes, what it costs, beside floors of the same run.
+//! `make bench` and `make bench-magnum`: what the service does in a second, how long it takes, what it costs, beside floors of the same run.
 //!
 //! The service is the released binary in a process of its own, as the pretend cloud, the floors and the database are. Nothing
 //! here judges: it prints figures, and the budgets beside them.
@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod requests;
 mod start;
+mod versus;
 
 use std::process::ExitCode;
 
@@ -43,13 +44,14 @@ fn run(args: Args) -> Result<()> {
     runtime.block_on(async {
         match args.command {
             Command::Run(args) => measure(&args).await,
+            Command::Versus(args) => versus::measure(&args).await,
             Command::Floor(args) => floor::serve(args).await,
         }
     })
 }
 
 async fn measure(args: &RunArgs) -> Result<()> {
-    let mut report = Report::begin(args.quick);
+    let mut report = Report::begin(args.how.quick);
     for engine in &args.engines {
         let engine = engine.engine();
         if args.wants(Part::Start) {
@@ -63,7 +65,7 @@ async fn measure(args: &RunArgs) -> Result<()> {
         }
     }
     report.print()?;
-    if let Some(path) = &args.json {
+    if let Some(path) = &args.how.json {
         report.write(path)?;
     }
     Ok(())

@@ -17,7 +17,7 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
-/// Memory of a process in MiB.
+/// Memory of a process, and of those that it started, in MiB.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Memory {
     /// Its share of all pages that it uses.
@@ -60,27 +60,49 @@ impl Process {
         Ok(())
     }
 
-    /// CPU time that it has used so far, in all its threads.
+    /// CPU time that it and the processes it started have used so far, in all their threads.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("read its CPU time")?;
-        // The name, in parentheses, may hold anything.
-        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks =
-            |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).context("its CPU time");
-        let ticks = ticks(11)? + ticks(12)?;
-        Ok(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+        self.family().into_iter().map(cpu_of).sum()
     }
 
-    /// Memory that it uses now.
+    /// Memory that it and the processes it started use now.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let path = format!("/proc/{}/smaps_rollup", self.child.id());
-        let text = std::fs::read_to_string(path).context("read its memory")?;
-        let mib = |name: &str| -> Result<f64> {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).context("read its memory")?;
-            let kib: f64 = line.trim().trim_end_matches(" kB").parse().context("read its memory")?;
-            Ok(kib / 1024.0)
-        };
-        Ok(Memory { pss: mib("Pss:")?, rss: mib("Rss:")? })
+        let mut all = Memory { pss: 0.0, rss: 0.0 };
+        for pid in self.family() {
+            let one = memory_of(pid)?;
+            all.pss += one.pss;
+            all.rss += one.rss;
+        }
+        Ok(all)
+    }
+
+    /// Its id, then those of the processes that it started, and that they started.
+    pub(crate) fn family(&self) -> Vec<u32> {
+        let mut all = vec![self.child.id()];
+        let mut place = 0;
+        while let Some(pid) = all.get(place) {
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+            let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+            let children: String = children.collect();
+            all.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            place += 1;
+        }
+        all
+    }
+
+    /// Waits until it does nothing for half a second: what it does at its start is over then.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let began = Instant::now();
+        let mut before = self.cpu()?;
+        while began.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let now = self.cpu()?;
+            if now.saturating_sub(before) <= Duration::from_millis(10) {
+                return Ok(());
+            }
+            before = now;
+        }
+        bail!("waited {} s for a quiet moment: {}", PATIENCE.as_secs(), self.last_words());
     }
 
     /// Asks it to end, and makes it when it does not.
@@ -104,7 +126,34 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // It goes first, and so starts none of the others anew.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            for pid in self.family() {
+                if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                    kill_process(pid, Signal::KILL).ok();
+                }
+            }
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn cpu_of(pid: u32) -> Result<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read its CPU time")?;
+    // The name, in parentheses, may hold anything.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).context("its CPU time");
+    let ticks = ticks(11)? + ticks(12)?;
+    Ok(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+}
+
+fn memory_of(pid: u32) -> Result<Memory> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("read its memory")?;
+    let mib = |name: &str| -> Result<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).context("read its memory")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse().context("read its memory")?;
+        Ok(kib / 1024.0)
+    };
+    Ok(Memory { pss: mib("Pss:")?, rss: mib("Rss:")? })
 }

@@ -25,41 +25,21 @@ pub(crate) struct Report {
 }
 
 /// Rows of cells; the first row is the head.
-struct Table(Vec<Vec<String>>);
+pub(crate) struct Table(Vec<Vec<String>>);
 
 impl Report {
     pub(crate) fn begin(quick: bool) -> Self {
-        Self {
-            at: SystemClock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            quick,
-            machine: Machine::here(),
-            starts: Vec::new(),
-            requests: Vec::new(),
-            lives: Vec::new(),
-        }
+        Self { at: now(), quick, machine: Machine::here(), starts: Vec::new(), requests: Vec::new(), lives: Vec::new() }
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).context("write the figures")?;
-        std::fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))
+        write_json(self, path)
     }
 
     /// Prints the tables.
     pub(crate) fn print(&self) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        let machine = &self.machine;
-        writeln!(
-            out,
-            "{}: {}, {} cores, {} GiB, {}, Linux {}, load {}{}",
-            self.at,
-            machine.processor,
-            machine.cores,
-            machine.memory_gib,
-            machine.system,
-            machine.kernel,
-            machine.load,
-            if self.quick { "; quick run, not to be quoted" } else { "" },
-        )?;
+        head(&mut out, &self.at, &self.machine, self.quick)?;
         for (title, table) in [
             ("Requests; shares are of the bare SELECT in the same rounds", self.requests()),
             ("Clusters: a 202 until there are objects, a change until GET shows it", self.lives()),
@@ -67,10 +47,7 @@ impl Report {
             ("Start of api and reconcile in one process", self.starts()),
             ("Budgets", self.budgets()),
         ] {
-            if table.0.len() > 1 {
-                writeln!(out, "\n{title}\n")?;
-                table.write(&mut out)?;
-            }
+            table.write(&mut out, title)?;
         }
         Ok(())
     }
@@ -200,21 +177,52 @@ impl Report {
     }
 }
 
+/// When it is, as a report says it.
+pub(crate) fn now() -> String {
+    SystemClock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The first line of a report.
+pub(crate) fn head(out: &mut impl Write, at: &str, machine: &Machine, quick: bool) -> Result<()> {
+    writeln!(
+        out,
+        "{at}: {}, {} cores, {} GiB, {}, Linux {}, load {}{}",
+        machine.processor,
+        machine.cores,
+        machine.memory_gib,
+        machine.system,
+        machine.kernel,
+        machine.load,
+        if quick { "; quick run, not to be quoted" } else { "" },
+    )?;
+    Ok(())
+}
+
+/// Writes all figures to a file.
+pub(crate) fn write_json(figures: &impl Serialize, path: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(figures).context("write the figures")?;
+    std::fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))
+}
+
 fn cells(spread: &Spread) -> [String; 3] {
     [spread.p50_ms, spread.p99_ms, spread.max_ms].map(|ms| format!("{ms:.1}"))
 }
 
 impl Table {
-    fn new(head: &[&str]) -> Self {
+    pub(crate) fn new(head: &[&str]) -> Self {
         Self(vec![head.iter().map(|&cell| cell.to_owned()).collect()])
     }
 
-    fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.0.push(cells.into());
     }
 
-    /// As Markdown, so that it can be pasted.
-    fn write(&self, out: &mut impl Write) -> Result<()> {
+    /// As Markdown, so that it can be pasted; nothing where there are no rows.
+    pub(crate) fn write(&self, out: &mut impl Write, title: &str) -> Result<()> {
+        if self.0.len() < 2 {
+            return Ok(());
+        }
+        writeln!(out, "\n{title}\n")?;
         let columns = self.0.first().map_or(0, Vec::len);
         let width = |column: usize| self.0.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3);
         let widths: Vec<usize> = (0..columns).map(width).collect();

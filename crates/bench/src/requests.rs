@@ -1,6 +1,7 @@
 //! Requests per second, how long they take and what they cost, beside the bare routes, all in turns.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,19 +11,23 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use jeroboam_store::testing::Engine;
 use jeroboam_store::{Creation, Store, samples};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::args::RunArgs;
 use crate::bed::{self, Bed, Tenant};
 use crate::figures::{Spread, median};
 use crate::floor;
-use crate::load::{Bounds, Make, Shot, fire};
+use crate::load::{Bounds, Make, Shot, Tally};
 use crate::process::{Memory, Process};
 use crate::say;
 
 /// How many clusters the listed project has.
-const ROWS: usize = 1000;
+pub(crate) const ROWS: usize = 1000;
+/// How the names of templates begin that are posted.
+pub(crate) const POSTED: &str = "t-";
+/// As many of them as a tenant would never send in a row, and few enough for the table to stay small.
+pub(crate) const POSTS: u64 = 300;
 /// As the service's own pool by default.
 const CONNECTIONS: &str = "55";
 
@@ -58,9 +63,7 @@ struct Case {
     by: By,
     shot: Shot,
     most: u64,
-    latencies: Vec<Duration>,
-    rates: Vec<f64>,
-    cpu: Duration,
+    tally: Tally,
 }
 
 /// The bare SELECT among the cases.
@@ -69,71 +72,60 @@ const SELECT: usize = 1;
 /// `jeroboam api` alone: with rows of clusters that nobody makes, a reconciler would be busy with them.
 pub(crate) async fn measure(args: &RunArgs, engine: Engine) -> Result<Vec<RequestFigures>> {
     say(&format!("requests on {}", engine.name()));
-    let bed = Bed::new(&args.binary, engine).await?;
+    let bed = Bed::new(&args.how.binary, engine).await?;
     let tenant = bed.tenant().await?;
     let store = bed.store().await;
     let row = fill(&store, &tenant).await?;
     store.close().await;
     let service = bed.service("api", "service").await?;
-    let (floor, floor_address) = start_floor(&bed, row.serial).await?;
+    let (floor, floor_address) = start_floor(bed.dir.path(), &bed.database.url, &row).await?;
     let mut cases = cases(bed.address(), floor_address, &tenant, &row.id)?;
-    cases.retain(|case| case.by == By::Floor || case.what.contains(&args.only));
-    let (rounds, time) = if args.quick { (2, 300) } else { (7, 700) };
+    cases.retain(|case| case.by == By::Floor || case.what.contains(&args.how.only));
+    let (rounds, time) = if args.how.quick { (2, 300) } else { (7, 700) };
 
     let mut figures = Vec::new();
-    for &connections in &args.connections {
+    for &connections in &args.how.connections {
         for round in 0..=rounds {
             for case in &mut cases {
-                let process = if case.by == By::Floor { &floor } else { &service };
-                let before = process.cpu()?;
-                let bounds = Bounds { time: Duration::from_millis(time), requests: case.most };
-                let volley = fire(&case.shot, connections, bounds).await.context(case.what)?;
                 // The first round warms up.
-                if round > 0 {
-                    case.cpu += process.cpu()?.saturating_sub(before);
-                    case.rates.push(volley.rate());
-                    case.latencies.extend(volley.latencies);
+                if round == 1 {
+                    case.tally = Tally::default();
                 }
+                let process = if case.by == By::Floor { &floor } else { &service };
+                let bounds = Bounds { time: Duration::from_millis(time), requests: case.most };
+                case.tally.volley(&case.shot, process, connections, bounds).await.context(case.what)?;
             }
         }
-        let (select_rates, select_cpu) = (cases[SELECT].rates.clone(), cases[SELECT].cpu_us());
+        let (select_rates, select_cpu) = (cases[SELECT].tally.rates.clone(), cases[SELECT].tally.cpu_us());
         for case in &mut cases {
             let memory = if case.by == By::Floor { floor.memory()? } else { service.memory()? };
-            let shares = case.rates.iter().zip(&select_rates).map(|(rate, select)| rate / select).collect();
+            let tally = std::mem::take(&mut case.tally);
+            let shares = tally.rates.iter().zip(&select_rates).map(|(rate, select)| rate / select).collect();
             figures.push(RequestFigures {
                 engine: engine.name(),
                 what: case.what,
                 connections,
-                rate: median(std::mem::take(&mut case.rates)),
-                cpu_us: case.cpu_us(),
+                cpu_us: tally.cpu_us(),
                 of_select: median(shares),
-                cpu_of_select: case.cpu_us() / select_cpu,
-                latency: Spread::of(std::mem::take(&mut case.latencies)),
+                cpu_of_select: tally.cpu_us() / select_cpu,
+                rate: median(tally.rates),
+                latency: Spread::of(tally.latencies),
                 memory,
             });
-            case.cpu = Duration::ZERO;
         }
     }
     service.stop().await;
     Ok(figures)
 }
 
-impl Case {
-    fn cpu_us(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a number of requests")]
-        let count = self.latencies.len().max(1) as f64;
-        self.cpu.as_secs_f64() * 1e6 / count
-    }
-}
-
 /// The row that single reads are of.
-struct Row {
-    id: String,
-    serial: i64,
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) serial: i64,
 }
 
 /// Puts the clusters of one project straight into the database.
-async fn fill(store: &Store, tenant: &Tenant) -> Result<Row> {
+pub(crate) async fn fill(store: &Store, tenant: &Tenant) -> Result<Row> {
     let template = samples::template(&tenant.project, "bench");
     let template = store.create_template(&template).await.context("make a template")?;
     let mut last = None;
@@ -149,36 +141,26 @@ async fn fill(store: &Store, tenant: &Tenant) -> Result<Row> {
     Ok(Row { id: cluster.id.to_string(), serial: cluster.serial })
 }
 
-async fn start_floor(bed: &Bed, row: i64) -> Result<(Process, SocketAddr)> {
-    let (ports, database) = (bed.dir.path().join("floor.port"), bed.dir.path().join("floor.database"));
-    std::fs::write(&database, bed.database.url.expose_secret()).context("write the address of the database")?;
+/// Starts the bare routes on a database, in a folder for its files.
+pub(crate) async fn start_floor(dir: &Path, database: &SecretString, row: &Row) -> Result<(Process, SocketAddr)> {
+    let (ports, file) = (dir.join("floor.port"), dir.join("floor.database"));
+    std::fs::write(&file, database.expose_secret()).context("write the address of the database")?;
     let program = std::env::current_exe().context("find this program")?;
-    let (row, port_file, database) = (row.to_string(), ports.display().to_string(), database.display().to_string());
-    let args = ["floor", "--port-file", &port_file, "--database-file", &database, "--connections", CONNECTIONS];
-    let mut process = Process::start(&program, &[&args[..], &["--row", &row]].concat(), bed.dir.path(), "floor")?;
+    let (row, port_file, file) = (row.serial.to_string(), ports.display().to_string(), file.display().to_string());
+    let args = ["floor", "--port-file", &port_file, "--database-file", &file, "--connections", CONNECTIONS];
+    let mut process = Process::start(&program, &[&args[..], &["--row", &row]].concat(), dir, "floor")?;
     let port = || std::fs::read_to_string(&ports).ok().and_then(|text| text.parse::<u16>().ok());
     process.until("the bare routes", Duration::from_millis(20), || std::future::ready(port().is_some())).await?;
     Ok((process, SocketAddr::from(([127, 0, 0, 1], port().context("find the bare routes")?))))
 }
 
 fn cases(service: SocketAddr, floor: SocketAddr, tenant: &Tenant, id: &str) -> Result<Vec<Case>> {
-    let get = |path: &str, token: Option<&str>| -> Result<Make> {
-        let mut request = Request::get(path).header("host", "127.0.0.1");
-        if let Some(token) = token {
-            request = request.header("x-auth-token", token);
-            request = request.header("openstack-api-version", "container-infra latest");
-        }
-        let (parts, ()) = request.body(()).context("make a request")?.into_parts();
-        Ok(Arc::new(move |_| Request::from_parts(parts.clone(), Full::new(Bytes::new()))))
-    };
     let case = |what, by, make, expected, most| Case {
         what,
         by,
-        shot: Shot { address: if by == By::Floor { floor } else { service }, make, expected },
+        shot: Shot { address: if by == By::Floor { floor } else { service }, make, expected, length: None },
         most,
-        latencies: Vec::new(),
-        rates: Vec::new(),
-        cpu: Duration::ZERO,
+        tally: Tally::default(),
     };
     let reads = |what, path: &str| {
         Ok::<_, anyhow::Error>(case(what, By::Service, get(path, Some(&tenant.token))?, StatusCode::OK, u64::MAX))
@@ -192,15 +174,26 @@ fn cases(service: SocketAddr, floor: SocketAddr, tenant: &Tenant, id: &str) -> R
         reads("list 10", "/v1/clusters?limit=10")?,
         reads("list 100", "/v1/clusters?limit=100")?,
         reads("list 1000", "/v1/clusters?limit=1000")?,
-        // As many as a tenant would never send, and few enough for the table to stay small.
-        case("POST template", By::Service, post(tenant), StatusCode::CREATED, 300),
+        case("POST template", By::Service, post_template(tenant), StatusCode::CREATED, POSTS),
     ])
 }
 
-fn post(tenant: &Tenant) -> Make {
+/// A GET, with a token or without.
+pub(crate) fn get(path: &str, token: Option<&str>) -> Result<Make> {
+    let mut request = Request::get(path).header("host", "127.0.0.1");
+    if let Some(token) = token {
+        request = request.header("x-auth-token", token);
+        request = request.header("openstack-api-version", "container-infra latest");
+    }
+    let (parts, ()) = request.body(()).context("make a request")?.into_parts();
+    Ok(Arc::new(move |_| Request::from_parts(parts.clone(), Full::new(Bytes::new()))))
+}
+
+/// Templates, each with a name of its own.
+pub(crate) fn post_template(tenant: &Tenant) -> Make {
     let token = tenant.token.clone();
     Arc::new(move |number| {
-        let body = bed::template(&format!("t-{number}")).to_string();
+        let body = bed::template(&format!("{POSTED}{number}")).to_string();
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = http::Uri::from_static("/v1/clustertemplates");

@@ -83,6 +83,11 @@ if [ ! -e "$STATE/tables" ]; then
   "$VENV/bin/magnum-db-manage" "${settings[@]}" upgrade >"$STATE/log/tables.log" 2>&1 || { tail -n 20 "$STATE/log/tables.log" >&2; exit 1; }
   touch "$STATE/tables"
 fi
+if [ "$SERVER" = uwsgi ]; then
+  start memcached memcached --user="$(id -un)" --listen=127.0.0.1 --port="$MEMCACHED"
+  wait_for memcached answer bash -c "exec 3<>/dev/tcp/127.0.0.1/$MEMCACHED"
+  exit
+fi
 for number in $(seq "$PROCESSES"); do
   start "magnum-$number" "$VENV/bin/python" -m magnum_bed.serve $((THEIRS + number - 1)) "${settings[@]}"
 done
