@@ -91,7 +91,12 @@ pub(crate) async fn revoke_left_credentials(shared: Arc<Shared>, stop: Cancellat
         match shared.store.pending_credentials(noted_before).await {
             Ok(left) => {
                 for credential in left {
-                    revoke(&shared, &credential).await;
+                    // Marked first: from then on no request that was held up can give it to a cluster.
+                    match shared.store.condemn_credential(&credential.name).await {
+                        Ok(true) => revoke(&shared, &credential).await,
+                        Ok(false) => {}
+                        Err(error) => warn!(error = %chain(&error), "failed to mark a left application credential"),
+                    }
                 }
             }
             Err(error) => warn!(error = %chain(&error), "failed to look for left application credentials"),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jeroboam_model::{Clock, ClusterId, Lease};
+use tracing::debug;
 
 /// The lease is over, or too nearly over to start a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +50,12 @@ impl Guard {
     /// Says whether `step` may be done now. Nothing is written anywhere without asking.
     pub(crate) fn may(&self, step: &'static str) -> Result<(), LeaseLost> {
         self.tell(step);
-        if self.is_live() { Ok(()) } else { Err(LeaseLost(self.held().lease.cluster)) }
+        let lease = self.lease();
+        if !self.is_live() {
+            return Err(LeaseLost(lease.cluster));
+        }
+        debug!(cluster.id = %lease.cluster, fence = lease.fence.0, step, "a pass goes on");
+        Ok(())
     }
 
     /// Tells the hook of a step that needs no lease.

@@ -70,9 +70,20 @@ impl Service {
         pending.id = Some(made.id.clone());
         pending.secret = Some(secret.clone());
         let credential = Credential { name, id: made.id, secret };
-        if let Err(error) = parts.store.note_credential(&pending).await {
-            self.take_back(caller, cloud, &credential).await;
-            return Err(from_store(Looking::Clusters, error));
+        match parts.store.complete_credential(&pending).await {
+            Ok(true) => {}
+            Ok(false) => {
+                // Whoever revokes left credentials may have come before this one was made: it has to be noted once more.
+                if let Err(error) = parts.store.note_credential(&pending).await {
+                    warn!(credential.id = %credential.id, %error, "could not note a left application credential");
+                }
+                self.take_back(caller, cloud, &credential).await;
+                return Err(Error::TooSlow);
+            }
+            Err(error) => {
+                self.take_back(caller, cloud, &credential).await;
+                return Err(from_store(Looking::Clusters, error));
+            }
         }
         info!(cluster.id = %cluster, credential.id = %credential.id, "made an application credential");
         Ok(credential)

@@ -230,6 +230,9 @@ pub enum Error {
         #[source]
         source: Cause,
     },
+    /// The request was held up for so long that what was made for it has been taken back as left over.
+    #[error("The service could not answer in time, please try again later.")]
+    TooSlow,
     /// A defect, a full disk, a damaged row.
     #[error("The service failed to {doing}.")]
     Internal {
@@ -284,7 +287,7 @@ impl Error {
             | Self::ZeroNodes
             | Self::BadCsr(_)
             | Self::BadRequest(_) => Kind::BadRequest,
-            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::Unavailable { .. } | Self::TooSlow => Kind::Unavailable,
             Self::Internal { .. } => Kind::Internal,
         }
     }

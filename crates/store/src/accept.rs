@@ -17,7 +17,7 @@ impl Store {
     /// Accepts a request that was judged by what `was` says: its rows and the work to do, in one transaction.
     ///
     /// `None`: the cluster is gone, or what requests are judged by (status, template, labels, groups and their sizes) has
-    /// changed; read it again. What a reconciler only reports (reasons, health, addresses) makes no request fail.
+    /// changed, or the credential that it was to take over is being revoked; read it again. What a reconciler only reports (reasons, health, addresses) makes no request fail.
     pub async fn accept(
         &self,
         was: &ClusterWithGroups,
@@ -75,6 +75,9 @@ impl Store {
         {
             return Ok(Then::Undo(None));
         }
+        if !self.swap_credential(tx, change.credential.as_deref(), change.given_up.as_ref()).await? {
+            return Ok(Then::Undo(None));
+        }
         cluster::Entity::update_many()
             .set(self.changed_cluster(change))
             .filter(cluster::Column::Uuid.eq(id.to_string()))
@@ -91,7 +94,6 @@ impl Store {
         }
         self.insert_key_pairs(tx, &change.key_pairs).await?;
         self.keep_secrets(tx, id, &change.secrets).await?;
-        self.swap_credential(tx, change.credential.as_deref(), change.given_up.as_ref()).await?;
         write_work(tx, was, change).await?;
         Ok(Then::Commit(self.view(tx, id).await?))
     }

@@ -8,9 +8,10 @@ use sea_orm::{
     QueryFilter,
 };
 
-use crate::entity::{cluster, credential, project, quotas, work};
+use crate::entity::{cluster, project, quotas, work};
 use crate::error::is_duplicate;
 use crate::rows::millis;
+use crate::secrets::take_credential;
 use crate::store::Then;
 use crate::{Creation, KeyPair, NewCluster, Store, StoreError, columns, templates};
 
@@ -55,6 +56,11 @@ impl Store {
         if templates::locked(tx, cluster.template).await?.is_none() {
             return Ok(Then::Undo(Creation::NoTemplate));
         }
+        if let Some(name) = &new.credential
+            && !take_credential(tx, name).await?
+        {
+            return Ok(Then::Undo(Creation::CredentialRevoked));
+        }
         let inserted = cluster::Entity::insert(columns::new_cluster(cluster)).exec_without_returning(tx).await;
         inserted.map_err(|error| duplicate(error, "cluster"))?;
         for group in &new.groups {
@@ -70,9 +76,6 @@ impl Store {
         ))
         .exec_without_returning(tx)
         .await?;
-        if let Some(name) = &new.credential {
-            credential::Entity::delete_by_id(name.as_str()).exec(tx).await?;
-        }
         let view = self.view(tx, cluster.id).await?;
         let view = view.ok_or_else(|| DbErr::RecordNotFound("the cluster just inserted".to_owned()))?;
         Ok(Then::Commit(Creation::Created(Box::new(view))))

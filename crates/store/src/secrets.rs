@@ -2,8 +2,8 @@
 
 use jeroboam_model::{ClusterId, KeyPairId, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use secrecy::SecretString;
 
 use crate::entity::{credential, secret, x509keypair};
@@ -11,6 +11,9 @@ use crate::rows::{from_millis, millis};
 use crate::seal::Sealer;
 use crate::store::Then;
 use crate::{KeyPair, PendingCredential, Store, StoreError};
+
+/// When a credential was noted that is being revoked: no cluster may take it over any more.
+const CONDEMNED: i64 = 0;
 
 impl Store {
     /// A certificate with its private key.
@@ -28,11 +31,38 @@ impl Store {
         row.map(|row| self.sealer()?.open(&place(cluster, name), &row.sealed)).transpose()
     }
 
-    /// Notes an application credential before it is made, and again once its id and secret are known.
+    /// Notes an application credential before it is made.
     pub async fn note_credential(&self, pending: &PendingCredential) -> Result<(), StoreError> {
         self.write("note credential", |tx| async move {
             self.insert_pending(&*tx, pending).await?;
             Ok(Then::Commit(()))
+        })
+        .await
+    }
+
+    /// Notes id and secret of an application credential that was made. `false`: it took so long that the note was
+    /// [condemned](Self::condemn_credential), and nothing is written.
+    pub async fn complete_credential(&self, pending: &PendingCredential) -> Result<bool, StoreError> {
+        use credential::{ActiveModel, Entity};
+        let place = place(pending.cluster, &pending.name);
+        let sealed = pending.secret.as_ref().map(|text| self.sealer()?.seal(&place, text)).transpose()?;
+        let row = ActiveModel { credential: Set(pending.id.clone()), sealed: Set(sealed), ..Default::default() };
+        let row = &row;
+        self.write("complete credential", |tx| async move {
+            let update = Entity::update_many().set(row.clone()).filter(still_wanted(&pending.name)).exec(&*tx).await?;
+            Ok(if update.rows_affected == 1 { Then::Commit(true) } else { Then::Undo(false) })
+        })
+        .await
+    }
+
+    /// Marks the note of a credential that is about to be revoked: from now on no cluster can take it over. `false`: one has, or
+    /// it is forgotten.
+    pub async fn condemn_credential(&self, name: &str) -> Result<bool, StoreError> {
+        use credential::{Column, Entity};
+        self.write("condemn credential", |tx| async move {
+            let mark = Entity::update_many().col_expr(Column::Noted, Expr::value(CONDEMNED));
+            let marked = mark.filter(Column::Name.eq(name)).exec(&*tx).await?.rows_affected == 1;
+            Ok(if marked { Then::Commit(true) } else { Then::Undo(false) })
         })
         .await
     }
@@ -55,20 +85,23 @@ impl Store {
         Ok(())
     }
 
-    /// Strikes out the note of a credential that a cluster takes over, and notes the one that it gives up.
+    /// Strikes out the note of a credential that a cluster takes over, and notes the one that it gives up. `false`: the
+    /// credential is being revoked, or is no more.
     pub(crate) async fn swap_credential<C: ConnectionTrait>(
         &self,
         tx: &C,
         taken: Option<&str>,
         given_up: Option<&PendingCredential>,
-    ) -> Result<(), StoreError> {
-        if let Some(name) = taken {
-            credential::Entity::delete_by_id(name).exec(tx).await?;
+    ) -> Result<bool, StoreError> {
+        if let Some(name) = taken
+            && !take_credential(tx, name).await?
+        {
+            return Ok(false);
         }
         if let Some(pending) = given_up {
             self.insert_pending(tx, pending).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Strikes out an application credential that was revoked, or never made.
@@ -128,6 +161,17 @@ impl Store {
     fn sealer(&self) -> Result<&Sealer, StoreError> {
         self.sealer.as_deref().ok_or(StoreError::Sealed("no key is configured that seals secrets"))
     }
+}
+
+/// Strikes out the note of a credential that a cluster takes over. `false`: it is being revoked, or is no more.
+pub(crate) async fn take_credential<C: ConnectionTrait>(tx: &C, name: &str) -> Result<bool, StoreError> {
+    let taken = credential::Entity::delete_many().filter(still_wanted(name)).exec(tx).await?;
+    Ok(taken.rows_affected == 1)
+}
+
+fn still_wanted(name: &str) -> Condition {
+    use credential::Column;
+    Condition::all().add(Column::Name.eq(name)).add(Column::Noted.ne(CONDEMNED))
 }
 
 /// What a sealed text is bound to.

@@ -61,19 +61,23 @@ impl Store {
 
     /// Says that a process of ours uses the database, until it says otherwise or is silent for some time.
     pub async fn announce(&self, process: &str, role: &str, now: Timestamp) -> Result<(), StoreError> {
-        let row =
-            process::ActiveModel { name: Set(process.to_owned()), role: Set(role.to_owned()), seen: Set(millis(now)) };
-        let again = OnConflict::column(process::Column::Name).update_column(process::Column::Seen).to_owned();
-        let _turn = self.turn().await;
-        process::Entity::insert(row).on_conflict(again).exec_without_returning(&self.db).await?;
-        Ok(())
+        self.write("announce", |tx| async move {
+            let (name, role) = (Set(process.to_owned()), Set(role.to_owned()));
+            let row = process::ActiveModel { name, role, seen: Set(millis(now)) };
+            let again = OnConflict::column(process::Column::Name).update_column(process::Column::Seen).to_owned();
+            process::Entity::insert(row).on_conflict(again).exec_without_returning(&*tx).await?;
+            Ok(Then::Commit(()))
+        })
+        .await
     }
 
     /// Says that a process of ours is done.
     pub async fn depart(&self, process: &str) -> Result<(), StoreError> {
-        let _turn = self.turn().await;
-        process::Entity::delete_by_id(process).exec(&self.db).await?;
-        Ok(())
+        self.write("depart", |tx| async move {
+            process::Entity::delete_by_id(process).exec(&*tx).await?;
+            Ok(Then::Commit(()))
+        })
+        .await
     }
 
     /// All processes that ever reported, in the order they first did.

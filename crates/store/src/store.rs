@@ -40,11 +40,33 @@ pub struct Store {
     pub(crate) statements: Arc<Statements>,
     connections: u32,
     limit: TimeLimit,
+    /// Where to connect to for what may take long. Not for SQLite, which knows no limits and perhaps only one connection.
+    elsewhere: Option<Arc<StoreConfig>>,
     clock: Arc<dyn Clock>,
     faults: Option<FaultHook>,
     changes: Arc<watch::Sender<u64>>,
     /// SQLite has one writer at a time; here the others of this process wait in line.
     gate: Option<Arc<Mutex<()>>>,
+}
+
+/// A connection on which statements may take as long as they take.
+pub(crate) struct Patient {
+    db: DatabaseConnection,
+    own: bool,
+}
+
+impl Patient {
+    pub(crate) const fn db(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    pub(crate) async fn close(self) {
+        if self.own
+            && let Err(error) = self.db.close().await
+        {
+            warn!(error = %error, "could not close the database connections");
+        }
+    }
 }
 
 /// How a transaction ends.
@@ -57,6 +79,9 @@ pub(crate) enum Then<T> {
 
 /// How often a transaction is tried that the engine breaks off for the sake of another. Galera does so at the commit.
 const TRIES: u32 = 12;
+
+/// How long what changes tables waits for those who use them. Whoever comes meanwhile waits behind it.
+const TABLE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A statement that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(2);
@@ -71,7 +96,8 @@ impl Store {
         let target = Target::parse(config.url.expose_secret())?;
         let gate = matches!(target, Target::Sqlite { .. }).then(|| Arc::new(Mutex::new(())));
         let limit = TimeLimit::new(config.time_limit);
-        let db = pool(target, config, &limit);
+        let elsewhere = gate.is_none().then(|| Arc::new(config.clone()));
+        let db = pool(target, config, &limit, &Limits::of(config.time_limit));
         let statements = Arc::new(Statements::new(db.get_database_backend()));
         let changes = Arc::new(watch::Sender::new(0));
         Ok(Self {
@@ -80,6 +106,7 @@ impl Store {
             statements,
             connections: config.max_connections,
             limit,
+            elsewhere,
             clock: Arc::new(SystemClock),
             faults: None,
             changes,
@@ -134,6 +161,22 @@ impl Store {
     /// The pool, for reading outside of a transaction.
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { db: &self.db, connections: self.connections, limit: &self.limit }
+    }
+
+    /// Ends a call that takes too long.
+    pub(crate) async fn in_time<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, StoreError>
+    where
+        E: From<DbErr> + Into<StoreError>,
+    {
+        self.limit.within(call).await.map_err(Into::into)
+    }
+
+    /// A connection for what may take longer than any request: changing the tables of a large database.
+    pub(crate) fn patient(&self) -> Result<Patient, StoreError> {
+        let Some(config) = &self.elsewhere else { return Ok(Patient { db: self.db.clone(), own: false }) };
+        let target = Target::parse(config.url.expose_secret())?;
+        let config = StoreConfig { max_connections: 1, ..StoreConfig::clone(config) };
+        Ok(Patient { db: pool(target, &config, &self.limit, &Limits::PATIENT), own: true })
     }
 
     /// Runs the steps as one transaction, again from the start when the engine breaks it off for the sake of another one.
@@ -222,7 +265,7 @@ impl Store {
     }
 }
 
-fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit) -> DatabaseConnection {
+fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit, limits: &Limits) -> DatabaseConnection {
     let (level, slow) = (log::LevelFilter::Off, log::LevelFilter::Warn);
     match target {
         Target::Sqlite { options, in_memory } => {
@@ -247,7 +290,7 @@ fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit) -> DatabaseConn
             });
             // Magnum: oslo.db `mysql_sql_mode` is TRADITIONAL, which refuses a text that a column can't hold. Each
             // statement sees what is committed: counting under a lock must see what the one before committed.
-            let limits = mariadb_limits(config.time_limit);
+            let limits = limits.for_mariadb();
             let pool = pool.after_connect(move |connection, _| {
                 let limits = limits.clone();
                 Box::pin(async move {
@@ -261,7 +304,7 @@ fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit) -> DatabaseConn
         }
         Target::Postgres(options) => {
             let options = options.log_statements(level).log_slow_statements(slow, SLOW);
-            let options = options.options(postgres_limits(config.time_limit));
+            let options = options.options(limits.for_postgres());
             let pool = sized(PoolOptions::<sqlx::Postgres>::new(), config);
             let (before, after) = (limit.clone(), limit.clone());
             let pool = pool.before_acquire(move |connection, meta| {
@@ -283,23 +326,41 @@ fn sized<DB: sqlx::Database>(pool: PoolOptions<DB>, config: &StoreConfig) -> Poo
         .test_before_acquire(false)
 }
 
-/// What MariaDB is told of the limit: of a statement, of waiting for a row, and of a transaction whose client says nothing any
-/// more, which would keep its rows locked. MySQL knows the second alone and takes the rest for a comment.
-fn mariadb_limits(limit: Duration) -> String {
-    let seconds = limit.as_secs().max(1);
-    let (lock, idle) = ((seconds / 3).max(1), seconds * 2);
-    format!(
-        "SET SESSION innodb_lock_wait_timeout = {lock} \
-         /*M! , max_statement_time = {seconds}, idle_transaction_timeout = {idle} */"
-    )
+/// What the engines are told to bear.
+struct Limits {
+    /// How long a statement may take; zero is for ever.
+    statement: Duration,
+    /// How long it may wait for what others have locked.
+    lock: Duration,
+    /// How long a transaction may do nothing: its client may be gone, and its rows would stay locked.
+    idle: Duration,
 }
 
-/// What PostgreSQL is told, likewise; in milliseconds.
-fn postgres_limits(limit: Duration) -> [(&'static str, String); 3] {
-    let millis = limit.as_millis().max(1);
-    [
-        ("statement_timeout", millis.to_string()),
-        ("lock_timeout", (millis / 3).max(1).to_string()),
-        ("idle_in_transaction_session_timeout", (millis * 2).to_string()),
-    ]
+impl Limits {
+    const PATIENT: Self = Self { statement: Duration::ZERO, lock: TABLE_PATIENCE, idle: TABLE_PATIENCE };
+
+    /// For statements that have so much time on this side of the connection.
+    fn of(limit: Duration) -> Self {
+        Self { statement: limit, lock: limit / 3, idle: limit * 2 }
+    }
+
+    /// MySQL knows the limits of waiting alone and takes the rest for a comment.
+    fn for_mariadb(&self) -> String {
+        let seconds = |time: Duration| if time.is_zero() { 0 } else { time.as_secs().max(1) };
+        let (statement, lock, idle) = (seconds(self.statement), seconds(self.lock), seconds(self.idle));
+        format!(
+            "SET SESSION innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock} \
+             /*M! , max_statement_time = {statement}, idle_transaction_timeout = {idle} */"
+        )
+    }
+
+    /// In milliseconds.
+    fn for_postgres(&self) -> [(&'static str, String); 3] {
+        let millis = |time: Duration| if time.is_zero() { 0 } else { time.as_millis().max(1) }.to_string();
+        [
+            ("statement_timeout", millis(self.statement)),
+            ("lock_timeout", millis(self.lock)),
+            ("idle_in_transaction_session_timeout", millis(self.idle)),
+        ]
+    }
 }

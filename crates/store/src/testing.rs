@@ -113,9 +113,10 @@ impl TestDatabase {
     }
 }
 
-/// A MariaDB of one test alone, which may be cut down and raised again. It is gone with this value, or with the process.
+/// A server of one test alone, which may be cut down and raised again. It is gone with this value, or with the process.
 #[derive(Debug)]
 pub struct MortalServer {
+    engine: Engine,
     dir: TempDir,
     command: Vec<String>,
     keeper: Option<Child>,
@@ -125,21 +126,25 @@ impl MortalServer {
     /// A data directory; nothing runs yet.
     ///
     /// # Panics
-    /// When MariaDB is not installed; the message names the package.
+    /// When the engine is not installed; the message names the package.
     #[must_use]
-    pub fn prepare() -> Self {
+    pub fn prepare(engine: Engine) -> Self {
         let dir = TempDir::with_prefix("jeroboam-").expect("a temporary directory");
         let as_root = fs::metadata(dir.path()).is_ok_and(|meta| meta.uid() == 0);
-        let mut command = mariadb(dir.path(), as_root).unwrap_or_else(|problem| panic!("{problem}"));
         // What is committed survives, as in any real deployment; the last one counts.
-        command.push("--innodb-flush-log-at-trx-commit=1".to_owned());
-        Self { dir, command, keeper: None }
+        let (prepared, durable) = match engine {
+            Engine::PostgreSql => (postgresql(dir.path(), as_root), &["-c", "fsync=on"][..]),
+            _ => (mariadb(dir.path(), as_root), &["--innodb-flush-log-at-trx-commit=1"][..]),
+        };
+        let mut command = prepared.unwrap_or_else(|problem| panic!("{problem}"));
+        command.extend(durable.iter().map(|&text| text.to_owned()));
+        Self { engine, dir, command, keeper: None }
     }
 
     /// The address of a database on it, in SQLAlchemy's form.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        mariadb_url(self.dir.path(), database)
+        server_url(self.engine, self.dir.path(), database)
     }
 
     /// Starts it, waits until it answers, and makes the database unless it is there.
@@ -148,21 +153,47 @@ impl MortalServer {
     /// When it does not come up.
     pub async fn raise(&mut self, database: &str) {
         self.keeper = Some(keep(self.dir.path(), &self.command));
-        wait(Engine::MariaDb, self.dir.path(), &self.url("mysql")).await.unwrap_or_else(|problem| panic!("{problem}"));
-        let admin = open(&self.url("mysql")).await;
-        execute(&admin, &format!("CREATE DATABASE IF NOT EXISTS {database}")).await;
+        let admin = self.url(admin_database(self.engine));
+        wait(self.engine, self.dir.path(), &admin).await.unwrap_or_else(|problem| panic!("{problem}"));
+        let admin = open(&admin).await;
+        let there = match self.engine {
+            Engine::PostgreSql => format!("SELECT datname::text FROM pg_database WHERE datname = '{database}'"),
+            _ => format!("SHOW DATABASES LIKE '{database}'"),
+        };
+        if texts(&admin, &there).await.is_empty() {
+            execute(&admin, &format!("CREATE DATABASE {database}")).await;
+        }
         admin.close().await;
     }
 
-    /// `kill -9`.
+    /// `kill -9` to all of its processes.
     ///
     /// # Panics
     /// When it does not run.
     pub fn cut_down(&mut self) {
-        let pid = fs::read_to_string(self.dir.path().join("pid")).expect("it runs");
-        let killed = Command::new("kill").args(["-9", pid.trim()]).status().expect("a kill command");
-        assert!(killed.success(), "it runs");
+        let pid = self.pid();
+        let all: Vec<_> = std::iter::once(pid).chain(children(pid)).map(|pid| pid.to_string()).collect();
+        let killed = Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status().expect("a kill command");
+        // A child may have ended by itself meanwhile.
+        assert!(killed.success() || all.len() > 1, "it runs");
         self.end();
+    }
+
+    /// Stops it in order. Those who use it are not waited for.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop(&mut self) {
+        let signal = if self.engine == Engine::PostgreSql { "-INT" } else { "-TERM" };
+        let told = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("a kill command");
+        assert!(told.success(), "it runs");
+        self.end();
+    }
+
+    fn pid(&self) -> u32 {
+        let file = if self.engine == Engine::PostgreSql { "data/postmaster.pid" } else { "pid" };
+        let text = fs::read_to_string(self.dir.path().join(file)).expect("it runs");
+        text.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id")
     }
 
     /// The keeper ends when its standard input closes, and sees to it that the server has ended first.
@@ -246,18 +277,18 @@ impl Server {
     }
 
     const fn admin_database(&self) -> &'static str {
-        match self.engine {
-            Engine::MariaDb => "mysql",
-            _ => "postgres",
-        }
+        admin_database(self.engine)
     }
 
     fn url(&self, database: &str) -> String {
-        let dir = self.dir.display();
-        match self.engine {
-            Engine::MariaDb => mariadb_url(&self.dir, database),
-            _ => format!("postgresql+psycopg2://postgres@localhost/{database}?host={dir}"),
-        }
+        server_url(self.engine, &self.dir, database)
+    }
+}
+
+const fn admin_database(engine: Engine) -> &'static str {
+    match engine {
+        Engine::PostgreSql => "postgres",
+        _ => "mysql",
     }
 }
 
@@ -279,8 +310,25 @@ async fn wait(engine: Engine, dir: &Path, url: &str) -> Result<(), String> {
     Err(format!("{} did not start: {last:?}\n{end}", engine.name()))
 }
 
-fn mariadb_url(dir: &Path, database: &str) -> String {
-    format!("mysql+pymysql://root@localhost/{database}?charset=utf8&unix_socket={}/socket", dir.display())
+fn server_url(engine: Engine, dir: &Path, database: &str) -> String {
+    let dir = dir.display();
+    match engine {
+        Engine::PostgreSql => format!("postgresql+psycopg2://postgres@localhost/{database}?host={dir}"),
+        _ => format!("mysql+pymysql://root@localhost/{database}?charset=utf8&unix_socket={dir}/socket"),
+    }
+}
+
+/// The processes that a process has started.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |pid: &u32| {
+        // pid (name) state parent …; the name may hold anything.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after = stat.rsplit_once(')').map(|(_, after)| after).unwrap_or_default();
+        after.split_whitespace().nth(1) == Some(parent.to_string().as_str())
+    };
+    pids.filter(is_child).collect()
 }
 
 async fn open(url: &str) -> Store {

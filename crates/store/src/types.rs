@@ -145,6 +145,8 @@ pub enum Creation {
     },
     /// Its template was deleted meanwhile; nothing was written.
     NoTemplate,
+    /// Its application credential was taken for a left one and is being revoked; nothing was written.
+    CredentialRevoked,
 }
 
 /// A request that changes a cluster, as one transaction writes it.
@@ -327,8 +329,9 @@ impl From<&NodeGroup> for GroupSeen {
 
 /// An application credential that is about to be made, or was made for a cluster that is not committed yet.
 ///
-/// Noted before the call to Keystone and again, with id and secret, after it; gone with the commit of the cluster. What
-/// remains after a crash is found by [`Store::pending_credentials`](crate::Store::pending_credentials) and revoked.
+/// Noted before the call to Keystone and completed with id and secret after it; gone with the commit of the cluster. What
+/// remains after a crash is found by [`Store::pending_credentials`](crate::Store::pending_credentials), condemned, so that no
+/// cluster takes it over after all, and revoked.
 #[derive(Clone, Debug)]
 pub struct PendingCredential {
     /// The credential's name at Keystone, unique.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use jeroboam_store::testing::{KEY, MortalServer};
+use jeroboam_store::testing::{Engine, KEY, MortalServer};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -55,7 +55,7 @@ async fn until_listed(tenant: &Tenant) {
 #[tokio::test]
 async fn a_database_that_is_down_at_start_is_waited_for() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut database = MortalServer::prepare();
+    let mut database = MortalServer::prepare(Engine::MariaDb);
     let cloud = Cloud::start(dir.path(), "20").await;
     let shared = options(dir.path(), "shared.conf", &mariadb(&database));
     let mut first = cloud.launch(dir.path(), "first", &["--config-file", &shared]);
@@ -152,7 +152,7 @@ impl Asker {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_dies_under_load_loses_nothing_that_was_accepted() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut database = MortalServer::prepare();
+    let mut database = MortalServer::prepare(Engine::MariaDb);
     database.raise("magnum").await;
     let cloud = Cloud::start(dir.path(), "10").await;
     let shared = options(dir.path(), "shared.conf", &mariadb(&database));

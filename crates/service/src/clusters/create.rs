@@ -236,6 +236,7 @@ impl Service {
             }
             Ok(Creation::OverQuota { limit }) => Error::OverQuota { limit },
             Ok(Creation::NoTemplate) => Error::NoTemplate(template.to_string()),
+            Ok(Creation::CredentialRevoked) => Error::TooSlow,
             Err(error) => match self.found_after_all(id, &error).await {
                 Some(created) => {
                     self.told(caller, Action::Create, &created);

@@ -63,7 +63,8 @@ impl Clusters<'_> {
         ident: &str,
         replacement: &mut Option<Replacement>,
     ) -> Result<(), Error> {
-        for attempt in 0..ATTEMPTS {
+        let mut untried = true;
+        for _ in 0..ATTEMPTS {
             let was = self.0.find_cluster(caller, ident).await?;
             self.0.enforce(caller, "cluster:delete", &Target::cluster(&was.cluster))?;
             if self.0.delete_record(&was).await? {
@@ -72,7 +73,7 @@ impl Clusters<'_> {
                 self.0.inner.notifier.request(caller, Action::Delete, Outcome::Success, &was);
                 return Ok(());
             }
-            if attempt == 0 {
+            if std::mem::take(&mut untried) {
                 *replacement = self.0.replace_broken_credential(caller, &was.cluster).await;
             }
             if was.cluster.status == Status::DELETE_IN_PROGRESS && replacement.is_none() {
@@ -93,6 +94,11 @@ impl Clusters<'_> {
             if self.0.accept(&was, change).await?.is_some() {
                 self.0.told(caller, Action::Delete, &was);
                 return Ok(());
+            }
+            // The other credential may be why: one that was held up for too long is revoked again.
+            if let Some(unused) = replacement.take() {
+                self.0.take_back(caller, &self.0.cloud(caller), &unused.credential).await;
+                untried = true;
             }
         }
         Err(Error::Contended(format!("Cluster {ident}")))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -23,8 +24,13 @@ pub(crate) struct Things {
     pub(crate) asked: Vec<String>,
     /// Requests whose path holds this get this status.
     pub(crate) failing: Option<(&'static str, u16)>,
+    /// What happens before the first POST whose path holds this is answered.
+    pub(crate) meanwhile: Option<(&'static str, Meanwhile)>,
     next: u32,
 }
+
+/// Something that somebody else does.
+pub(crate) type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) struct Cloud {
     things: Arc<Mutex<Things>>,
@@ -56,6 +62,16 @@ impl Cloud {
 }
 
 async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let said = decide(&shared, &method, &uri, &headers, &body);
+    let meant = |meanwhile: &mut (&'static str, Meanwhile)| method == Method::POST && uri.path().contains(meanwhile.0);
+    let meanwhile = shared.things.lock().expect("lock").meanwhile.take_if(meant);
+    if let Some((_, happening)) = meanwhile {
+        happening.await;
+    }
+    said
+}
+
+fn decide(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
     let token = headers.get("x-auth-token").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let query = uri.query().unwrap_or_default();
     let mut things = shared.things.lock().expect("lock");
@@ -65,14 +81,14 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
     {
         return reply(status, &json!({"error": {"code": status, "message": "no"}}));
     }
-    if (&method, uri.path()) == (&Method::POST, "/v3/auth/tokens") {
-        return log_in(&things, &shared.url, &body);
+    if (method, uri.path()) == (&Method::POST, "/v3/auth/tokens") {
+        return log_in(&things, &shared.url, body);
     }
     let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let (status, body) = match (method.as_str(), parts.as_slice()) {
         ("GET", ["v3", "auth", "tokens"]) => (200, token_body(&shared.url, &token)),
         (_, ["v3", "users", user, "application_credentials", rest @ ..]) => {
-            credentials(&mut things, &method, user, rest, &token, &body)
+            credentials(&mut things, method, user, rest, &token, body)
         }
         ("GET", ["compute", "v2.1", "flavors", id]) => {
             one("flavor", flavors().into_iter().find(|flavor| flavor["id"] == *id))
@@ -91,7 +107,7 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, headers:
             (200, json!({*collection: filtered(networks(collection), query)}))
         }
         (_, ["keys", "v1", kind @ ("secrets" | "containers"), rest @ ..]) => {
-            keys(&mut things, &method, &format!("{}/keys/v1/{kind}", shared.url), rest, &body)
+            keys(&mut things, method, &format!("{}/keys/v1/{kind}", shared.url), rest, body)
         }
         _ => missing(),
     };

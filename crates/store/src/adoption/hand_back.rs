@@ -5,9 +5,7 @@ use std::fmt;
 use jeroboam_model::{Cluster, ClusterId, NodeGroup, Operation, Stage, Status, Timestamp, Work};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use tracing::info;
 
 use super::{HANDED_BACK, REVISION_BEFORE};
@@ -286,26 +284,24 @@ impl Store {
         };
         // What was added stays noted.
         let again = OnConflict::column(Column::Id).update_columns([Column::State, Column::Since]).to_owned();
-        let _turn = self.turn().await;
-        adoption::Entity::insert(row).on_conflict(again).exec_without_returning(&self.db).await?;
-        Ok(())
+        let (row, again) = (&row, &again);
+        self.write("note handing back", |tx| async move {
+            adoption::Entity::insert(row.clone()).on_conflict(again.clone()).exec_without_returning(&*tx).await?;
+            Ok(Then::Commit(()))
+        })
+        .await
     }
 
     async fn drop_ours(&self, dropping: &Dropping) -> Result<(), StoreError> {
-        let _turn = self.turn().await;
+        let mut statements = Vec::new();
         for (name, table) in &dropping.indexes {
             let on = if self.backend() == DbBackend::MySql { format!(" ON {table}") } else { String::new() };
-            self.db.execute_unprepared(&format!("DROP INDEX {name}{on}")).await?;
+            statements.push(format!("DROP INDEX {name}{on}"));
         }
-        for column in &dropping.columns {
-            if let Some((table, column)) = column.split_once('.') {
-                self.db.execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {column}")).await?;
-            }
-        }
-        for table in &dropping.tables {
-            self.db.execute_unprepared(&format!("DROP TABLE {table}")).await?;
-        }
-        Ok(())
+        let columns = dropping.columns.iter().filter_map(|column| column.split_once('.'));
+        statements.extend(columns.map(|(table, column)| format!("ALTER TABLE {table} DROP COLUMN {column}")));
+        statements.extend(dropping.tables.iter().map(|table| format!("DROP TABLE {table}")));
+        self.change_tables(&statements).await
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use jeroboam_model::Timestamp;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 use tracing::info;
 
 use crate::entity::{adoption, cluster, credential, secret, work};
@@ -147,13 +147,12 @@ impl Store {
     /// Adds the columns that Magnum 23 has and says which were missing.
     async fn add_columns(&self) -> Result<Vec<String>, StoreError> {
         let missing = self.missing().await?;
-        let _turn = self.turn().await;
-        for name in &missing {
-            let Some((table, column)) = name.split_once('.') else { continue };
-            let again = if self.backend() == DbBackend::Sqlite { "" } else { "IF NOT EXISTS " };
-            self.db.execute_unprepared(&format!("ALTER TABLE {table} ADD COLUMN {again}{column} TEXT")).await?;
-            info!("added column {name}");
-        }
+        let again = if self.backend() == DbBackend::Sqlite { "" } else { "IF NOT EXISTS " };
+        let columns = missing.iter().filter_map(|name| name.split_once('.'));
+        let statements: Vec<_> =
+            columns.map(|(table, column)| format!("ALTER TABLE {table} ADD COLUMN {again}{column} TEXT")).collect();
+        self.change_tables(&statements).await?;
+        missing.iter().for_each(|name| info!("added column {name}"));
         Ok(missing)
     }
 
@@ -181,9 +180,12 @@ impl Store {
         let again = OnConflict::column(Column::Id)
             .update_columns([Column::State, Column::Revision, Column::AddedColumns, Column::Since])
             .to_owned();
-        let _turn = self.turn().await;
-        adoption::Entity::insert(row).on_conflict(again).exec_without_returning(&self.db).await?;
-        Ok(())
+        let (row, again) = (&row, &again);
+        self.write("note adoption", |tx| async move {
+            adoption::Entity::insert(row.clone()).on_conflict(again.clone()).exec_without_returning(&*tx).await?;
+            Ok(Then::Commit(()))
+        })
+        .await
     }
 
     /// Forgets clusters that somebody took away while the database was handed back, and has the others looked at.
@@ -204,14 +206,16 @@ impl Store {
             .await?;
             info!(cluster.id = id, "forgot a cluster that was removed while the database was handed back");
         }
-        let _turn = self.turn().await;
-        work::Entity::update_many()
-            .col_expr(work::Column::NextRun, Expr::value(millis(now)))
-            .col_expr(work::Column::Wake, Expr::col(work::Column::Wake).add(1))
-            .filter(work::Column::NextRun.gt(millis(now)))
-            .exec(&self.db)
-            .await?;
-        Ok(())
+        self.write("take up work", |tx| async move {
+            work::Entity::update_many()
+                .col_expr(work::Column::NextRun, Expr::value(millis(now)))
+                .col_expr(work::Column::Wake, Expr::col(work::Column::Wake).add(1))
+                .filter(work::Column::NextRun.gt(millis(now)))
+                .exec(&*tx)
+                .await?;
+            Ok(Then::Commit(()))
+        })
+        .await
     }
 
     /// Application credentials that were made for clusters which never came to be.

@@ -128,10 +128,10 @@ impl Store {
     }
 
     pub(crate) async fn has_table(&self, table: &str) -> Result<bool, StoreError> {
-        Ok(SchemaManager::new(&self.db).has_table(table).await?)
+        self.in_time(SchemaManager::new(&self.db).has_table(table)).await
     }
 
     pub(super) async fn has_index(&self, table: &str, name: &str) -> Result<bool, StoreError> {
-        Ok(SchemaManager::new(&self.db).has_index(table, name).await?)
+        self.in_time(SchemaManager::new(&self.db).has_index(table, name)).await
     }
 }

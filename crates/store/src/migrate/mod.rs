@@ -9,6 +9,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use tracing::info;
 
 use crate::entity::{cluster, cluster_template, federation, magnum_service, nodegroup, quotas, x509keypair};
+use crate::store::Patient;
 use crate::{SchemaReport, Store, StoreError, Upgraded};
 
 pub(crate) use ours::{OUR_TABLES, indexes_on_magnums};
@@ -72,10 +73,17 @@ impl Store {
     /// Applies the steps that were not applied yet and says which those were.
     pub(crate) async fn apply_steps(&self) -> Result<Vec<String>, StoreError> {
         let _turn = self.turn().await;
+        let patient = self.patient()?;
+        let applied = self.apply_steps_on(&patient).await;
+        patient.close().await;
+        applied
+    }
+
+    async fn apply_steps_on(&self, patient: &Patient) -> Result<Vec<String>, StoreError> {
         let mut tries = 0;
         loop {
             let pending = self.pending().await?;
-            match Migrator::up(&self.db, None).await {
+            match Migrator::up(patient.db(), None).await {
                 Ok(()) => return Ok(pending),
                 // Another process may be at it: what it has made by now is not made again.
                 Err(error) if tries < 5 => {
@@ -86,6 +94,21 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Runs statements that change tables, each for as long as it takes.
+    pub(crate) async fn change_tables(&self, statements: &[String]) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
+        let patient = self.patient()?;
+        let mut changed = Ok(());
+        for statement in statements {
+            changed = patient.db().execute_unprepared(statement).await.map(drop);
+            if changed.is_err() {
+                break;
+            }
+        }
+        patient.close().await;
+        Ok(changed?)
     }
 
     /// How the tables are. Changes nothing.
@@ -110,13 +133,13 @@ impl Store {
     }
 
     pub(crate) async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.db).await?;
+        let pending = self.in_time(Migrator::get_pending_migrations_read_only(&self.db)).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
     }
 
     /// The revision that `alembic_version` names; `None` on a new database.
     pub(crate) async fn magnum_revision(&self) -> Result<Option<String>, StoreError> {
-        magnum_revision(&SchemaManager::new(&self.db)).await
+        self.in_time(magnum_revision(&SchemaManager::new(&self.db))).await
     }
 
     /// What Magnum's tables lack of what we use, as `table` or `table.column`.
@@ -126,15 +149,15 @@ impl Store {
         for (table, columns) in magnum_tables() {
             // One statement finds out that a table is complete, which it nearly always is.
             let probe = format!("SELECT {} FROM {table} c WHERE 1 = 0", crate::sql::columns("c", &columns));
-            if self.db.execute_unprepared(&probe).await.is_ok() {
+            if self.reader().execute_unprepared(&probe).await.is_ok() {
                 continue;
             }
-            if !manager.has_table(table).await? {
+            if !self.in_time(manager.has_table(table)).await? {
                 missing.push(table.to_owned());
                 continue;
             }
             for column in columns {
-                if !manager.has_column(table, column).await? {
+                if !self.in_time(manager.has_column(table, column)).await? {
                     missing.push(format!("{table}.{column}"));
                 }
             }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jeroboam_store::testing::{TestDatabase, texts};
+use jeroboam_store::testing::{Engine, TestDatabase, execute, texts};
 use jeroboam_store::{Store, StoreConfig, StoreErrorKind, samples};
 
 pub(crate) async fn upgrades_can_be_repeated(db: TestDatabase) {
@@ -33,6 +33,46 @@ pub(crate) async fn upgrades_at_once_agree(db: TestDatabase) {
     assert!(db.bare().await.check().await.expect("a report").is_usable());
     let revisions = texts(&db.bare().await, "SELECT version_num FROM alembic_version").await;
     assert_eq!(revisions, [Some("b3e1cf4a2d5e".to_owned())]);
+}
+
+pub(crate) async fn tables_are_changed_for_longer_than_a_request_may_take(db: TestDatabase) {
+    let (index, hold, waiting) = match db.engine {
+        // A file has one writer, who is asked nothing.
+        Engine::Sqlite => return,
+        Engine::MariaDb => (
+            "DROP INDEX jeroboam_cluster_status ON cluster",
+            "SELECT * FROM cluster",
+            "SELECT info FROM information_schema.processlist WHERE info LIKE 'CREATE INDEX%' AND time_ms > 2500",
+        ),
+        Engine::PostgreSql => (
+            "DROP INDEX jeroboam_cluster_status",
+            "LOCK TABLE cluster IN ROW EXCLUSIVE MODE",
+            "SELECT query FROM pg_stat_activity
+             WHERE query LIKE 'CREATE INDEX%' AND datname = current_database() AND now() - query_start > interval '2.5 s'",
+        ),
+    };
+    let store = db.store().await;
+    execute(&store, index).await;
+    execute(&store, "DELETE FROM jeroboam_migration WHERE version = 'm003_indexes'").await;
+    let holder = Store::connect(&StoreConfig { max_connections: 1, ..db.config() }).await.expect("a store");
+    execute(&holder, "BEGIN").await;
+    execute(&holder, hold).await;
+
+    let hasty = StoreConfig { time_limit: Duration::from_secs(1), ..db.config() };
+    let hasty = Store::connect(&hasty).await.expect("a store");
+    let seen_waiting = async {
+        let looks = tokio::time::timeout(Duration::from_secs(30), async {
+            while texts(&store, waiting).await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let seen = looks.await;
+        execute(&holder, "ROLLBACK").await;
+        seen
+    };
+    let (upgraded, seen) = tokio::join!(hasty.upgrade(), seen_waiting);
+    assert_eq!(upgraded.expect("upgraded").applied, ["m003_indexes"]);
+    seen.expect("the index was waited for");
 }
 
 pub(crate) async fn every_write_passes_the_fault_hook_twice(db: TestDatabase) {

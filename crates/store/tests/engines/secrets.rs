@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use jeroboam_model::{Operation, Status};
 use jeroboam_store::testing::{TestDatabase, texts};
-use jeroboam_store::{PendingCredential, Store, StoreConfig, StoreError, samples};
+use jeroboam_store::{Acceptance, Creation, PendingCredential, Store, StoreConfig, StoreError, samples};
 use secrecy::ExposeSecret;
 
 use super::{create, one_cluster};
@@ -56,16 +57,13 @@ pub(crate) async fn a_credential_is_pending_until_its_cluster_is_committed(db: T
     assert_eq!((read.id.as_deref(), read.secret.is_none(), read.noted), (None, true, noted));
 
     (pending.id, pending.secret) = (Some("ac-1".to_owned()), Some("s3cret".into()));
-    store.note_credential(&pending).await.expect("noted again");
+    assert!(store.complete_credential(&pending).await.expect("completed"));
     let read = store.pending_credentials(later).await.expect("read").remove(0);
     assert_eq!((read.id.as_deref(), read.cluster, read.user.as_str()), (Some("ac-1"), new.cluster.id, "user-1"));
     assert_eq!(read.secret.as_ref().map(ExposeSecret::expose_secret), Some("s3cret"));
 
     new.credential = Some(pending.name.clone());
-    assert_eq!(
-        store.create_cluster(new.clone(), 0).await.expect("refused"),
-        jeroboam_store::Creation::OverQuota { limit: 0 }
-    );
+    assert_eq!(store.create_cluster(new.clone(), 0).await.expect("refused"), Creation::OverQuota { limit: 0 });
     assert_eq!(store.pending_credentials(later).await.expect("read").len(), 1, "it is nobody's yet");
     create(&store, new).await;
     assert!(store.pending_credentials(later).await.expect("read").is_empty());
@@ -74,4 +72,55 @@ pub(crate) async fn a_credential_is_pending_until_its_cluster_is_committed(db: T
     store.note_credential(&pending).await.expect("noted");
     store.forget_credential("jeroboam-second").await.expect("struck out");
     assert!(store.pending_credentials(later).await.expect("read").is_empty());
+}
+
+fn noted(cluster: jeroboam_model::ClusterId, name: &str) -> PendingCredential {
+    let (project, user, noted) = ("p1".into(), "user-1".into(), samples::noon());
+    PendingCredential { name: name.to_owned(), cluster, project, user, id: None, secret: None, noted }
+}
+
+pub(crate) async fn a_credential_that_is_being_revoked_is_taken_over_by_nobody(db: TestDatabase) {
+    let (store, template, view) = one_cluster(&db).await;
+    let mut new = samples::new_cluster(&template, "p1", "late");
+    let mut pending = noted(new.cluster.id, "late");
+    store.note_credential(&pending).await.expect("noted");
+    for round in ["first", "again"] {
+        assert!(store.condemn_credential("late").await.expect("marked"), "{round}");
+    }
+    pending.id = Some("ac-1".to_owned());
+    assert!(!store.complete_credential(&pending).await.expect("an answer"), "it was made too late");
+    new.credential = Some("late".to_owned());
+    let change = Acceptance {
+        credential: Some("late".to_owned()),
+        ..Acceptance::of(Operation::Delete, Status::DELETE_IN_PROGRESS, samples::noon())
+    };
+    for forgotten in [false, true] {
+        if forgotten {
+            store.forget_credential("late").await.expect("struck out");
+        }
+        let made = store.create_cluster(new.clone(), 10).await.expect("an answer");
+        assert_eq!(made, Creation::CredentialRevoked, "forgotten: {forgotten}");
+        assert_eq!(store.accept(&view, change.clone()).await.expect("an answer"), None, "forgotten: {forgotten}");
+        assert_eq!(store.cluster_count(&"p1".into()).await.expect("counted"), 1, "forgotten: {forgotten}");
+        let read = store.pending_credentials(samples::noon()).await.expect("read");
+        let read: Vec<_> = read.into_iter().map(|left| (left.name, left.id)).collect();
+        let want = [("late".to_owned(), None)];
+        assert_eq!(read, want[usize::from(forgotten)..], "whoever died while revoking it is followed by another");
+    }
+    assert!(!store.condemn_credential("late").await.expect("an answer"), "it is forgotten");
+    assert!(!store.complete_credential(&pending).await.expect("an answer"));
+}
+
+pub(crate) async fn of_a_cluster_and_a_revocation_at_once_one_gets_the_credential(db: TestDatabase) {
+    let (store, template, _) = one_cluster(&db).await;
+    let other = db.bare().await;
+    for round in 0..20 {
+        let name = format!("c{round}");
+        let mut new = samples::new_cluster(&template, "p1", &name);
+        store.note_credential(&noted(new.cluster.id, &name)).await.expect("noted");
+        new.credential = Some(name.clone());
+        let (made, condemned) = tokio::join!(store.create_cluster(new, 1000), other.condemn_credential(&name));
+        let (made, condemned) = (made.expect("an answer"), condemned.expect("an answer"));
+        assert_eq!(made == Creation::CredentialRevoked, condemned, "{name}");
+    }
 }
