@@ -1,5 +1,6 @@
 //! Processes of the binary, started on free ports and ended by pid, and a caller who talks to them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -170,6 +171,20 @@ impl Cloud {
     pub(crate) async fn documents(&self) -> std::collections::BTreeMap<String, Vec<String>> {
         let asked = reqwest::Client::new().get(format!("{}/_sandbox/documents", self.base())).send().await;
         asked.expect("the pretend cloud answers").json().await.expect("collections")
+    }
+
+    /// Names of everything in the cloud but what comes and goes by itself, or is made once for all clusters.
+    pub(crate) async fn things(&self) -> BTreeSet<String> {
+        let lasting = |collection: &str, id: &str| {
+            let passing =
+                ["token", "sandbox", "faults", "seeded"].contains(&collection) || collection.contains("events");
+            !passing && !id.contains("magnum-system") && !id.contains("jeroboam-capo")
+        };
+        let all = self.documents().await.into_iter().flat_map(|(collection, ids)| {
+            let kept = ids.into_iter().filter(|id| lasting(&collection, id)).collect::<Vec<_>>();
+            kept.into_iter().map(move |id| format!("{collection} {id}")).collect::<Vec<_>>()
+        });
+        all.collect()
     }
 
     /// Nothing goes wrong any more.

@@ -4,7 +4,6 @@
 //! n is cut at fault point n of its process; the lives go on until one of them ends without a cut. A life has about six
 //! hundred: `make test` cuts at every thirty-second, from another beginning at each run, `make test-crash` at each.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -224,26 +223,12 @@ impl Life {
     }
 }
 
-/// Names of everything in the pretend cloud but what comes and goes by itself, or is made once for all clusters.
-async fn things(cloud: &Cloud) -> BTreeSet<String> {
-    let lasting = |collection: &str, id: &str| {
-        let passing = ["token", "sandbox", "faults", "seeded"].contains(&collection) || collection.contains("events");
-        !passing && !id.contains("magnum-system") && !id.contains("jeroboam-capo")
-    };
-    let documents = cloud.documents().await;
-    let all = documents.into_iter().flat_map(|(collection, ids)| {
-        let kept = ids.into_iter().filter(|id| lasting(&collection, id)).collect::<Vec<_>>();
-        kept.into_iter().map(move |id| format!("{collection} {id}")).collect::<Vec<_>>()
-    });
-    all.collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_life_cut_at_any_write_is_finished_by_others() {
     let home = tempfile::tempdir().expect("a folder");
     let cloud = Arc::new(Cloud::start(home.path(), "100").await);
     let tenant = cloud.demo().await;
-    let before = things(&cloud).await;
+    let before = cloud.things().await;
     let stride: u64 = setting("JEROBOAM_CRASH_STRIDE").map_or(32, |text| text.parse().expect("a whole number"));
     let first = 1 + u64::from(std::process::id()) % stride;
     writeln(&format!("cutting at every {stride}. fault point from {first} on"));
@@ -274,7 +259,7 @@ async fn a_life_cut_at_any_write_is_finished_by_others() {
     assert!(points > 200, "a life of {points} fault points can't be whole");
     let began = std::time::Instant::now();
     loop {
-        let after = things(&cloud).await;
+        let after = cloud.things().await;
         let left: Vec<_> = after.difference(&before).collect();
         if left.is_empty() {
             break;

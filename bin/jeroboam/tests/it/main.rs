@@ -11,3 +11,4 @@ mod docs;
 mod life;
 mod outages;
 mod real;
+mod two;

@@ -1,0 +1,106 @@
+//! What was asked and answered, and what should not have been.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::fence::Fences;
+use crate::bed::writeln;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum End {
+    Status(u16),
+    /// Nobody listened; another was asked.
+    Refused,
+    /// The connection ended before the answer.
+    Cut,
+}
+
+#[derive(Default)]
+struct Inside {
+    ends: BTreeMap<(&'static str, End), usize>,
+    /// Answers of 500 and more: when they were asked for and given, and their words.
+    failures: Vec<(Instant, Instant, String)>,
+    away: Vec<(Instant, Instant)>,
+    wrongs: Vec<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Ledger(Mutex<Inside>);
+
+impl Ledger {
+    pub(super) fn ended(&self, what: &'static str, end: End) {
+        *self.inside().ends.entry((what, end)).or_default() += 1;
+    }
+
+    pub(super) fn failed(&self, sent: Instant, words: String) {
+        self.inside().failures.push((sent, Instant::now(), words));
+    }
+
+    pub(super) fn wrong(&self, words: String) {
+        self.inside().wrongs.push(words);
+    }
+
+    pub(super) fn database_was_away(&self, from: Instant, to: Instant) {
+        self.inside().away.push((from, to));
+    }
+
+    /// Everything that should not have been, failures included that nothing excuses.
+    pub(super) fn wrongs(&self) -> Vec<String> {
+        let inside = self.inside();
+        let mut wrongs = inside.wrongs.clone();
+        for (sent, answered, words) in &inside.failures {
+            let excused =
+                words.starts_with("503 ") && inside.away.iter().any(|(from, to)| sent <= to && answered >= from);
+            if !excused {
+                let late = inside.away.iter().filter(|(_, to)| to < sent).map(|(_, to)| sent.duration_since(*to)).min();
+                let since = late.map(|late| format!(", {late:?} after the database was back")).unwrap_or_default();
+                wrongs.push(format!("{words}{since}"));
+            }
+        }
+        wrongs
+    }
+
+    /// Says what happened.
+    pub(super) fn report(&self, what: &str, converged: Duration, fences: &Fences) {
+        let inside = self.inside();
+        let mut lines = format!("two of everything on {what}:\n");
+        let mut kinds: BTreeMap<&str, String> = BTreeMap::new();
+        for ((kind, end), count) in &inside.ends {
+            let end = match end {
+                End::Status(status) => status.to_string(),
+                End::Refused => "refused".to_owned(),
+                End::Cut => "cut".to_owned(),
+            };
+            let _ = write!(kinds.entry(kind).or_default(), "  {count} × {end}");
+        }
+        for (kind, ends) in kinds {
+            let _ = writeln!(lines, "  {kind:<18}{ends}");
+        }
+        let total: usize = inside.ends.values().sum();
+        let away: Duration = inside.away.iter().map(|(from, to)| to.duration_since(*from)).sum();
+        let failures: BTreeMap<_, usize> = inside.failures.iter().fold(BTreeMap::new(), |mut all, (_, _, words)| {
+            *all.entry(words.split_once(": ").map_or(words.as_str(), |(_, words)| words)).or_default() += 1;
+            all
+        });
+        let _ = writeln!(lines, "  {total} requests; without a database {:.1} s", away.as_secs_f64());
+        for (words, count) in failures {
+            let _ = writeln!(lines, "  {count} × {words}");
+        }
+        let _ = write!(
+            lines,
+            "  {} steps of {} reconcilers on {} clusters; all converged {:.1} s after the last request",
+            fences.steps,
+            fences.processes,
+            fences.clusters,
+            converged.as_secs_f64()
+        );
+        writeln(&lines);
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
