@@ -23,6 +23,8 @@ pub use app::{App, AppParts};
 pub use config::{ApiConfig, CorsConfig};
 pub use metrics::HttpMetrics;
 pub use openapi::document;
+#[cfg(any(test, feature = "testing"))]
+pub use wire::properties;
 
 /// All routes, with everything that goes around them.
 pub fn router(app: App) -> Router {

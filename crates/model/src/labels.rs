@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::excerpt;
+
 /// Label names and their values, both text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -16,7 +18,7 @@ pub struct Labels(BTreeMap<String, String>);
 pub struct BadLabel {
     /// The label's name.
     pub name: String,
-    /// What it holds.
+    /// What it holds, or how that begins.
     pub value: String,
     /// What would be right.
     pub expected: &'static str,
@@ -105,7 +107,7 @@ impl Labels {
     }
 
     fn bad(&self, name: &str, expected: &'static str) -> BadLabel {
-        BadLabel { name: name.to_owned(), value: self.get(name).unwrap_or_default().to_owned(), expected }
+        BadLabel { name: name.to_owned(), value: excerpt(self.get(name).unwrap_or_default()), expected }
     }
 }
 

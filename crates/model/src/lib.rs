@@ -7,6 +7,7 @@ mod caller;
 mod clock;
 mod cluster;
 mod driver;
+mod excerpt;
 mod federation;
 mod ids;
 mod labels;
@@ -24,6 +25,7 @@ pub use caller::{Caller, Scope};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use cluster::{CertificateRefs, Cluster, ClusterWithGroups};
 pub use driver::{DriverFamily, Keeper};
+pub use excerpt::excerpt;
 pub use federation::Federation;
 pub use ids::{
     BadId, CertificateRef, ClusterId, KeyPairId, NodeGroupId, ProjectId, TemplateId, UserId, looks_like_uuid,

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::excerpt;
+
 /// A Kubernetes release such as `v1.33.4`, as found in the `kube_tag` label or the image's `kube_version`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -31,7 +33,7 @@ pub enum UpgradeRefused {
         to: KubeRelease,
     },
     /// Every minor version has to be passed through.
-    #[error("Kubernetes can not skip minor versions: {from} to {to}, upgrade to v{}.{} first", from.major, from.minor + 1)]
+    #[error("Kubernetes can not skip minor versions: {from} to {to}, upgrade to v{}.{} first", from.major, from.minor.saturating_add(1))]
     Skips {
         /// What runs.
         from: KubeRelease,
@@ -47,7 +49,7 @@ impl KubeRelease {
         if next < self {
             return Err(UpgradeRefused::Downgrade { from, to });
         }
-        if next.major != self.major || next.minor > self.minor + 1 {
+        if next.major != self.major || next.minor > self.minor.saturating_add(1) {
             return Err(UpgradeRefused::Skips { from, to });
         }
         Ok(())
@@ -64,9 +66,10 @@ impl FromStr for KubeRelease {
     type Err = BadRelease;
 
     fn from_str(text: &str) -> Result<Self, BadRelease> {
-        let bad = || BadRelease(text.to_owned());
+        let bad = || BadRelease(excerpt(text));
         let plain = text.trim().strip_prefix('v').unwrap_or(text.trim());
-        let mut parts = plain.split('.').map(|part| part.parse::<u16>().map_err(|_| bad()));
+        let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten();
+        let mut parts = plain.split('.').map(|part| number(part).ok_or_else(bad));
         let mut next = || parts.next().unwrap_or_else(|| Err(bad()));
         let release = Self { major: next()?, minor: next()?, patch: next()? };
         if parts.next().is_some() { Err(bad()) } else { Ok(release) }
@@ -109,12 +112,13 @@ mod tests {
             check("v1.33.4", "v1.35.0"),
             Err("Kubernetes can not skip minor versions: v1.33.4 to v1.35.0, upgrade to v1.34 first".into())
         );
+        assert!(check("v1.65535.0", "v2.0.0").is_err());
         assert_eq!(check("v1.33.4", "v1.33.3"), Err("Kubernetes can not go back from v1.33.4 to v1.33.3".into()));
     }
 
     #[test]
     fn anything_but_three_numbers_is_no_release() {
-        for text in ["", "v1", "v1.33", "1.33.x", "v1.33.4.5", "latest"] {
+        for text in ["", "v1", "v1.33", "1.33.x", "v1.33.4.5", "v1.+33.4", "latest"] {
             assert_eq!(text.parse::<KubeRelease>(), Err(BadRelease(text.into())));
         }
     }

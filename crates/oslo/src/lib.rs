@@ -6,7 +6,9 @@ pub mod config;
 pub mod log_line;
 pub mod microversion;
 pub mod policy;
-mod python;
+#[cfg(any(test, feature = "testing"))]
+pub mod properties;
+pub mod python;
 mod spelling;
 
 pub use config::{Config, ConfigError, Finding, FindingKind};

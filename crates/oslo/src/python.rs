@@ -1,5 +1,5 @@
 //! What Python's `str()` and `repr()` make of a value: rules compare such texts, and references in the configuration insert
-//! them.
+//! them, and error messages show them.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// `str(value)`.
-pub(crate) fn text(value: &Value) -> Cow<'_, str> {
+#[must_use]
+pub fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(repr(other)),
@@ -15,7 +16,8 @@ pub(crate) fn text(value: &Value) -> Cow<'_, str> {
 }
 
 /// `repr(value)`.
-pub(crate) fn repr(value: &Value) -> String {
+#[must_use]
+pub fn repr(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),

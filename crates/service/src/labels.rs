@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use jeroboam_model::{KubeRelease, Labels};
+use jeroboam_model::{KubeRelease, Labels, excerpt};
 
 use crate::Error;
 
@@ -36,7 +36,8 @@ const SIZES: [&str; 7] = [
     "audit_log_max_backup",
     "audit_log_max_size",
 ];
-const RANGES: [&str; 4] = ["calico_ipv4pool", "cilium_ipv4pool", "fixed_subnet_cidr", "service_cluster_ip_range"];
+pub(crate) const RANGES: [&str; 4] =
+    ["calico_ipv4pool", "cilium_ipv4pool", "fixed_subnet_cidr", "service_cluster_ip_range"];
 
 /// The labels of a child: the parent's when it was given none, its own when it was, both when they are to be merged.
 pub(crate) fn inherited(parent: &Labels, given: Option<&Labels>, merge: bool) -> Labels {
@@ -58,6 +59,7 @@ pub(crate) fn check(labels: &Labels) -> Result<(), Error> {
     }
     for name in RANGES {
         if let Some(text) = labels.text(name).filter(|text| !is_range(text)) {
+            let text = excerpt(text);
             let sentence = format!("Invalid label: label {name} is {text:?}, expected a range such as 10.0.0.0/16.");
             return Err(Error::bad_request(sentence));
         }
@@ -73,6 +75,9 @@ pub(crate) fn release(labels: &Labels) -> Result<Option<KubeRelease>, Error> {
 
 fn is_range(text: &str) -> bool {
     let Some((address, length)) = text.split_once('/') else { return false };
+    if !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
     match (address.parse(), length.parse::<u8>()) {
         (Ok(IpAddr::V4(_)), Ok(length)) => length <= 32,
         (Ok(IpAddr::V6(_)), Ok(length)) => length <= 128,
@@ -126,6 +131,8 @@ mod tests {
             ("min_node_count", "-1", "expected a whole number"),
             ("fixed_subnet_cidr", "10.0.0.0", "expected a range"),
             ("service_cluster_ip_range", "10.0.0.0/33", "expected a range"),
+            ("service_cluster_ip_range", "10.0.0.0/+16", "expected a range"),
+            ("kube_tag", "v1.+33.4", "is not a Kubernetes version"),
             ("kube_tag", "latest", "is not a Kubernetes version"),
         ] {
             let error = check(&labels(&[(name, value)])).expect_err(name);

@@ -18,6 +18,8 @@ mod names;
 mod nodegroups;
 mod policy;
 mod processes;
+#[cfg(any(test, feature = "testing"))]
+pub mod properties;
 mod quotas;
 mod requests;
 mod rules;

@@ -44,12 +44,12 @@ impl Body {
     }
 
     /// A body that a test made.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn of(value: Value) -> Self {
         Self(Some(value))
     }
 
-    fn parse(mimetype: &str, bytes: &[u8]) -> ApiResult<Self> {
+    pub(crate) fn parse(mimetype: &str, bytes: &[u8]) -> ApiResult<Self> {
         // Magnum: the mimetype of nothing does not matter; python-magnumclient sends `application/octet-stream`.
         if bytes.is_empty() {
             return Ok(Self(None));
@@ -60,16 +60,18 @@ impl Body {
         let value = serde_json::from_slice(bytes);
         let value = value.map_err(|_| ApiError::bad_request("Request is not in valid JSON format"))?;
         if has_unstorable_text(&value) {
-            return Err(ApiError::bad_request(
-                "Request holds characters that can not be stored: NUL, or others outside the Basic Multilingual Plane.",
-            ));
+            return Err(ApiError::bad_request(format!("Request holds {UNSTORABLE}.")));
         }
         Ok(Self(Some(value)))
     }
 }
 
+/// What a request must not hold.
+pub(super) const UNSTORABLE: &str =
+    "characters that can not be stored: NUL, or others outside the Basic Multilingual Plane";
+
 /// Whether a text in here does not fit into Magnum's tables: MariaDB keeps them in `utf8mb3`, PostgreSQL refuses NUL.
-fn has_unstorable_text(value: &Value) -> bool {
+pub(super) fn has_unstorable_text(value: &Value) -> bool {
     let bad = |text: &str| text.chars().any(|c| c == '\0' || c > '\u{ffff}');
     match value {
         Value::String(text) => bad(text),

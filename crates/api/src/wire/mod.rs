@@ -4,6 +4,8 @@ mod body;
 mod fields;
 mod names;
 mod patch;
+#[cfg(any(test, feature = "testing"))]
+pub mod properties;
 mod python;
 mod query;
 

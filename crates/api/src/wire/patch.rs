@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::body::Body;
+use super::body::{Body, UNSTORABLE, has_unstorable_text};
 use super::fields::{Fields, cut, shown};
 use super::python;
 use crate::error::{ApiError, ApiResult};
@@ -97,6 +97,7 @@ impl Operation {
         }
         let operation = Self { op, path: path.to_owned(), value: map.get("value").cloned().unwrap_or(Value::Null) };
         let root = operation.root();
+        let path = cut(path.to_owned());
         if INTERNAL.contains(&root) || rules.internal.contains(&root) {
             let sentence = format!("'{path}' is an internal attribute and can not be updated");
             return Err(ApiError::bad_request(sentence));
@@ -140,6 +141,10 @@ impl Operation {
         {
             value =
                 python::literal(text).ok_or_else(|| format!("malformed node or string: {}", python::repr(&value)))?;
+            // What stood for a character in the text is one by now.
+            if has_unstorable_text(&value) {
+                return Err(format!("the value holds {UNSTORABLE}"));
+            }
         }
         let mut parent = document;
         for segment in segments {
@@ -182,10 +187,10 @@ impl Patch {
         self.0.iter().any(|operation| operation.root() == attribute)
     }
 
-    /// Changes the object; a removed attribute is gone from it.
-    pub(crate) fn apply(&self, document: &mut Map<String, Value>, rules: &PatchRules) -> ApiResult<()> {
+    /// What the object becomes; a removed attribute is gone from it. One that is refused half-way is given to nobody.
+    pub(crate) fn apply(&self, mut document: Map<String, Value>, rules: &PatchRules) -> ApiResult<Map<String, Value>> {
         for operation in &self.0 {
-            let path = &operation.path;
+            let path = cut(operation.path.clone());
             if operation.op == Op::Add && operation.segments().count() == 1 {
                 let sentence = match document.get(operation.root()) {
                     None => format!("Adding a new attribute {path} to the root of the resource is not allowed."),
@@ -196,12 +201,12 @@ impl Patch {
                     return Err(ApiError::bad_request(sentence));
                 }
             }
-            operation.apply(document, rules.structured).map_err(|reason| {
+            operation.apply(&mut document, rules.structured).map_err(|reason| {
                 let patch = cut(self.shown());
                 ApiError::bad_request(format!("Couldn't apply patch '{patch}'. Reason: {}", cut(reason)))
             })?;
         }
-        Ok(())
+        Ok(document)
     }
 
     /// The patch as Python shows it.
@@ -239,13 +244,12 @@ mod tests {
         PatchRules { internal: &["stack_id"], mandatory: &["image_id"], structured: &["labels", "node_taints"] };
 
     fn run(patch: Value) -> Result<Value, String> {
-        let mut document = json!({
+        let document = json!({
             "name": "a", "size": null, "image_id": "i", "labels": {"x": "1"}, "node_taints": [], "flag": false
         });
-        let map = document.as_object_mut().expect("an object");
-        let patch = Patch::parse(Body::of(patch), &RULES).map_err(|error| error.detail().to_owned())?;
-        patch.apply(map, &RULES).map_err(|error| error.detail().to_owned())?;
-        Ok(document)
+        let Value::Object(document) = document else { panic!("it is an object") };
+        let patch = Patch::parse(Body::of(patch), &RULES).map_err(ApiError::into_detail)?;
+        patch.apply(document, &RULES).map(Value::Object).map_err(ApiError::into_detail)
     }
 
     #[test]
@@ -359,6 +363,10 @@ mod tests {
             (
                 json!([{"op": "replace", "path": "/labels", "value": "a=b"}]),
                 "Couldn't apply patch '[{'path': '/labels', 'op': 'replace', 'value': 'a=b'}]'. Reason: malformed node or string: 'a=b'",
+            ),
+            (
+                json!([{"op": "replace", "path": "/labels", "value": "{'a': '\\0'}"}]),
+                "Couldn't apply patch '[{'path': '/labels', 'op': 'replace', 'value': \"{'a': '\\\\0'}\"}]'. Reason: the value holds characters that can not be stored: NUL, or others outside the Basic Multilingual Plane",
             ),
         ];
         for (patch, expected) in rows {

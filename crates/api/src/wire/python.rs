@@ -1,6 +1,9 @@
 //! Python values: as old clients write them into text, and as error messages show them.
 
+use jeroboam_oslo::python;
 use serde_json::{Map, Number, Value};
+
+pub(super) use jeroboam_oslo::python::repr;
 
 /// Reads JSON text, or a Python literal: dictionaries, lists, tuples, texts, numbers, `True`, `False`, `None`.
 ///
@@ -17,27 +20,7 @@ pub(super) fn literal(text: &str) -> Option<Value> {
 
 /// How Python's `str()` shows a value.
 pub(super) fn display(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => repr(other),
-    }
-}
-
-/// How Python's `repr()` shows a value.
-pub(super) fn repr(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
-        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n")),
-        Value::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) => {
-            let items: Vec<_> = map.iter().map(|(key, value)| format!("'{key}': {}", repr(value))).collect();
-            format!("{{{}}}", items.join(", "))
-        }
-    }
+    python::text(value).into_owned()
 }
 
 /// Name of a value's type in Python.
@@ -165,12 +148,13 @@ impl Reader<'_> {
             "True" | "true" => Some(Value::Bool(true)),
             "False" | "false" => Some(Value::Bool(false)),
             "None" | "null" => Some(Value::Null),
-            number => match number.parse::<i64>() {
-                Ok(whole) => Some(whole.into()),
-                Err(_) if number.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') => {
+            number => match (number.parse::<i64>(), number.parse::<u64>()) {
+                (Ok(whole), _) => Some(whole.into()),
+                (_, Ok(large)) => Some(large.into()),
+                _ if number.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') => {
                     number.parse().ok().and_then(Number::from_f64).map(Value::Number)
                 }
-                Err(_) => None,
+                _ => None,
             },
         }
     }
@@ -204,6 +188,7 @@ mod tests {
             (r#"[{'key': 'k', "effect": 'NoSchedule'}]"#, Some(json!([{"key": "k", "effect": "NoSchedule"}]))),
             ("{ }", Some(json!({}))),
             ("[]", Some(json!([]))),
+            ("{'n': 18446744073709551615}", Some(json!({"n": u64::MAX}))),
             ("{1: 2}", Some(json!({"1": 2}))),
             ("plain", None),
             ("{'a'}", None),
@@ -234,7 +219,9 @@ mod tests {
             (json!(true), "True"),
             (json!("a"), "a"),
             (json!({"a": ["b", 1, false, "it's"]}), "{'a': ['b', 1, False, \"it's\"]}"),
+            (json!({"it's": ["\\ it's", "a\tb"]}), r#"{"it's": ["\\ it's", 'a\tb']}"#),
             (json!(1.0), "1.0"),
+            (json!(1e16), "1e+16"),
         ];
         for (value, expected) in rows {
             assert_eq!(display(&value), expected);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::options::{self, Opt};
-use super::{Config, Located, declared, gone, ini, known};
+use super::{BadReference, Config, Located, Replacing, declared, gone, ini, known};
 use crate::spelling::distance;
 
 /// Where an option was set.
@@ -177,15 +177,17 @@ fn is_referred_to(config: &Config, group: &str, name: &str) -> bool {
 fn about_value(config: &Config, opt: &Opt) -> Vec<Finding> {
     let given = config.given(opt.group, opt.name, Some(opt));
     let judge = |at: &Located| {
-        let value = match config.substitute(&at.value, opt.group, 0) {
-            Ok(value) => value,
-            Err(why) => return Some(finding(at, FindingKind::WrongValue, why)),
+        let why = match config.substitute(&at.value, opt.group, &mut Replacing::default()) {
+            Ok(value) if opt.kind.accepts(&value) => return None,
+            Ok(_) if opt.secret => format!("the value is not {}", opt.kind.expected()),
+            // As it is written: what a reference stands for may be a secret.
+            Ok(_) => format!("{:?} is not {}", at.value, opt.kind.expected()),
+            // Behind the dollar sign may be half a password.
+            Err(BadReference::NoOption(_)) if opt.secret => {
+                "it refers to something that is no option; a dollar sign is $$".to_owned()
+            }
+            Err(bad) => bad.to_string(),
         };
-        if opt.kind.accepts(&value) {
-            return None;
-        }
-        let shown = if opt.secret { "the value".to_owned() } else { format!("{value:?}") };
-        let why = format!("{shown} is not {}", opt.kind.expected());
         Some(finding(at, FindingKind::WrongValue, why))
     };
     given.iter().filter_map(judge).collect()
@@ -193,7 +195,11 @@ fn about_value(config: &Config, opt: &Opt) -> Vec<Finding> {
 
 /// The declared option whose name is only a slip away, in the same group first.
 fn nearest(group: &str, name: &str) -> Option<&'static Opt> {
-    let close = |opt: &&Opt| distance(opt.name, name) <= (name.len() / 2).clamp(1, 3);
+    let close = |opt: &&Opt| {
+        let most = (name.len() / 2).clamp(1, 3);
+        // No name is compared letter by letter with one that is far longer.
+        opt.name.len().abs_diff(name.chars().count()) <= most && distance(opt.name, name) <= most
+    };
     let same_name = |opt: &&Opt| opt.name == name && name.len() > 6;
     let all = || options::options().iter();
     all()
@@ -201,5 +207,9 @@ fn nearest(group: &str, name: &str) -> Option<&'static Opt> {
         .filter(close)
         .min_by_key(|opt| distance(opt.name, name))
         .or_else(|| all().find(same_name))
-        .or_else(|| all().filter(|opt| opt.name == name).find(|opt| distance(opt.group, group) <= 3))
+        .or_else(|| {
+            all()
+                .filter(|opt| opt.name == name)
+                .find(|opt| opt.group.len().abs_diff(group.chars().count()) <= 3 && distance(opt.group, group) <= 3)
+        })
 }

@@ -8,6 +8,8 @@ mod gone;
 mod ini;
 mod known;
 mod options;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod properties;
 mod sample;
 mod template;
 mod value;
@@ -29,6 +31,8 @@ use template::Piece;
 
 /// How deep values may refer to each other; more is a circle.
 const DEEPEST: usize = 16;
+/// How many references a value may have in all, those of the values that it refers to included.
+const MOST_REFERENCES: usize = 100;
 
 /// Where a text came from, and the text.
 #[derive(Clone, Debug)]
@@ -57,6 +61,26 @@ impl std::fmt::Debug for Config {
         // No values: some are passwords.
         f.debug_struct("Config").field("dirs", &self.dirs).field("findings", &self.findings).finish_non_exhaustive()
     }
+}
+
+/// How far the references of a value were followed.
+#[derive(Default)]
+struct Replacing {
+    depth: usize,
+    references: usize,
+}
+
+/// Why the references of a value cannot be replaced.
+#[derive(Debug, thiserror::Error)]
+enum BadReference {
+    #[error("it refers to itself")]
+    Circle,
+    #[error("it has more than {MOST_REFERENCES} references, those of the values that it refers to included")]
+    Endless,
+    #[error("it refers to {0:?}, which is no option; a dollar sign is $$")]
+    NoOption(String),
+    #[error("it refers to {0:?}, whose value cannot be used")]
+    Unusable(String),
 }
 
 /// A configuration that cannot be used.
@@ -100,9 +124,22 @@ impl Config {
 
     /// Reads as [`Config::load`] does, but leaves wrong values among the findings.
     pub fn examine(paths: &[PathBuf], env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let read = |file: PathBuf| match fs::read_to_string(&file) {
+            Ok(text) => Ok((file, text)),
+            Err(source) => Err(ConfigError::Read { file, source }),
+        };
+        let texts: Vec<_> = files(paths)?.into_iter().map(read).collect::<Result<_, _>>()?;
+        Self::of(texts, places(paths, env), env)
+    }
+
+    /// What files with these texts say.
+    fn of(
+        texts: Vec<(PathBuf, String)>,
+        dirs: Vec<PathBuf>,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
         let mut assignments = Vec::new();
-        for (number, file) in files(paths)?.into_iter().enumerate() {
-            let text = fs::read_to_string(&file).map_err(|source| ConfigError::Read { file: file.clone(), source })?;
+        for (number, (file, text)) in texts.into_iter().enumerate() {
             let found = ini::parse(&text).map_err(|bad| ConfigError::Syntax {
                 file: file.clone(),
                 line: bad.line,
@@ -116,7 +153,7 @@ impl Config {
                 value: a.value,
             }));
         }
-        let mut config = Self { assignments, env: env.clone(), dirs: places(paths, env), findings: Vec::new() };
+        let mut config = Self { assignments, env: env.clone(), dirs, findings: Vec::new() };
         config.findings = findings::find(&config);
         Ok(config)
     }
@@ -191,7 +228,8 @@ impl Config {
     #[must_use]
     pub fn can_be_used(&self, group: &str, name: &str) -> bool {
         let kind = kind(group, name);
-        self.resolved(group, name, 0).is_ok_and(|texts| texts.iter().all(|text| kind.accepts(text)))
+        self.resolved(group, name, &mut Replacing::default())
+            .is_ok_and(|texts| texts.iter().all(|text| kind.accepts(text)))
     }
 
     /// What an operator should look at: unknown, removed, deprecated and unused options, and wrong values.
@@ -219,10 +257,10 @@ impl Config {
 
     /// The texts in force, references replaced; more than one only for options that may be repeated.
     fn texts(&self, group: &str, name: &str) -> Vec<String> {
-        self.resolved(group, name, 0).unwrap_or_default()
+        self.resolved(group, name, &mut Replacing::default()).unwrap_or_default()
     }
 
-    fn resolved(&self, group: &str, name: &str, depth: usize) -> Result<Vec<String>, String> {
+    fn resolved(&self, group: &str, name: &str, so_far: &mut Replacing) -> Result<Vec<String>, BadReference> {
         let opt = declared(group, name);
         let given = self.given(group, name, opt);
         if given.is_empty() {
@@ -231,9 +269,9 @@ impl Config {
                 None => known::find(group, name).and_then(|known| known.default),
             };
             let default = default.filter(|text| !(text.is_empty() && kind(group, name) == Kind::Multi));
-            return default.map(|text| self.substitute(text, group, depth)).into_iter().collect();
+            return default.map(|text| self.substitute(text, group, so_far)).into_iter().collect();
         }
-        given.iter().map(|located| self.substitute(&located.value, group, depth)).collect()
+        given.iter().map(|located| self.substitute(&located.value, group, so_far)).collect()
     }
 
     /// What was given for an option: the environment, else the last file that has it under any of its names.
@@ -267,9 +305,9 @@ impl Config {
     }
 
     /// Replaces `$name` by the option of the same group or of `DEFAULT`, `$group.name` by that of the group.
-    fn substitute(&self, text: &str, group: &str, depth: usize) -> Result<String, String> {
-        if depth == DEEPEST {
-            return Err("it refers to itself".to_owned());
+    fn substitute(&self, text: &str, group: &str, so_far: &mut Replacing) -> Result<String, BadReference> {
+        if so_far.depth == DEEPEST {
+            return Err(BadReference::Circle);
         }
         let mut whole = String::new();
         for piece in template::pieces(text) {
@@ -277,12 +315,23 @@ impl Config {
                 Piece::Text(text) => whole.push_str(&text),
                 Piece::Reference(reference) => {
                     let Some((group, name)) = self.referred(&reference, group) else {
-                        return Err(format!("it refers to {reference:?}, which is no option; a dollar sign is $$"));
+                        return Err(BadReference::NoOption(reference));
                     };
-                    let texts = self.resolved(group, name, depth + 1)?;
+                    if so_far.references == MOST_REFERENCES {
+                        return Err(BadReference::Endless);
+                    }
+                    so_far.references += 1;
+                    so_far.depth += 1;
+                    let texts = self.resolved(group, name, so_far).map_err(|bad| match bad {
+                        // Behind the dollar sign may be half a password.
+                        BadReference::NoOption(_) if declared(group, name).is_some_and(|opt| opt.secret) => {
+                            BadReference::Unusable(reference.clone())
+                        }
+                        other => other,
+                    })?;
+                    so_far.depth -= 1;
                     let inserted = kind(group, name).inserted(&texts);
-                    let unusable = || format!("it refers to {reference:?}, whose value cannot be used");
-                    whole.push_str(&inserted.ok_or_else(unusable)?);
+                    whole.push_str(&inserted.ok_or(BadReference::Unusable(reference))?);
                 }
             }
         }

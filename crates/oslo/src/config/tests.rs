@@ -168,8 +168,26 @@ fn what_to_look_at_is_named_with_its_line() {
         ),
         (
             "[database]\nconnection = mysql://u:p$word@h/d\n",
-            &["WrongValue magnum.conf:2: [database] connection: it refers to \"word\", which is no option; \
+            &["WrongValue magnum.conf:2: [database] connection: it refers to something that is no option; \
                a dollar sign is $$"],
+        ),
+        (
+            "[DEFAULT]\nstate_path = /$nowhere\n",
+            &["WrongValue magnum.conf:2: [DEFAULT] state_path: it refers to \"nowhere\", which is no option; \
+               a dollar sign is $$"],
+        ),
+        (
+            "[DEFAULT]\nstate_path = $keystone_auth.password\n[keystone_auth]\npassword = pa$word\n",
+            &[
+                "WrongValue magnum.conf:2: [DEFAULT] state_path: it refers to \"keystone_auth.password\", whose value cannot be used",
+                "WrongValue magnum.conf:4: [keystone_auth] password: it refers to something that is no option; a dollar sign is $$",
+            ],
+        ),
+        (
+            "[api]\nport = $keystone_auth.password\n[keystone_auth]\npassword = hunter2\n",
+            &[
+                "WrongValue magnum.conf:2: [api] port: \"$keystone_auth.password\" is not a whole number from 0 to 65535",
+            ],
         ),
         (
             "[DEFAULT]\nstate_path = $log_dir\nlog_dir = $state_path\n",
@@ -184,6 +202,15 @@ fn what_to_look_at_is_named_with_its_line() {
         let found = findings(text, &[]);
         assert_eq!(found, *expected, "{text}");
     }
+}
+
+#[test]
+fn values_that_refer_to_ever_more_others_are_wrong_and_not_followed() {
+    let line = |n: u32| format!("v{n} = {}\n", format!("$v{}", n + 1).repeat(10));
+    let text = format!("[DEFAULT]\nhost = $v0\n{}v12 = x\n", (0..12).map(line).collect::<String>());
+    let expected = "WrongValue magnum.conf:2: [DEFAULT] host: it has more than 100 references, those of the values that \
+                    it refers to included";
+    assert_eq!(findings(&text, &[]), [expected]);
 }
 
 #[test]

@@ -30,13 +30,17 @@ impl fmt::Display for PolicyFinding {
 
 /// Reads the policy files and says what is wrong in them; no findings means that every rule can be meant so.
 pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, PolicyError> {
-    let own = enforcer::read(settings)?;
+    Ok(look_through(&enforcer::read(settings)?, &settings.default_rule))
+}
+
+/// What is wrong in rules that were read.
+pub(super) fn look_through(own: &enforcer::FileRules, default_rule: &str) -> Vec<PolicyFinding> {
     let mut known: BTreeMap<String, Check> = BTreeMap::new();
     for default in defaults::rules() {
         known.insert(default.name.to_owned(), parse::text_rule(default.check));
     }
     let shipped = known.clone();
-    for (name, (_, check)) in &own {
+    for (name, (_, check)) in own {
         known.insert(name.clone(), check.clone());
     }
     let mut referenced = BTreeSet::new();
@@ -49,7 +53,7 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
     }
 
     let mut findings = Vec::new();
-    for (name, (file, check)) in &own {
+    for (name, (file, check)) in own {
         let mut say = |error: bool, why: String| {
             findings.push(PolicyFinding { file: file.clone(), rule: name.clone(), why, error });
         };
@@ -57,10 +61,10 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
             say(true, format!("{bad}; it refuses everybody"));
             continue;
         }
-        let replaced = replaced(name, check, &own);
+        let replaced = replaced(name, check, own);
         if !replaced.is_empty() {
             say(false, format!("a former name, which replaces {}; say so under these names", replaced.join(", ")));
-        } else if !asked_for(name) && !referenced.contains(name) && *name != settings.default_rule {
+        } else if !asked_for(name) && !referenced.contains(name) && name != default_rule {
             let hint = nearest(name).map(|other| format!("; did you mean {other}?")).unwrap_or_default();
             say(false, format!("no request asks for this rule, and no other rule; it has no effect{hint}"));
         }
@@ -90,7 +94,7 @@ pub fn policy_check(settings: &PolicySettings) -> Result<Vec<PolicyFinding>, Pol
             say(true, "it leads back to itself, and so refuses".to_owned());
         }
     }
-    Ok(findings)
+    findings
 }
 
 /// Whether a request, or the service itself, asks for this rule by its name.

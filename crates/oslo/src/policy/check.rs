@@ -1,13 +1,17 @@
 //! A rule after parsing, and how it is asked.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::Credentials;
 use super::attribute::Refused;
 use super::template::{Target, Template};
 
-/// How deep rules may name each other; more is a circle, and nobody passes that.
-const DEEPEST: usize = 64;
+/// How deep checks may lie in others, and rules name each other; more is a circle, and nobody passes that.
+const DEEPEST: usize = 300;
+
+/// How many checks one question may need. Rules that name others several times, which do so in turn, need any number.
+pub(super) const MOST_CHECKS: u32 = 10_000;
 
 /// One node of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub(super) struct Question<'a, 't> {
     pub(super) default_rule: &'a str,
     pub(super) target: &'a Target<'t>,
     pub(super) credentials: &'a Credentials<'t>,
+    /// How many checks it may still need.
+    pub(super) left: Cell<u32>,
 }
 
 impl Question<'_, '_> {
@@ -60,14 +66,16 @@ impl Question<'_, '_> {
     }
 
     fn named(&self, rule: &str, depth: usize) -> Result<bool, Refused> {
-        if depth == DEEPEST {
-            return Err(Refused);
-        }
         let check = self.rules.get(rule).or_else(|| self.rules.get(self.default_rule));
-        check.map_or(Ok(false), |check| self.holds(check, depth + 1))
+        check.map_or(Ok(false), |check| self.holds(check, depth))
     }
 
     fn holds(&self, check: &Check, depth: usize) -> Result<bool, Refused> {
+        if depth == DEEPEST {
+            return Err(Refused);
+        }
+        self.left.set(self.left.get().checked_sub(1).ok_or(Refused)?);
+        let depth = depth + 1;
         match check {
             Check::Always => Ok(true),
             Check::Never | Check::Unreadable(_) => Ok(false),

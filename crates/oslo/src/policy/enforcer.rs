@@ -1,5 +1,6 @@
 //! Holds the rules that are in force and answers for them; reads the operator's files again when they change.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::check::{Check, Question};
+use super::check::{Check, MOST_CHECKS, Question};
 use super::defaults::Deprecated;
 use super::template::Target;
 use super::{Credentials, PolicyFinding, defaults, parse, policy_check};
@@ -77,7 +78,7 @@ pub enum PolicyError {
 pub(super) type FileRules = BTreeMap<String, (PathBuf, Check)>;
 
 /// What was seen of a file; a difference means that it must be read again.
-type Seen = Vec<(PathBuf, SystemTime, u64)>;
+pub(super) type Seen = Vec<(PathBuf, SystemTime, u64)>;
 
 /// Answers whether a caller may do something.
 #[derive(Debug)]
@@ -91,8 +92,13 @@ impl Enforcer {
     /// Reads the files and puts their rules in force.
     pub fn new(settings: PolicySettings) -> Result<Self, PolicyError> {
         let seen = look(&settings);
-        let rules = effective(&settings, read(&settings)?);
-        Ok(Self { settings, rules: RwLock::new(Arc::new(rules)), seen: Mutex::new(seen) })
+        let own = read(&settings)?;
+        Ok(Self::of(settings, seen, own))
+    }
+
+    pub(super) fn of(settings: PolicySettings, seen: Seen, own: FileRules) -> Self {
+        let rules = effective(&settings, own);
+        Self { settings, rules: RwLock::new(Arc::new(rules)), seen: Mutex::new(seen) }
     }
 
     /// Whether `rule` lets this caller do something to this target.
@@ -105,7 +111,8 @@ impl Enforcer {
             return false;
         }
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
-        Question { rules: &rules, default_rule: &self.settings.default_rule, target, credentials }.ask(rule)
+        let (default_rule, left) = (self.settings.default_rule.as_str(), Cell::new(MOST_CHECKS));
+        Question { rules: &rules, default_rule, target, credentials, left }.ask(rule)
     }
 
     /// What in the files cannot be meant; nothing when they cannot be read now.
@@ -134,25 +141,33 @@ pub(super) fn read(settings: &PolicySettings) -> Result<FileRules, PolicyError> 
     let mut rules = FileRules::new();
     for file in files(settings) {
         let text = fs::read_to_string(&file).map_err(|source| PolicyError::Read { file: file.clone(), source })?;
-        for (name, value) in mapping(&file, &text)? {
-            let check = parse::rule(&value).map_err(|bad| PolicyError::NotAMapping {
-                file: file.clone(),
-                reason: format!("{name:?} is {value}, but {bad}"),
-            })?;
-            rules.insert(name, (file.clone(), check));
-        }
+        rules.append(&mut rules_of(&file, &text)?);
     }
     Ok(rules)
 }
 
-fn mapping(file: &Path, text: &str) -> Result<BTreeMap<String, Value>, PolicyError> {
+/// The rules of one file.
+pub(super) fn rules_of(file: &Path, text: &str) -> Result<FileRules, PolicyError> {
+    let rule = |(name, value): (String, Value)| {
+        let check = parse::rule(&value).map_err(|bad| PolicyError::NotAMapping {
+            file: file.to_owned(),
+            reason: format!("{name:?} is {value}, but {bad}"),
+        })?;
+        Ok((name, (file.to_owned(), check)))
+    };
+    mapping(file, text)?.into_iter().map(rule).collect()
+}
+
+pub(super) fn mapping(file: &Path, text: &str) -> Result<BTreeMap<String, Value>, PolicyError> {
     let bad = |reason: String| PolicyError::NotAMapping { file: file.to_owned(), reason };
     let only_comments = text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')));
     if only_comments {
         return Ok(BTreeMap::new());
     }
     // As in Python the last line of a name counts.
-    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins };
+    let mut options = serde_saphyr::options! { duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins };
+    // Aliases of aliases make a file of any size out of some lines.
+    options.alias_limits.max_total_replayed_events = 10_000;
     let rules: Option<BTreeMap<String, Value>> =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| bad(error.to_string()))?;
     Ok(rules.unwrap_or_default())

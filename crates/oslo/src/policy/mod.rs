@@ -7,6 +7,8 @@ mod credentials;
 mod defaults;
 mod enforcer;
 mod parse;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod properties;
 mod template;
 
 pub use attribute::Attribute;

@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::check::{Check, Kind};
 use super::template::Template;
 
+/// How many parentheses may be open at a time; the stack has room for more, and no rule needs them.
+const DEEPEST: usize = 100;
+
 /// A value that can be no rule at all; oslo.policy does not load a file with one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a rule is text or a list of lists of text")]
@@ -19,6 +22,8 @@ enum BadRule {
     Unexpected(String),
     #[error("the rule ends too early")]
     EndsEarly,
+    #[error("more than {DEEPEST} parentheses are open at a time")]
+    TooDeep,
 }
 
 #[derive(Debug, PartialEq)]
@@ -47,7 +52,7 @@ pub(super) fn text_rule(text: &str) -> Check {
     if text.is_empty() {
         return Check::Always;
     }
-    let mut parser = Parser { tokens: tokens(text).into_iter().peekable() };
+    let mut parser = Parser { tokens: tokens(text).into_iter().peekable(), open: 0 };
     let read = parser.either().and_then(|check| match parser.tokens.next() {
         None => Ok(check),
         Some(token) => Err(BadRule::Unexpected(shown(&token))),
@@ -62,7 +67,10 @@ fn list_rule(outer: &[Value]) -> Result<Check, NoRule> {
     }
     let item = |item: &Value| match item.as_str() {
         Some(text) => single(text),
-        None => Check::Unreadable(format!("{item} is not a check: expected kind:match")),
+        None => {
+            let begins: String = item.to_string().chars().take(60).collect();
+            Check::Unreadable(format!("{begins} is not a check: expected kind:match"))
+        }
     };
     let mut any = Vec::new();
     for inner in outer {
@@ -124,6 +132,7 @@ fn shown(token: &Token) -> String {
 
 struct Parser {
     tokens: Peekable<std::vec::IntoIter<Token>>,
+    open: usize,
 }
 
 impl Parser {
@@ -157,7 +166,12 @@ impl Parser {
             None => return Err(BadRule::EndsEarly),
             Some(Token::Check(text)) => single(&text),
             Some(Token::Open) => {
+                if self.open == DEEPEST {
+                    return Err(BadRule::TooDeep);
+                }
+                self.open += 1;
                 let inner = self.either()?;
+                self.open -= 1;
                 if !self.take(&Token::Close) {
                     let found = self.tokens.next();
                     return Err(found.map_or(BadRule::EndsEarly, |token| BadRule::Unexpected(shown(&token))));
@@ -287,6 +301,13 @@ mod tests {
         ] {
             assert_eq!(parsed(text), error, "{text}");
         }
+    }
+
+    #[test]
+    fn a_rule_of_many_parentheses_is_refused_and_not_followed() {
+        let nested = |depth| format!("{}rule:a{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(parsed(&nested(100)), parsed("rule:a"));
+        assert_eq!(parsed(&nested(100_000)), "error: more than 100 parentheses are open at a time");
     }
 
     #[test]

@@ -31,6 +31,26 @@ fn enforcer(text: &str, enforce_new_defaults: bool) -> (Enforcer, tempfile::Temp
 }
 
 #[test]
+fn rules_that_would_be_followed_for_ages_refuse() {
+    let twice = |n: u32| format!("a{n}: \"rule:a{} and rule:a{}\"\n", n + 1, n + 1);
+    let text = format!("{}a30: \"@\"\nshort: \"rule:a25\"\n", (0..30).map(twice).collect::<String>());
+    let (enforcer, _dir) = enforcer(&text, true);
+    assert!(asked(&enforcer, "short", &[], &person("admin")));
+    assert!(!asked(&enforcer, "a0", &[], &person("admin")));
+}
+
+#[test]
+fn a_file_of_aliases_of_aliases_is_refused() {
+    let line = |n: u32| format!("a{}: &a{} [*a{n}, *a{n}, *a{n}, *a{n}, *a{n}, *a{n}, *a{n}, *a{n}]\n", n + 1, n + 1);
+    let text = format!("a0: &a0 [\"role:x\"]\n{}", (0..12).map(line).collect::<String>());
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("policy.yaml");
+    fs::write(&file, text).expect("a file");
+    let refused = Enforcer::new(PolicySettings { file: Some(file), ..PolicySettings::default() });
+    assert!(matches!(refused, Err(PolicyError::NotAMapping { .. })), "{refused:?}");
+}
+
+#[test]
 fn magnum_s_defaults_let_the_right_people_through() {
     let (enforcer, _dir) = enforcer("", true);
     let own = [("project_id", "p1"), ("user_id", "u1")];

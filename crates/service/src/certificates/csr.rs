@@ -25,7 +25,7 @@ const SUBJECT_KEY_ID: &str = "subjectKeyIdentifier";
 const AUTHORITY_KEY_ID: &str = "authorityKeyIdentifier";
 
 /// Names of extensions as settings and messages spell them, with the bytes of their object identifiers.
-const EXTENSIONS: [(&str, &str, &[u8]); 11] = [
+pub(super) const EXTENSIONS: [(&str, &str, &[u8]); 11] = [
     (KEY_USAGE, "2.5.29.15", &[0x55, 0x1d, 0x0f]),
     ("extendedKeyUsage", "2.5.29.37", &[0x55, 0x1d, 0x25]),
     ("subjectAltName", "2.5.29.17", &[0x55, 0x1d, 0x11]),

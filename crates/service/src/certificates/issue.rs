@@ -53,7 +53,7 @@ pub(crate) fn for_cluster(title: &str, rules: &SigningRules, now: Timestamp) -> 
     })
 }
 
-fn authority_params(title: &str, rules: &SigningRules, now: Timestamp) -> CertificateParams {
+pub(super) fn authority_params(title: &str, rules: &SigningRules, now: Timestamp) -> CertificateParams {
     let mut params = dated(rules, now);
     params.distinguished_name.push(DnType::CommonName, title);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -4,6 +4,8 @@ mod csr;
 mod der;
 mod issue;
 mod keys;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod properties;
 mod rotate;
 #[cfg(test)]
 mod tests;

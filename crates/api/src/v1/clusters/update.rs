@@ -61,8 +61,7 @@ pub(crate) async fn update(
 fn change(patch: &Patch, all: &ClusterWithGroups, version: Microversion, links: &Links) -> ApiResult<ClusterChange> {
     let view = serde_json::to_value(ClusterView::in_list(all, version, links)).map_err(ApiError::internal)?;
     let Value::Object(before) = view else { return Err(ApiError::internal("a view that is no object")) };
-    let mut after = before.clone();
-    patch.apply(&mut after, &RULES)?;
+    let after = patch.apply(before.clone(), &RULES)?;
     let others = before.iter().filter(|(name, value)| {
         !CHANGEABLE.contains(&name.as_str()) && after.get(*name).unwrap_or(&Value::Null) != *value
     });

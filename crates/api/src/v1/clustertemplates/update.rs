@@ -53,9 +53,8 @@ pub(crate) async fn update(
 /// The template as the patch wants it. What the patch does not mention stays, whatever old rows hold.
 fn patched(patch: &Patch, now: &ClusterTemplate, links: &Links) -> ApiResult<ClusterTemplate> {
     let view = serde_json::to_value(TemplateView::new(now, links)).map_err(ApiError::internal)?;
-    let Value::Object(mut document) = view else { return Err(ApiError::internal("a view that is no object")) };
-    patch.apply(&mut document, &RULES)?;
-    let fields = Fields::of(document);
+    let Value::Object(document) = view else { return Err(ApiError::internal("a view that is no object")) };
+    let fields = Fields::of(patch.apply(document, &RULES)?);
     let mut template = now.clone();
     let texts = [
         ("name", &mut template.name),

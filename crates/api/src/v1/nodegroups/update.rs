@@ -62,14 +62,13 @@ pub(crate) async fn update(
 
 /// What the patch makes of the group as it is.
 fn change(patch: &Patch, group: &NodeGroup) -> ApiResult<NodeGroupChange> {
-    let mut document = Map::from_iter([
+    let document = Map::from_iter([
         ("min_node_count".to_owned(), Value::from(group.min_node_count)),
         ("max_node_count".to_owned(), Value::from(group.max_node_count)),
         ("node_labels".to_owned(), json!(group.node_labels)),
         ("node_taints".to_owned(), json!(group.node_taints)),
     ]);
-    patch.apply(&mut document, &RULES)?;
-    let fields = Fields::of(document);
+    let fields = Fields::of(patch.apply(document, &RULES)?);
     let mut change = NodeGroupChange::default();
     if patch.touches("min_node_count") {
         change.min_node_count = Some(fields.integer("min_node_count", Range::NATURAL)?.unwrap_or(0));

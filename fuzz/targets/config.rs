@@ -1,0 +1,5 @@
+//! Configuration files.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_oslo::properties::config(input));

@@ -1,0 +1,5 @@
+//! Requests for signatures.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_service::properties::csr(input));

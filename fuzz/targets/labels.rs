@@ -1,0 +1,5 @@
+//! Labels of POST requests.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_api::properties::labels(input));

@@ -1,0 +1,5 @@
+//! Bodies of PATCH requests.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_api::properties::patch(input));
