@@ -4,7 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack bench bench-magnum clean-cache
+.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack fuzz bench bench-magnum clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ test: ## Every test of the fast tier, with the real databases, Cluster API and o
 check: ## Format, lints, licences, layers, documents
 	@tools/setup.sh build checks
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	cargo deny --log-level error check bans licenses sources
 	cargo xtask tidy
@@ -53,6 +54,10 @@ test-differential: ## The same requests to Magnum itself, 5000 sequences of them
 test-openstack: ## Clusters of many clients on real OpenStack services and the real provider: 5 GiB, builds the provider once
 	@tools/setup.sh build kubernetes openstack
 	@tools/test-openstack.sh
+
+fuzz: ## What breaks our readers and our API: each fuzzer for 30 minutes, then schemathesis; takes two hours
+	@tools/setup.sh build fuzz
+	@tools/fuzz.sh
 
 bench: ## Figures of docs/benchmarks.md, beside floors measured in the same run
 	@tools/setup.sh build engines

@@ -8,6 +8,7 @@
 #   tools/setup.sh programs     clients that take long to build or much room: OpenTofu and its provider, gophercloud, tempest, Ansible
 #   tools/setup.sh magnum       Magnum itself in a private venv: what ours is compared with
 #   tools/setup.sh uwsgi        what operators run Magnum's API under: uwsgi (built, about a minute) and memcached
+#   tools/setup.sh fuzz         cargo-fuzz, schemathesis in a private venv
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -121,12 +122,24 @@ setup_programs() {
   tests/client/build.sh >/dev/null || fail "the clients that are written in Go could not be built" "are the Go modules reachable? its words are above"
 }
 
+setup_fuzz() {
+  packages python3-venv
+  venv "schemathesis-$(sha256sum fuzz/requirements.lock | cut -c1-12)" -r fuzz/requirements.lock
+  has cargo-fuzz && return
+  say "building cargo-fuzz (about 1 CPU minute, once)"
+  built_by_cargo cargo-fuzz '=0.13.2'
+}
+
 setup_checks() {
   has cargo-deny && return
   say "building cargo-deny (about 4 CPU minutes, once)"
+  built_by_cargo cargo-deny '^0.20'
+}
+
+built_by_cargo() { # program, version
   # In a folder of its own that goes away, and no slower to build than a tool for a few seconds' work deserves.
   env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    cargo install --quiet --locked cargo-deny --version '^0.20' || fail "cargo-deny could not be built" "is crates.io reachable from here?"
+    cargo install --quiet --locked "$1" --version "$2" || fail "$1 could not be built" "is crates.io reachable from here?"
 }
 
 [ $# -gt 0 ] || set -- build

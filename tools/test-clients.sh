@@ -13,39 +13,24 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 port=${PORT_BASE:-28600}
 [ $# -gt 0 ] || set -- tempest gophercloud ansible tofu
 work=$(mktemp -d)
+. tools/pretend.sh
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 finish() {
   local status=$?
   [ $status = 0 ] || { echo "the end of the service's log:" >&2; tail -n 20 "$work/service.log" >&2 || true; }
-  for pid in ${service:-} ${cloud:-}; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done || true
+  pretend_ends
   rm -rf "$work"
   exit $status
 }
 trap finish EXIT
-until_there() { # what pid command...
-  local what=$1 pid=$2
-  shift 2
-  for _ in $(seq 600); do
-    "$@" && return
-    kill -0 "$pid" 2>/dev/null || { echo "error: $what ended" >&2; exit 1; }
-    sleep 0.1
-  done
-  echo "error: $what does not answer" >&2
-  exit 1
-}
 venv() { echo "$CACHE/$1-$(sha256sum "tests/client/$2" | cut -c1-12)/bin"; }
 
 if [ -z "${JEROBOAM:-}" ]; then
   tools/build.sh --bin jeroboam
   JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
 fi
-"$JEROBOAM" sandbox --dir "$work/cloud" --identity-port "$port" --kube-port $((port + 1)) --api-port $((port + 2)) >"$work/cloud.log" 2>&1 &
-cloud=$!
-until_there "the pretend cloud" $cloud test -e "$work/cloud/magnum.conf"
-"$JEROBOAM" all --config-file "$work/cloud/magnum.conf" --upgrade-database >"$work/service.log" 2>&1 &
-service=$!
-until_there "the service" $service curl -sf -o /dev/null "http://127.0.0.1:$((port + 2))/healthz"
+pretend "$port" "$work"
 
 PATH=$(venv client requirements.lock):$PATH
 export AUTH_URL=http://127.0.0.1:$port/v3 IMAGE=ubuntu-kube-v1.34.2 OS_CLIENT_CONFIG_FILE=$work/cloud/clouds.yaml

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_oslo::properties::microversion(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_fuzz::hold(jeroboam_oslo::properties::microversion, input));

@@ -76,6 +76,9 @@ use crate::{health, root};
 )]
 struct Api;
 
+/// What the header that asks for a version looks like.
+const VERSION: &str = r"^container-infra(structure(-management)?)? (latest|1\.([1-9]|1[0-4]))$";
+
 /// What all operations have in common.
 struct Common;
 
@@ -132,7 +135,7 @@ fn complete(path: &str, operation: &mut Operation) {
         .name("OpenStack-API-Version")
         .parameter_in(ParameterIn::Header)
         .description(Some("`container-infra 1.14`, or `container-infra latest`; 1.1 when absent"))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(Some(VERSION))));
     operation.parameters.get_or_insert_default().push(version.build().into());
     let responses = &mut operation.responses.responses;
     for (status, response) in responses.iter_mut() {

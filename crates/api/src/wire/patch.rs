@@ -46,7 +46,6 @@ pub(crate) struct PatchOperation {
     path: String,
     /// A text, a whole number, a boolean, an object or an array. Objects and arrays may also be written as text, as JSON
     /// or as a Python literal.
-    #[schema(value_type = Option<Object>)]
     value: Option<Value>,
 }
 
