@@ -4,7 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-clients test-differential test-openstack fuzz bench bench-magnum clean-cache
+.PHONY: help demo dev test check advisories test-crash test-two test-clients test-differential test-openstack fuzz bench bench-magnum clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-crash: ## The whole crash table: a life cut at every single write; takes lo
 	@tools/build.sh --release --package jeroboam
 	JEROBOAM_PROGRAM="$(CARGO_TARGET_DIR)/release/jeroboam" JEROBOAM_CRASH_STRIDE=1 \
 		cargo test --package jeroboam --test it crash:: -- --nocapture
+
+test-two: ## Two of each process on one database, killed in turn under load: ten minutes on each of two engines
+	@tools/setup.sh build engines
+	@tools/test-two.sh
 
 test-clients: ## Tempest, gophercloud, Ansible and OpenTofu against the pretend cloud; builds them once
 	@tools/setup.sh build kubernetes programs

@@ -152,7 +152,7 @@ impl MortalServer {
     /// # Panics
     /// When it does not come up.
     pub async fn raise(&mut self, database: &str) {
-        self.keeper = Some(keep(self.dir.path(), &self.command));
+        self.keeper = Some(keep(self.engine, self.dir.path(), &self.command));
         let admin = self.url(admin_database(self.engine));
         wait(self.engine, self.dir.path(), &admin).await.unwrap_or_else(|problem| panic!("{problem}"));
         let admin = open(&admin).await;
@@ -184,9 +184,7 @@ impl MortalServer {
     /// # Panics
     /// When it does not run.
     pub fn stop(&mut self) {
-        let signal = if self.engine == Engine::PostgreSql { "-INT" } else { "-TERM" };
-        let told = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("a kill command");
-        assert!(told.success(), "it runs");
+        assert!(self.keeper.is_some(), "it runs");
         self.end();
     }
 
@@ -270,7 +268,7 @@ impl Server {
             Engine::MariaDb => mariadb(&dir, as_root)?,
             _ => postgresql(&dir, as_root)?,
         };
-        let keeper = keep_with_dir(&dir, &command);
+        let keeper = keep_with_dir(engine, &dir, &command);
         let server = Self { engine, _keeper: keeper, dir };
         wait(engine, &server.dir, &server.url(server.admin_database())).await?;
         Ok(server)
@@ -389,30 +387,33 @@ fn postgresql(dir: &Path, as_root: bool) -> Result<Vec<String>, String> {
 }
 
 /// Starts a server that ends when this process does, and its directory with it.
-fn keep_with_dir(dir: &Path, command: &[String]) -> Child {
-    keep_and(dir, r#"rm -rf "$dir""#, command)
+fn keep_with_dir(engine: Engine, dir: &Path, command: &[String]) -> Child {
+    keep_and(engine, dir, r#"rm -rf "$dir""#, command)
 }
 
 /// Starts a server that ends when this process does.
-fn keep(dir: &Path, command: &[String]) -> Child {
-    keep_and(dir, ":", command)
+fn keep(engine: Engine, dir: &Path, command: &[String]) -> Child {
+    keep_and(engine, dir, ":", command)
 }
 
 /// Starts a server that ends when this process does; then a shell does the rest.
-fn keep_and(dir: &Path, rest: &str, command: &[String]) -> Child {
+fn keep_and(engine: Engine, dir: &Path, rest: &str, command: &[String]) -> Child {
     const SCRIPT: &str = r#"
         trap "" HUP INT TERM
-        dir=$1; shift
+        dir=$1; signal=$2; shift 2
         cd "$dir" || exit 1
         (trap - HUP INT TERM; exec "$@") >> "$dir/log" 2>&1 &
         pid=$!
         read -r _
-        kill -TERM $pid
+        kill -$signal $pid
         wait $pid
     "#;
+    // Told to terminate, PostgreSQL waits for all who use it.
+    let signal = if engine == Engine::PostgreSql { "INT" } else { "TERM" };
     Command::new("sh")
         .args(["-c", &format!("{SCRIPT}\n{rest}"), "sh"])
         .arg(dir)
+        .arg(signal)
         .args(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
