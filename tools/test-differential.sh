@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The same requests to the service and to Magnum itself, on the same pretend cloud, each with a database of its own, and where their answers
 # differ. Called by `make test-differential`, which has set the machine up; every sequence of requests comes from a seed.
-#   test-differential.sh                                          5000 sequences; about 70 minutes of two processors
+#   test-differential.sh                                          5000 sequences; about 40 minutes of two processors
 #   test-differential.sh --sequences 300 --minimise               some, and what of them a difference needs
 #   test-differential.sh --seed 5 --first 141 --sequences 1 --verbose   one of them again
 #   KEEP=1 leaves both running
@@ -33,6 +33,10 @@ connection = mysql+pymysql://root@127.0.0.1:$PORT_BASE/jeroboam?charset=utf8
 encryption_key = $(openssl rand -base64 32)
 # A machine that is busy with something else makes keys slowly, which is no difference.
 request_timeout = 300
+[cors]
+allowed_origin = https://horizon.example
+[oslo_middleware]
+enable_proxy_headers_parsing = true
 EOF
 "$JEROBOAM" api --config-file "$STATE/cloud/magnum.conf" --config-file "$STATE/ours.conf" --upgrade-database >"$STATE/log/ours.log" 2>&1 &
 service=$!

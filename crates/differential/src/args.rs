@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 6)]
     pub(crate) connections: usize,
     /// What the sequences are about
-    #[arg(long, value_delimiter = ',', default_values = ["templates", "clusters", "nodegroups", "certificates", "quotas", "federations", "discovery"])]
+    #[arg(long, value_delimiter = ',', default_values = ["templates", "clusters", "nodegroups", "certificates", "quotas", "federations", "discovery", "everything"])]
     pub(crate) areas: Vec<Area>,
     /// Leave out of a sequence what its difference does not need
     #[arg(long)]

@@ -46,7 +46,7 @@ fn differ(args: &Args) -> Result<bool> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(120))
+            .timeout(Duration::from_secs(600))
             .build()
             .context("make an HTTP client")?;
         let side = |urls: &[String], database: &str| {

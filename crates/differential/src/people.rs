@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::sequence::Who;
+use crate::sequence::{Sequence, Who};
 
 /// The identity service.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub(crate) struct Identity {
     password: String,
     admin: String,
     system: String,
+    domain: String,
     revoked: String,
     roles: Arc<BTreeMap<String, String>>,
     users: Arc<Users>,
@@ -30,6 +31,7 @@ struct Users {
     reader: String,
     guest: String,
     stranger: String,
+    manager: String,
 }
 
 /// Who speaks in one sequence.
@@ -39,7 +41,7 @@ pub(crate) struct People {
     pub(crate) project: String,
     /// The stranger's.
     pub(crate) elsewhere: String,
-    tokens: [OnceCell<String>; 5],
+    tokens: [OnceCell<String>; 8],
 }
 
 impl Identity {
@@ -51,6 +53,7 @@ impl Identity {
             reader: String::new(),
             guest: String::new(),
             stranger: String::new(),
+            manager: String::new(),
         };
         let mut identity = Self {
             http,
@@ -58,6 +61,7 @@ impl Identity {
             password: password.to_owned(),
             admin: String::new(),
             system: String::new(),
+            domain: String::new(),
             revoked: String::new(),
             roles: Arc::default(),
             users: Arc::new(empty),
@@ -66,6 +70,7 @@ impl Identity {
         let project = json!({"project": {"name": "admin", "domain": {"id": "default"}}});
         identity.admin = identity.token(&admin, &project).await?;
         identity.system = identity.token(&admin, &json!({"system": {"all": true}})).await?;
+        identity.domain = identity.token(&admin, &json!({"domain": {"id": "default"}})).await?;
         identity.revoked = identity.token(&admin, &project).await?;
         identity.revoke(&identity.revoked).await?;
         let roles = identity.ask(Method::GET, "/roles", None, StatusCode::OK).await?;
@@ -79,20 +84,22 @@ impl Identity {
             reader: identity.make("user", &format!("reader-{suffix}")).await?,
             guest: identity.make("user", &format!("guest-{suffix}")).await?,
             stranger: identity.make("user", &format!("stranger-{suffix}")).await?,
+            manager: identity.make("user", &format!("manager-{suffix}")).await?,
         };
         identity.users = Arc::new(users);
         Ok(identity)
     }
 
-    /// Projects for a sequence.
-    pub(crate) async fn people(&self) -> Result<People> {
+    /// Projects for a sequence: its own, and the stranger's where it comes up.
+    pub(crate) async fn people(&self, sequence: &Sequence) -> Result<People> {
         let name = uuid::Uuid::new_v4().simple().to_string();
-        Ok(People {
-            project: self.make("project", &format!("here-{name}")).await?,
-            elsewhere: self.make("project", &format!("elsewhere-{name}")).await?,
-            identity: self.clone(),
-            tokens: Default::default(),
-        })
+        let project = self.make("project", &format!("here-{name}")).await?;
+        let elsewhere = if sequence.has_stranger() {
+            self.make("project", &format!("elsewhere-{name}")).await?
+        } else {
+            String::new()
+        };
+        Ok(People { project, elsewhere, identity: self.clone(), tokens: Default::default() })
     }
 
     async fn make(&self, kind: &str, name: &str) -> Result<String> {
@@ -105,7 +112,11 @@ impl Identity {
         let mut user = user.clone();
         user["password"] = json!(self.password);
         let body = json!({"auth": {"scope": scope, "identity": {"methods": ["password"], "password": {"user": user}}}});
-        let answer = self.http.post(format!("{}/auth/tokens", self.url)).json(&body).send().await?;
+        self.log_in(&body).await
+    }
+
+    async fn log_in(&self, body: &Value) -> Result<String> {
+        let answer = self.http.post(format!("{}/auth/tokens", self.url)).json(body).send().await?;
         let token = answer.headers().get("x-subject-token").and_then(|value| value.to_str().ok());
         Ok(token.context("the identity service gave no token")?.to_owned())
     }
@@ -138,6 +149,7 @@ impl People {
         let (place, user, project, role) = match who {
             Who::Admin => return Ok(Some(&self.identity.admin)),
             Who::System => return Ok(Some(&self.identity.system)),
+            Who::Domain => return Ok(Some(&self.identity.domain)),
             Who::Revoked => return Ok(Some(&self.identity.revoked)),
             Who::Nobody => return Ok(None),
             Who::Member => (0, &users.member, &self.project, "member"),
@@ -145,19 +157,37 @@ impl People {
             Who::Reader => (2, &users.reader, &self.project, "reader"),
             Who::Guest => (3, &users.guest, &self.project, "load-balancer_member"),
             Who::Stranger => (4, &users.stranger, &self.elsewhere, "member"),
+            Who::Manager => (5, &users.manager, &self.project, "admin"),
+            Who::Unscoped => {
+                let (member, nothing) = (json!({"id": users.member}), json!("unscoped"));
+                let token = self.tokens[6].get_or_try_init(|| self.identity.token(&member, &nothing)).await?;
+                return Ok(Some(token));
+            }
+            Who::Credential => return Ok(Some(self.tokens[7].get_or_try_init(|| self.with_credential()).await?)),
         };
         let token = self.tokens[place].get_or_try_init(|| self.log_in(user, project, role)).await?;
         Ok(Some(token))
     }
 
+    /// A token of an application credential that the member makes, and that may make others as a cluster's creation does.
+    async fn with_credential(&self) -> Result<String> {
+        let (identity, member) = (&self.identity, &self.identity.users.member);
+        let token = self.tokens[0].get_or_try_init(|| self.log_in(member, &self.project, "member")).await?;
+        let body = json!({"application_credential": {"name": self.project, "unrestricted": true}});
+        let path = format!("{}/users/{member}/application_credentials", identity.url);
+        let made = identity.http.post(path).header("x-auth-token", token).json(&body).send().await?;
+        let made: Value = made.error_for_status()?.json().await?;
+        let made = &made["application_credential"];
+        let body = json!({"auth": {"identity": {"methods": ["application_credential"],
+            "application_credential": {"id": made["id"], "secret": made["secret"]}}}});
+        identity.log_in(&body).await
+    }
+
     async fn log_in(&self, user: &str, project: &str, role: &str) -> Result<String> {
-        // As Keystone has it: who is a member is a reader, too.
-        let implied = (role == "member").then_some("reader");
-        for role in implied.iter().chain([&role]) {
-            let role = self.identity.roles.get(*role).with_context(|| format!("there is no role {role}"))?;
-            let path = format!("/projects/{project}/users/{user}/roles/{role}");
-            self.identity.ask(Method::PUT, &path, None, StatusCode::NO_CONTENT).await?;
-        }
+        // As in Keystone, a role has those below it with it: an administrator is a member, and a member is a reader.
+        let role = self.identity.roles.get(role).with_context(|| format!("there is no role {role}"))?;
+        let path = format!("/projects/{project}/users/{user}/roles/{role}");
+        self.identity.ask(Method::PUT, &path, None, StatusCode::NO_CONTENT).await?;
         self.identity.token(&json!({"id": user}), &json!({"project": {"id": project}})).await
     }
 }

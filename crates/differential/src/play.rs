@@ -17,7 +17,7 @@ const HOST: &str = "cloud.example:9511";
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The headers of an answer that clients read.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 15] = [
     "content-type",
     "openstack-api-minimum-version",
     "openstack-api-maximum-version",
@@ -27,6 +27,12 @@ const HEADERS: [&str; 9] = [
     "www-authenticate",
     "allow",
     "x-openstack-request-id",
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
 ];
 
 /// One of the two services.
@@ -88,7 +94,7 @@ impl Side {
         let mut call = self.http.request(request.method.clone(), format!("{url}{}", fill(&request.path, said)));
         call = call.header("host", HOST);
         for (name, value) in &request.headers {
-            call = call.header(*name, value);
+            call = call.header(*name, fill(value, said));
         }
         if let Some(token) = people.token(request.who).await? {
             call = call.header("x-auth-token", token);

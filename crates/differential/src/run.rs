@@ -72,7 +72,7 @@ impl Bed {
     }
 
     async fn play_now(&self, sequence: &Sequence, number: u64) -> Result<(Vec<(Answer, Answer)>, Option<Difference>)> {
-        let people = self.identity.people().await?;
+        let people = self.identity.people(sequence).await?;
         let number = usize::try_from(number).unwrap_or_default();
         let (ours, theirs) =
             tokio::try_join!(self.ours.play(sequence, &people, number), self.theirs.play(sequence, &people, number))?;

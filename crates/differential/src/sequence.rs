@@ -19,12 +19,47 @@ pub(crate) enum Who {
     Stranger,
     /// Administrator, in a project of their own.
     Admin,
+    /// Administrator in the sequence's project.
+    Manager,
     /// Administrator with a token for the whole system.
     System,
+    /// Administrator with a token for a domain.
+    Domain,
+    /// The member with a token for nothing.
+    Unscoped,
+    /// An application credential of the member's.
+    Credential,
     /// A token that the identity service took back.
     Revoked,
     /// No token at all.
     Nobody,
+}
+
+impl Who {
+    /// How many there are.
+    pub(crate) const COUNT: u64 = 13;
+
+    /// All of them.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Member,
+        Self::Colleague,
+        Self::Reader,
+        Self::Guest,
+        Self::Stranger,
+        Self::Admin,
+        Self::Manager,
+        Self::System,
+        Self::Domain,
+        Self::Unscoped,
+        Self::Credential,
+        Self::Revoked,
+        Self::Nobody,
+    ];
+
+    /// Whether they see all projects.
+    pub(crate) const fn sees_all(self) -> bool {
+        matches!(self, Self::Admin | Self::Manager | Self::System | Self::Domain)
+    }
 }
 
 /// One request.
@@ -67,6 +102,22 @@ impl Request {
             let _ = write!(out, "/{}", if fixed { part } else { "*" });
         }
         format!("{} {out}", self.method)
+    }
+}
+
+impl Sequence {
+    /// Whether the other project comes up.
+    pub(crate) fn has_stranger(&self) -> bool {
+        let named = |text: &str| text.contains("@elsewhere@");
+        self.steps.iter().any(|step| match step {
+            Step::Ask(request) => {
+                request.who == Who::Stranger
+                    || named(&request.path)
+                    || request.body.as_deref().is_some_and(named)
+                    || request.headers.iter().any(|(_, value)| named(value))
+            }
+            Step::Rows(sql) => named(sql),
+        })
     }
 }
 

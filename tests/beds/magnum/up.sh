@@ -59,7 +59,7 @@ log_dir =
 use_stderr = true
 state_path = $STATE
 [api]
-api_paste_config = $VENV/etc/magnum/api-paste.ini
+api_paste_config = $STATE/api-paste.ini
 [database]
 connection = mysql+pymysql://root@127.0.0.1:$MARIADB/magnum?charset=utf8
 [certificates]
@@ -73,7 +73,13 @@ driver = noop
 default_driver = k8s_cluster_api_ubuntu
 [oslo_concurrency]
 lock_path = $STATE/lock
+[cors]
+allowed_origin = https://horizon.example
+[oslo_middleware]
+enable_proxy_headers_parsing = true
 EOF
+# What goes around the application reads /etc/magnum/magnum.conf unless it is told of another file.
+sed "s|^oslo_config_project = .*|&\noslo_config_file = $STATE/theirs.conf|" "$VENV/etc/magnum/api-paste.ini" >"$STATE/api-paste.ini"
 export PYTHONPATH=$PWD/parts PYTHONDONTWRITEBYTECODE=1
 settings=(--config-file "$STATE/cloud/magnum.conf" --config-file "$STATE/theirs.conf")
 for file in "$STATE"/more.conf; do
@@ -88,9 +94,10 @@ if [ "$SERVER" = uwsgi ]; then
   wait_for memcached answer bash -c "exec 3<>/dev/tcp/127.0.0.1/$MEMCACHED"
   exit
 fi
+answers() { wait_for "magnum-$1" answer curl -sf -o /dev/null "http://127.0.0.1:$((THEIRS + $1 - 1))/"; }
 for number in $(seq "$PROCESSES"); do
   start "magnum-$number" "$VENV/bin/python" -m magnum_bed.serve $((THEIRS + number - 1)) "${settings[@]}"
+  # It makes the row that says that a conductor is up, over which several at once would fail.
+  [ "$number" != 1 ] || answers 1
 done
-for number in $(seq "$PROCESSES"); do
-  wait_for "magnum-$number" answer curl -sf -o /dev/null "http://127.0.0.1:$((THEIRS + number - 1))/"
-done
+for number in $(seq "$PROCESSES"); do answers "$number"; done

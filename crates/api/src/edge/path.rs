@@ -11,6 +11,9 @@ use http::{Method, Uri};
 /// First segments that no version goes before.
 const OURS: [&str; 5] = ["healthcheck", "healthz", "readyz", "openapi.json", "dashboard"];
 
+/// Paths that may not end in a slash.
+const DETAILS: [&str; 3] = ["/v1/clusters/detail", "/v1/clustertemplates/detail", "/v1/federations/detail"];
+
 /// Stands in for `HEAD`, which axum would answer with the handler of `GET`. Magnum: pecan answers HEAD with 405.
 const NO_HEAD: &str = "HEAD_";
 
@@ -81,8 +84,8 @@ fn normal_path<'a>(prefix: &str, path: &'a str) -> Cow<'a, str> {
         normal.push('/');
         normal.push_str(segment);
     }
-    // Magnum: `/v1/clusters/detail/` is the one path that may not end in a slash.
-    if normal.is_empty() || (normal == "/v1/clusters/detail" && inside.ends_with('/')) {
+    // Magnum: these compare the name before their last slash with the collection's.
+    if normal.is_empty() || (inside.ends_with('/') && DETAILS.contains(&normal.as_str())) {
         normal.push('/');
     }
     Cow::Owned(normal)
@@ -107,7 +110,13 @@ mod tests {
             ("", "/v1.json", "/v1/v1.json"),
             ("", "/v1/clusters/detail", "/v1/clusters/detail"),
             ("", "/v1/clusters/detail/", "/v1/clusters/detail/"),
-            ("", "/v1/clustertemplates/detail/", "/v1/clustertemplates/detail"),
+            ("", "/v1/clusters//detail", "/v1/clusters/detail"),
+            ("", "/v1/clusters/detail//", "/v1/clusters/detail/"),
+            ("", "//v1//clusters/detail", "/v1/clusters/detail"),
+            ("", "/clusters/detail", "/v1/clusters/detail"),
+            ("", "/v1/clustertemplates/detail/", "/v1/clustertemplates/detail/"),
+            ("", "/v1/federations/detail/", "/v1/federations/detail/"),
+            ("", "/v1/clusters/x/detail/", "/v1/clusters/x/detail"),
             ("", "/healthz/", "/healthz"),
             ("/magnum", "/magnum", "/"),
             ("/magnum", "/magnum/v1/clusters", "/v1/clusters"),

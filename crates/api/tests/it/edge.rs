@@ -174,6 +174,14 @@ async fn a_health_check_is_answered_in_the_callers_form() {
     assert_eq!((head.status, head.text.as_str()), (204, ""));
     let json = bed.ask("GET", "/healthcheck").header("accept", "application/json").send().await;
     assert_eq!((json.status, json.text.as_str()), (200, r#"{"detailed":false,"reasons":["OK"]}"#));
+    let page = bed.ask("GET", "/healthcheck").header("accept", "text/html,*/*;q=0.8").send().await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.text.contains("OK"), "{}", page.text);
+    // HAProxy asks with OPTIONS unless told otherwise.
+    for (method, path) in [("OPTIONS", "/healthcheck"), ("POST", "/healthcheck/"), ("GET", "/healthcheck/x")] {
+        let plain = bed.ask(method, path).send().await;
+        assert_eq!((plain.status, plain.text.as_str()), (200, "OK"), "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Makes sequences of requests: a template, a cluster, and then what good clients, hasty ones and scanners ask.
 
+mod everything;
+mod headers;
 mod objects;
 mod values;
 
@@ -26,30 +28,38 @@ pub(crate) enum Area {
     Federations,
     /// Versions, paths, methods, and who is asking.
     Discovery,
+    /// Every endpoint in every version by everybody.
+    Everything,
 }
 
 impl Area {
+    /// What is chosen by chance.
     const WEIGHTS: [(Self, usize); 7] = [
-        (Self::Templates, 33),
+        (Self::Templates, 32),
         (Self::Clusters, 24),
         (Self::Nodegroups, 16),
         (Self::Certificates, 6),
         (Self::Quotas, 9),
         (Self::Federations, 4),
-        (Self::Discovery, 8),
+        (Self::Discovery, 9),
     ];
 }
 
 /// The sequence with a number out of the run with a seed.
 pub(crate) fn sequence(seed: u64, number: u64, areas: &[Area]) -> Sequence {
-    let mut random = Random::new(seed, number);
+    let random = Random::new(seed, number);
+    let mut maker = Maker { random, steps: Vec::new(), alone: false, templates: 0, clusters: 0 };
     let weights: Vec<usize> =
         Area::WEIGHTS.iter().map(|(area, weight)| if areas.contains(area) { *weight } else { 0 }).collect();
-    let area = Area::WEIGHTS[random.weighted(&weights)].0;
-    let alone = random.percent(5);
-    let mut maker = Maker { random, steps: Vec::new(), alone, templates: 0, clusters: 0 };
-    maker.fill(area);
-    Sequence { steps: maker.steps, alone }
+    let by_chance = weights.iter().any(|weight| *weight > 0);
+    if areas.contains(&Area::Everything) && (!by_chance || number.is_multiple_of(everything::EVERY)) {
+        maker.everything(number / if by_chance { everything::EVERY } else { 1 });
+    } else {
+        let area = Area::WEIGHTS[maker.random.weighted(&weights)].0;
+        maker.alone = maker.random.percent(5);
+        maker.fill(area);
+    }
+    Sequence { steps: maker.steps, alone: maker.alone }
 }
 
 /// A sequence that is being made.
@@ -87,8 +97,19 @@ impl Maker {
                 self.times(2, 5, Self::about_certificates);
             }
             Area::Quotas => self.times(2, 7, Self::about_quotas),
-            Area::Federations => self.times(1, 4, Self::about_federations),
+            Area::Federations => {
+                if self.random.percent(40) {
+                    self.template();
+                    self.cluster();
+                }
+                if self.random.percent(60) {
+                    self.federation();
+                }
+                self.times(1, 4, Self::about_federations);
+            }
             Area::Discovery => self.times(3, 8, Self::about_discovery),
+            // It is no matter of chance.
+            Area::Everything => {}
         }
     }
 
@@ -106,18 +127,7 @@ impl Maker {
         if let Some(version) = self.version() {
             headers.push(("openstack-api-version", version));
         }
-        if self.random.percent(4) {
-            let accepts = [
-                "application/json",
-                "",
-                "text/html",
-                "application/xml",
-                "text/plain",
-                "*/*;q=0.1",
-                "application/json;q=0.5, text/html",
-            ];
-            headers.push(("accept", self.random.of(&accepts).to_owned()));
-        }
+        self.odd_headers(&method, &mut headers);
         if text.is_some() && !self.random.percent(1) {
             let types = [
                 "application/json",
@@ -147,9 +157,8 @@ impl Maker {
 
     fn push(&mut self, mut request: Request) -> &mut Request {
         // Lists of the whole cloud, and what the whole cloud sees, are for those that are alone.
-        let whole = matches!(request.who, Who::Admin | Who::System);
         let publishes = request.method == Method::PATCH && request.path.starts_with("/v1/clustertemplates");
-        if whole && !self.alone && (publishes || !request.path.contains('@')) {
+        if request.who.sees_all() && !self.alone && (publishes || !request.path.contains('@')) {
             request.who = Who::Member;
         }
         self.steps.push(Step::Ask(request));
@@ -160,14 +169,18 @@ impl Maker {
     }
 
     fn who(&mut self) -> Who {
-        const ALL: [(Who, usize); 9] = [
-            (Who::Member, 72),
+        const ALL: [(Who, usize); 13] = [
+            (Who::Member, 70),
             (Who::Colleague, 5),
             (Who::Reader, 5),
             (Who::Guest, 2),
             (Who::Stranger, 4),
-            (Who::Admin, 7),
-            (Who::System, 2),
+            (Who::Admin, 6),
+            (Who::Manager, 1),
+            (Who::System, 1),
+            (Who::Domain, 1),
+            (Who::Unscoped, 1),
+            (Who::Credential, 1),
             (Who::Revoked, 1),
             (Who::Nobody, 2),
         ];
@@ -297,6 +310,10 @@ impl Maker {
                 "ADOPT_COMPLETE",
             ]),
         };
+        self.status(cluster, status);
+    }
+
+    fn status(&mut self, cluster: usize, status: &str) {
         let reason = if status.ends_with("FAILED") { "'no more room'" } else { "NULL" };
         let id = SAVES[cluster - 1].1;
         self.steps.push(Step::Rows(format!(
@@ -415,10 +432,20 @@ mod tests {
             "GET /v1/stats",
             "GET /v1/mservices",
             "GET /v1/federations",
+            "GET /v1/federations/detail",
             "POST /v1/federations",
             "GET /v1/federations/*",
+            "PATCH /v1/federations/*",
+            "DELETE /v1/federations/*",
             "GET /v1",
             "GET /",
+            "GET /healthcheck",
+            "HEAD /healthcheck",
+            "OPTIONS /healthcheck",
+            "OPTIONS /v1/clusters",
+            "OPTIONS /v1/clusters/*",
+            "PUT /v1/clusters",
+            "HEAD /v1/clusters",
         ] {
             assert!(routes.contains(route), "{route} is never asked for");
         }

@@ -3,12 +3,14 @@
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::values::{CLUSTER, CLUSTER_PATCH, NODEGROUP, NODEGROUP_PATCH, TEMPLATE, decorate, odd, patch, pick};
+use super::values::{
+    CLUSTER, CLUSTER_PATCH, FEDERATION_PATCH, NODEGROUP, NODEGROUP_PATCH, TEMPLATE, decorate, odd, patch, pick,
+};
 use super::{Maker, SAVES, good_template};
-use crate::sequence::Who;
+use crate::sequence::{Step, Who};
 
 /// A request for a certificate that openssl made.
-const CSR: &str = include_str!("request.pem");
+pub(super) const CSR: &str = include_str!("request.pem");
 
 impl Maker {
     /// A template that works, with or without extras.
@@ -55,6 +57,29 @@ impl Maker {
         if self.random.percent(85) {
             self.rows(number);
         }
+    }
+
+    /// A cluster that was made well, whatever chance says.
+    pub(super) fn steady_cluster(&mut self) {
+        self.clusters = 1;
+        let body = json!({"name": "c1-@project@", "cluster_template_id": "@t1@"});
+        self.good(Method::POST, "/v1/clusters", Some(body)).saves = vec![("c1", "/uuid")];
+        self.steady();
+    }
+
+    /// Whatever was asked of the first cluster is done.
+    pub(super) fn steady(&mut self) {
+        self.status(1, "CREATE_COMPLETE");
+    }
+
+    /// A federation, which no request can make.
+    pub(super) fn federation(&mut self) {
+        self.steps.push(Step::Rows(
+            "INSERT INTO federation (created_at, uuid, name, project_id, hostcluster_id, member_ids, status, properties) \
+             VALUES (NOW(), UUID(), 'f1-@project@', '@project@', 'host', '[\"one\", \"two\"]', 'CREATE_COMPLETE', \
+             '{\"dns-zone\": \"example.org\"}');"
+                .to_owned(),
+        ));
     }
 
     pub(super) fn about_templates(&mut self) {
@@ -301,13 +326,12 @@ impl Maker {
     }
 
     pub(super) fn about_federations(&mut self) {
-        let id = self.unknown();
-        match self.random.below(7) {
-            0 => {
-                self.ask(Method::GET, "/v1/federations".to_owned(), None);
-            }
-            1 => {
-                self.ask(Method::GET, "/v1/federations/detail".to_owned(), None);
+        let id = if self.random.percent(60) { "f1-@project@".to_owned() } else { self.unknown() };
+        match self.random.below(8) {
+            0 | 1 => {
+                let path = if self.random.percent(50) { "/v1/federations/detail" } else { "/v1/federations" };
+                let query = self.list_query();
+                self.ask(Method::GET, format!("{path}{query}"), None);
             }
             2 => {
                 self.ask(Method::GET, format!("/v1/federations/{id}"), None);
@@ -316,11 +340,12 @@ impl Maker {
                 self.ask(Method::DELETE, format!("/v1/federations/{id}"), None);
             }
             4 => {
-                let body = json!([{"op": "replace", "path": "/properties", "value": "x"}]);
+                let body = patch(&mut self.random, FEDERATION_PATCH);
                 self.ask(Method::PATCH, format!("/v1/federations/{id}"), Some(body));
             }
             _ => {
-                let mut body = json!({"name": "f", "hostcluster_id": id, "properties": {"dns-zone": "example.org"}});
+                let host = if self.random.percent(50) { "@c1@".to_owned() } else { id };
+                let mut body = json!({"name": "f", "hostcluster_id": host, "properties": {"dns-zone": "example.org"}});
                 if self.random.percent(50) {
                     let name = self.random.of(&["name", "hostcluster_id", "properties", "member_ids", "nope"]);
                     body[name] = odd(&mut self.random);
@@ -342,6 +367,20 @@ impl Maker {
             "/v1//clusters",
             "/clusters/",
             "/v1/clusters/detail/",
+            "/v1/clusters//detail",
+            "/v1/clusters/detail//",
+            "/clusters/detail",
+            "/v1/clustertemplates/detail/",
+            "/clustertemplates/detail/",
+            "/v1/federations/detail/",
+            "/v1/quotas/detail",
+            "/healthcheck",
+            "/healthcheck",
+            "/healthcheck/",
+            "/healthcheck/x",
+            "/healthcheckx",
+            "/v1/healthcheck",
+            "/v1/clusters/x",
             "/v1/clustertemplates/",
             "/clustertemplates",
             "/v1/bays",
@@ -392,10 +431,19 @@ impl Maker {
             Method::PATCH,
             Method::DELETE,
             Method::HEAD,
+            Method::OPTIONS,
         ];
         let method = methods[self.random.below(methods.len())].clone();
         let body = (method != Method::GET && self.random.percent(40)).then(|| json!({}));
-        self.ask(method, path, body);
+        let mut form = Vec::new();
+        if path.contains("healthcheck") && self.random.percent(60) {
+            self.accept(&mut form);
+        }
+        let request = self.ask(method, path, body);
+        if !form.is_empty() {
+            request.headers.retain(|(name, _)| *name != "accept");
+            request.headers.extend(form);
+        }
     }
 
     fn resize(&mut self) -> Value {

@@ -329,3 +329,12 @@ pub(super) const NODEGROUP_PATCH: &[Attribute] = &[
     ("role", &["\"x\""], &[]),
     ("merge_labels", &["true"], &[]),
 ];
+
+/// What of a federation would be patched.
+pub(super) const FEDERATION_PATCH: &[Attribute] = &[
+    ("properties", &["\"{'dns-zone': 'example.org'}\""], &["\"x\"", "null", "{}"]),
+    ("member_ids", &["\"00000000-0000-4000-8000-000000000000\""], &["\"x\"", "null", "[]"]),
+    ("name", &["\"f2\""], &["\"\"", "3"]),
+    ("hostcluster_id", &["\"x\""], &["null"]),
+    ("status", &[], &["\"CREATE_COMPLETE\""]),
+];
