@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
-export SERVICES="keystone glance placement nova neutron octavia"
+export SERVICES="keystone barbican glance placement nova neutron octavia"
 [ $# -gt 0 ] || set -- contract life tempest gophercloud ansible tofu
 work=$(mktemp -d)
 [ "$(id -u)" = 0 ] || { echo "error: the guests need network namespaces" >&2; echo "hint: run as root" >&2; exit 1; }
@@ -77,6 +77,8 @@ project_domain_name = Default
 region_name = RegionOne
 [oslo_policy]
 policy_file = $work/policy.yaml
+[certificates]
+cert_manager_type = x509keypair
 [cluster_template]
 kubernetes_allowed_network_drivers = all
 [jeroboam_management]

@@ -15,6 +15,7 @@ use jeroboam_oslo::{Config, Enforcer, PolicySettings};
 use jeroboam_reconcile::{ReconcileParts, Reconciler};
 use jeroboam_service::{Service, ServiceConfig, ServiceParts};
 use jeroboam_store::Store;
+use jeroboam_telemetry::metrics::register_kept;
 use jeroboam_telemetry::{Metrics, Shutdown};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -56,7 +57,6 @@ impl Role {
 pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown: &Shutdown) -> Result<()> {
     let hook = args.crash_at_write.map(faults::hook);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (metrics, http_metrics) = Metrics::with(HttpMetrics::register);
     let mut store = Store::connect(&settings::store(config)?).await.context("open the database")?;
     if let Some(hook) = &hook {
         store = store.with_faults(Arc::clone(hook));
@@ -71,6 +71,11 @@ pub(crate) async fn run(role: Role, args: &ServerArgs, config: &Config, shutdown
     let session = Session::new(settings::service_session(config)?, Arc::clone(&clock)).context("[keystone_auth]")?;
     let notifier =
         Notifier::start(settings::notifications(config)?, Arc::clone(&clock), shutdown.tasks(), shutdown.token())?;
+    let (metrics, http_metrics) = Metrics::with(|registry| {
+        let (told, help) = (notifier.clone(), "Notifications that RabbitMQ did not get");
+        register_kept(registry, "notifications_dropped", help, move || told.dropped());
+        HttpMetrics::register(registry)
+    });
 
     if role.reconciles() {
         let mut management =

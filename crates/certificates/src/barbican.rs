@@ -5,7 +5,7 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jeroboam_model::CertificateRef;
-use jeroboam_openstack::{Container, Error as CloudError, Kind, Session};
+use jeroboam_openstack::{Container, Error as CloudError, Kind, ServiceType, Session};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
@@ -20,7 +20,10 @@ pub(crate) struct Barbican(pub(crate) Session);
 impl Place for Barbican {
     fn keep(&self, new: NewCertificate) -> BoxFuture<'_, Result<Kept, Error>> {
         async move {
-            let made = self.make(&new).await.map_err(Error::KeyManager)?;
+            let made = self.make(&new).await.map_err(|error| match error {
+                CloudError::NoEndpoint { service: ServiceType::KeyManager, .. } => Error::NoKeyManager(error),
+                other => Error::KeyManager(other),
+            })?;
             Ok(Kept { reference: made.as_str().into(), row: None })
         }
         .boxed()

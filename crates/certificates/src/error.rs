@@ -22,6 +22,11 @@ pub enum Error {
     /// Barbican.
     #[error("the key manager did not do what it was asked")]
     KeyManager(#[source] CloudError),
+    /// The cloud has no Barbican.
+    #[error(
+        "there is no key manager to keep certificates in; set [certificates] cert_manager_type = x509keypair to keep them in the database"
+    )]
+    NoKeyManager(#[source] CloudError),
     /// Our own database.
     #[error("the database did not do what it was asked")]
     Store(#[source] StoreError),
@@ -53,7 +58,7 @@ impl Error {
         let away = match self {
             Self::KeyManager(error) => error.is_temporary(),
             Self::Store(error) => error.kind() == StoreErrorKind::Unavailable,
-            Self::File { .. } | Self::Incomplete { .. } => false,
+            Self::NoKeyManager(_) | Self::File { .. } | Self::Incomplete { .. } => false,
         };
         if away { ErrorKind::Away } else { ErrorKind::Broken }
     }
@@ -62,7 +67,7 @@ impl Error {
     #[must_use]
     pub const fn place(&self) -> &'static str {
         match self {
-            Self::KeyManager(_) => "key manager service",
+            Self::KeyManager(_) | Self::NoKeyManager(_) => "key manager service",
             Self::Store(_) => "database",
             Self::File { .. } => "certificate directory",
             Self::Incomplete { .. } => "certificate store",

@@ -33,9 +33,9 @@ pub use keys::{BadKey, SealedKey, open_key, seal_key};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// Rows of the table `x509keypair`, written together with their cluster.
-    #[default]
     Database,
     /// Containers of Barbican's, in the service's own project.
+    #[default]
     Barbican,
     /// Files of this machine.
     Directory,
@@ -65,7 +65,7 @@ pub struct CertificatesConfig {
 
 impl Default for CertificatesConfig {
     fn default() -> Self {
-        Self { kind: Kind::Database, storage_path: "/var/lib/magnum/certificates/".into() }
+        Self { kind: Kind::default(), storage_path: "/var/lib/magnum/certificates/".into() }
     }
 }
 

@@ -84,7 +84,7 @@ struct Shared {
     publisher: String,
     log: bool,
     queue: Option<mpsc::Sender<Message>>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -111,12 +111,14 @@ impl Notifier {
         let wanted = |driver| config.drivers.contains(&driver);
         let log = wanted(Driver::Log);
         let sends = wanted(Driver::MessagingV2) || wanted(Driver::Messaging);
+        let dropped: Arc<AtomicU64> = Arc::default();
         let mut queue = None;
         if let Some(broker) = config.broker.as_ref().filter(|_| sends) {
             let formats =
                 config.drivers.iter().filter(|driver| matches!(driver, Driver::MessagingV2 | Driver::Messaging));
             let (tell, told) = mpsc::channel(config.queue.max(1));
-            let sender = sender::Sender::new(broker.clone(), formats.copied().collect(), &config)?;
+            let sender =
+                sender::Sender::new(broker.clone(), formats.copied().collect(), &config, Arc::clone(&dropped))?;
             tasks.spawn(sender.run(told, stop));
             queue = Some(tell);
             info!(publisher = config.publisher, "notifications are sent to RabbitMQ");
@@ -124,11 +126,11 @@ impl Notifier {
         if !log && queue.is_none() {
             return Ok(Self::silent());
         }
-        let shared = Shared { publisher: config.publisher, log, queue, dropped: AtomicU64::new(0), clock };
+        let shared = Shared { publisher: config.publisher, log, queue, dropped, clock };
         Ok(Self { shared: Some(Arc::new(shared)) })
     }
 
-    /// Messages for which there was no room.
+    /// Messages for which there was no room, and those that were sent too often in vain.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared.as_ref().map_or(0, |shared| shared.dropped.load(Ordering::Relaxed))

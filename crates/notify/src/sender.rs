@@ -1,5 +1,7 @@
 //! The task that empties the queue: one message after the other, each until RabbitMQ has it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -30,13 +32,20 @@ pub(crate) struct Sender {
     turn: usize,
     /// Failures in a row.
     failures: u32,
+    /// Messages that were given up.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Sender {
-    pub(crate) fn new(config: BrokerConfig, formats: Vec<Driver>, all: &NotifyConfig) -> Result<Self, TlsError> {
+    pub(crate) fn new(
+        config: BrokerConfig,
+        formats: Vec<Driver>,
+        all: &NotifyConfig,
+        dropped: Arc<AtomicU64>,
+    ) -> Result<Self, TlsError> {
         let tls = config.tls.as_ref().map(tls::connector).transpose()?;
         let (topics, retries) = (all.topics.clone(), all.retries);
-        Ok(Self { config, tls, formats, topics, retries, broker: None, turn: 0, failures: 0 })
+        Ok(Self { config, tls, formats, topics, retries, broker: None, turn: 0, failures: 0, dropped })
     }
 
     pub(crate) async fn run(mut self, mut told: mpsc::Receiver<Message>, stop: CancellationToken) {
@@ -101,6 +110,7 @@ impl Sender {
                 debug!(error = %error, failures = self.failures, "RabbitMQ still does not take notifications");
             }
             if stop.is_cancelled() || self.retries.is_some_and(|retries| attempts > retries) {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
                 warn!(event_type, attempts, "dropped a notification: RabbitMQ does not take it");
                 return;
             }

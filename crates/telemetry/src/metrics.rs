@@ -1,11 +1,14 @@
 //! What the process counts, in OpenMetrics.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -41,6 +44,37 @@ struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Watch {
     kind: String,
+}
+
+/// A counter that somebody else keeps: it is read when the numbers are shown.
+struct Kept<R> {
+    name: &'static str,
+    help: &'static str,
+    read: R,
+}
+
+/// Registers a counter that somebody else keeps.
+pub fn register_kept(
+    registry: &mut Registry,
+    name: &'static str,
+    help: &'static str,
+    read: impl Fn() -> u64 + Send + Sync + 'static,
+) {
+    registry.register_collector(Box::new(Kept { name, help, read }));
+}
+
+impl<R> fmt::Debug for Kept<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<R: Fn() -> u64 + Send + Sync + 'static> Collector for Kept<R> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = format!("{}.", self.help);
+        let counter = encoder.encode_descriptor(self.name, &help, None, MetricType::Counter)?;
+        ConstCounter::new((self.read)()).encode(counter)
+    }
 }
 
 /// All counters of the process. Clones count together.
@@ -139,6 +173,7 @@ mod tests {
         let (metrics, requests) = Metrics::with(|registry| {
             let requests = Counter::<u64>::default();
             registry.register("http_requests", "Answered requests", requests.clone());
+            register_kept(registry, "kept", "Kept elsewhere", || 7);
             requests
         });
         let clone = metrics.clone();
@@ -152,6 +187,9 @@ mod tests {
             "jeroboam_http_requests_total 1",
             "jeroboam_reconcile_runs_total{outcome=\"Settled\"} 1",
             "jeroboam_leases_held 4",
+            "# HELP jeroboam_kept Kept elsewhere.",
+            "# TYPE jeroboam_kept counter",
+            "jeroboam_kept_total 7",
             "jeroboam_leases_lost_total 1",
             "jeroboam_watch_restarts_total{kind=\"Machine\"} 1",
             "# EOF",

@@ -140,6 +140,7 @@ pub(super) fn write(dir: &Path, cloud: &Cloud, api_port: u16) -> Result<Written>
         "# Written by jeroboam; it is written again at every start.\n[DEFAULT]\nstate_path = {dir}\n\n\
          [api]\nport = {api_port}\n\n[database]\nconnection = sqlite:///{dir}/magnum.sqlite\n\n\
          [keystone_authtoken]\nwww_authenticate_uri = {url}\n{login}\n[keystone_auth]\n{login}\n\
+         [certificates]\ncert_manager_type = x509keypair\n\n\
          [cluster_template]\nkubernetes_allowed_network_drivers = all\n\n[jeroboam_management]\n{kubeconfig}",
         dir = dir.display(),
         url = cloud.auth_url,

@@ -73,11 +73,13 @@ impl Bed {
         session.transport.retry = RetryPolicy { attempts: 2, base: pause, cap: pause };
         let session = Session::new(session, clock.clone()).expect("session");
         let policy = PolicySettings { enforce_new_defaults: true, ..PolicySettings::default() };
+        let mut settings = ServiceConfig::default();
+        settings.certificates.kind = "x509keypair".parse().expect("a place");
         let service = Service::new(ServiceParts {
             store: store.clone(),
             session: session.clone(),
             policy: Arc::new(Enforcer::new(policy).expect("policy")),
-            settings: ServiceConfig::default(),
+            settings,
             clock: clock.clone(),
             notifier: jeroboam_service::Notifier::silent(),
         });

@@ -52,6 +52,10 @@ impl Bed {
     }
 
     pub(crate) fn session(&self) -> Session {
+        self.session_with(|_| ())
+    }
+
+    pub(crate) fn session_with(&self, change: impl FnOnce(&mut SessionConfig)) -> Session {
         let named = |name: &str| Named::Name { name: name.to_owned(), domain: DomainRef::default() };
         let auth = Auth::Password {
             user: named("magnum"),
@@ -61,6 +65,7 @@ impl Bed {
         let mut config = SessionConfig::new(self.cloud.identity_url(), auth);
         let pause = Duration::from_millis(1);
         config.transport.retry = RetryPolicy { attempts: 2, base: pause, cap: pause };
+        change(&mut config);
         Session::new(config, Arc::new(SystemClock)).expect("a session")
     }
 

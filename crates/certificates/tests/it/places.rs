@@ -1,7 +1,8 @@
 //! What is kept is read back and forgotten, in each place alike; and what happens when a place fails.
 
-use jeroboam_certificates::{Certificates, ErrorKind, Kind, NewCertificate};
+use jeroboam_certificates::{Certificates, CertificatesConfig, ErrorKind, Kind, NewCertificate};
 use jeroboam_model::CertificateRef;
+use jeroboam_openstack::{ServiceOptions, ServiceType};
 use jeroboam_sandbox::{Fault, FaultRule};
 use secrecy::ExposeSecret;
 
@@ -58,6 +59,19 @@ async fn a_certificate_is_kept_whole_or_not_at_all() {
         assert_eq!(refused.kind(), ErrorKind::Broken, "{refused}");
         assert_eq!(bed.kept(), (0, 0), "{nth} of {path}: nothing is left behind");
     }
+}
+
+#[tokio::test]
+async fn a_cloud_without_barbican_says_what_to_set() {
+    let bed = Bed::start().await;
+    let session = bed.session_with(|config| {
+        let nowhere = ServiceOptions { region: Some("nowhere".to_owned()), ..ServiceOptions::default() };
+        config.services.insert(ServiceType::KeyManager, nowhere);
+    });
+    let certificates = Certificates::new(CertificatesConfig::default(), bed.store.clone(), session);
+    let refused = certificates.keep(vec![new("prod")]).await.expect_err("it fails");
+    assert_eq!(refused.kind(), ErrorKind::Broken);
+    assert!(refused.to_string().contains("set [certificates] cert_manager_type = x509keypair"), "{refused}");
 }
 
 #[tokio::test]

@@ -52,6 +52,12 @@ fn check_config(args: &ConfigArgs, strict: bool, surroundings: &mut Surroundings
         warnings += usize::from(counts);
         surroundings.print(&format!("{word}: {finding}\n"))?;
     }
+    if !config.is_set("certificates", "cert_manager_type") {
+        surroundings.print(
+            "note: [certificates] cert_manager_type is not set: certificates of new clusters go to Barbican, as Magnum's do; \
+             where there is none, say x509keypair, which is the database\n",
+        )?;
+    }
     if errors > 0 {
         return Err(Failure::new(format!("the service does not start: {errors} of its options cannot be used")));
     }

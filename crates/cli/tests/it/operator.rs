@@ -15,7 +15,7 @@ async fn a_configuration_is_checked_line_by_line() {
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     };
-    let good = file("good.conf", "[api]\nport = 9511\n");
+    let good = file("good.conf", "[api]\nport = 9511\n[certificates]\ncert_manager_type = x509keypair\n");
     let odd = file("odd.conf", "[api]\nprot = 9511\n[conductor]\nworkers = 4\n");
     let wrong = file("wrong.conf", "[api]\nport = x\n");
 
@@ -29,7 +29,9 @@ async fn a_configuration_is_checked_line_by_line() {
         ran.out,
         format!(
             "warning: {odd}:2: [api] prot: there is no such option; did you mean port?\n\
-             note: {odd}:4: [conductor] workers: there is no conductor; say workers in [jeroboam]\n"
+             note: {odd}:4: [conductor] workers: there is no conductor; say workers in [jeroboam]\n\
+             note: [certificates] cert_manager_type is not set: certificates of new clusters go to Barbican, as Magnum's do; \
+             where there is none, say x509keypair, which is the database\n"
         )
     );
     assert_eq!(operator(&format!("config check --strict --config-file {odd}")).await.code, 1);

@@ -107,12 +107,37 @@ async fn what_is_told_while_rabbitmq_is_killed_or_frozen_comes_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_there_is_no_room_for_is_counted() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = nobody.local_addr().expect("an address");
-    let rabbit_is_not_here = format!("rabbit://guest:guest@{address}/").parse().expect("an address");
     // It listens and never says a word.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let teller = Teller::start(NotifyConfig { queue: 3, ..no_rabbit_at(&nobody) });
+    for number in 0..20 {
+        teller.tell(&number.to_string());
+    }
+    // Three wait, and one more at most is on its way.
+    assert!((16..=17).contains(&teller.notifier.dropped()), "{}", teller.notifier.dropped());
+    teller.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_too_often_in_vain_is_counted() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let teller = Teller::start(NotifyConfig { retries: Some(0), ..no_rabbit_at(&nobody) });
+    teller.tell("first");
+    teller.tell("second");
+    let counted = async {
+        while teller.notifier.dropped() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SOON, counted).await.expect("both are counted");
+    teller.finish().await;
+}
+
+/// Messages go to a port behind which there is no RabbitMQ.
+fn no_rabbit_at(port: &std::net::TcpListener) -> NotifyConfig {
+    let address = port.local_addr().expect("an address");
     let broker = jeroboam_notify::BrokerConfig {
-        url: rabbit_is_not_here,
+        url: format!("rabbit://guest:guest@{address}/").parse().expect("an address"),
         exchange: "magnum".to_owned(),
         durable: false,
         auto_delete: false,
@@ -121,18 +146,12 @@ async fn what_there_is_no_room_for_is_counted() {
         tls: None,
         patience: Duration::from_millis(200),
     };
-    let teller = Teller::start(NotifyConfig {
+    NotifyConfig {
         drivers: vec![jeroboam_notify::Driver::MessagingV2],
         publisher: "container-infra.node-1".to_owned(),
         topics: vec!["notifications".to_owned()],
         retries: None,
-        queue: 3,
+        queue: 100,
         broker: Some(broker),
-    });
-    for number in 0..20 {
-        teller.tell(&number.to_string());
     }
-    // Three wait, and one more at most is on its way.
-    assert!((16..=17).contains(&teller.notifier.dropped()), "{}", teller.notifier.dropped());
-    teller.finish().await;
 }

@@ -139,10 +139,6 @@ const EXPLAINED: &[(&str, &str)] = &[
         "there is no Python package to keep state in; every distribution sets this",
     ),
     (
-        "[certificates] cert_manager_type: default Some(\"x509keypair\"), Magnum Some(\"barbican\")",
-        "the database is always there, and sealed",
-    ),
-    (
         "[certificates] cert_manager_type: kind \"one of barbican, x509keypair, local\", Magnum \"text\"",
         "Magnum fails at the first cluster with any other word",
     ),

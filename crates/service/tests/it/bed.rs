@@ -61,6 +61,7 @@ impl Bed {
         session.transport.retry = RetryPolicy { attempts: 2, base: pause, cap: pause };
         let session = Session::new(session, clock.clone()).expect("session");
         let mut settings = ServiceConfig::default();
+        settings.certificates.kind = jeroboam_certificates::Kind::Database;
         change(&mut settings);
         let service = Service::new(ServiceParts {
             store: store.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jeroboam_certificates::Kind;
 use jeroboam_oslo::Config;
 use jeroboam_service::{ServiceConfig, SigningRules};
 
@@ -27,6 +28,7 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!(read.credential_roles, default.credential_roles);
     let signing = SigningRules { key_usages: read.signing.key_usages.clone(), ..default.signing };
     assert_eq!(read.signing, signing);
+    assert_eq!(read.certificates.kind, Kind::Barbican, "as Magnum: nobody's keys go elsewhere because it was replaced");
 }
 
 #[test]
@@ -36,7 +38,8 @@ fn what_the_operator_set_is_used() {
          credential_roles = member\n[cluster_template]\nkubernetes_allowed_network_drivers = all\n\
          kubernetes_default_network_driver = calico\n[cinder]\ndefault_boot_volume_size = 20\n[drivers]\n\
          default_driver = k8s_cluster_api_flatcar\ndisabled_drivers = k8s_cluster_api_debian\n[x509]\n\
-         rsa_key_size = 4096\nterm_of_validity = 30\nallow_ca = true\nallowed_extensions = keyUsage\n",
+         rsa_key_size = 4096\nterm_of_validity = 30\nallow_ca = true\nallowed_extensions = keyUsage\n\
+         [certificates]\ncert_manager_type = x509keypair\n",
     );
     assert_eq!((read.max_clusters_per_project, read.boot_volume_size), (3, 20));
     assert_eq!(read.create_timeout, Duration::from_secs(90 * 60));
@@ -51,4 +54,5 @@ fn what_the_operator_set_is_used() {
     let signing = read.signing;
     assert_eq!((signing.key_bits, signing.validity_days, signing.allow_ca), (4096, 30, true));
     assert_eq!(signing.extensions, ["keyUsage"]);
+    assert_eq!(read.certificates.kind, Kind::Database);
 }
