@@ -17,17 +17,19 @@ pub(super) enum Part {
     Reconcile(usize),
 }
 
+/// What is named first goes first.
 pub(super) struct Bed {
-    pub(super) database: MortalServer,
-    pub(super) cloud: Cloud,
-    ports: [u16; 2],
     apis: [Process; 2],
     reconcilers: [Process; 2],
+    pub(super) cloud: Cloud,
+    pub(super) database: MortalServer,
+    ports: [u16; 2],
     dir: tempfile::TempDir,
 }
 
 impl Bed {
-    pub(super) async fn start(engine: Engine) -> Self {
+    /// Starts them; a request may last for so many seconds.
+    pub(super) async fn start(engine: Engine, request_timeout: u64) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let mut database = MortalServer::prepare(engine);
         database.raise(DATABASE).await;
@@ -36,8 +38,8 @@ impl Bed {
         // than it may last has lost its application credential after twice that time.
         let shared = format!(
             "[DEFAULT]\ndefault_log_levels = jeroboam_reconcile::lease=debug\n\
-             [database]\nconnection = {url}\npool_timeout = 5\nmax_pool_size = 10\nmax_overflow = 20\n\
-             [jeroboam]\nencryption_key = {KEY}\nlease_seconds = 3\nrequest_timeout = 20\nmetrics_listen = none\n",
+             [database]\nconnection = {url}\npool_timeout = 2\nmax_pool_size = 10\nmax_overflow = 20\n\
+             [jeroboam]\nencryption_key = {KEY}\nlease_seconds = 3\nrequest_timeout = {request_timeout}\nmetrics_listen = none\n",
             url = database.url(DATABASE)
         );
         std::fs::write(dir.path().join("shared.conf"), shared).expect("written");
@@ -48,7 +50,7 @@ impl Bed {
         }
         let apis = [0, 1].map(|number| launch(dir.path(), &cloud, Part::Api(number)));
         let reconcilers = [0, 1].map(|number| launch(dir.path(), &cloud, Part::Reconcile(number)));
-        let bed = Self { database, cloud, ports, apis, reconcilers, dir };
+        let bed = Self { apis, reconcilers, cloud, database, ports, dir };
         for number in [0, 1] {
             bed.until_it_answers(number).await;
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fence::Fences;
-use crate::bed::writeln;
+use crate::bed::{Answer, writeln};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,11 +18,25 @@ pub(super) enum End {
     Cut,
 }
 
+struct Failure {
+    sent: Instant,
+    answered: Instant,
+    status: u16,
+    request: String,
+    words: String,
+}
+
+impl Failure {
+    fn is_while(&self, (from, to): &(Instant, Instant)) -> bool {
+        self.sent <= *to && self.answered >= *from
+    }
+}
+
 #[derive(Default)]
 struct Inside {
     ends: BTreeMap<(&'static str, End), usize>,
-    /// Answers of 500 and more: when they were asked for and given, and their words.
-    failures: Vec<(Instant, Instant, String)>,
+    /// Answers of 500 and more.
+    failures: Vec<Failure>,
     away: Vec<(Instant, Instant)>,
     wrongs: Vec<String>,
 }
@@ -35,8 +49,11 @@ impl Ledger {
         *self.inside().ends.entry((what, end)).or_default() += 1;
     }
 
-    pub(super) fn failed(&self, sent: Instant, words: String) {
-        self.inside().failures.push((sent, Instant::now(), words));
+    pub(super) fn failed(&self, sent: Instant, answer: &Answer, request: &str) {
+        let (status, detail) = (answer.status, answer.body["errors"][0]["detail"].as_str());
+        let words = detail.map_or_else(|| answer.body.to_string(), str::to_owned);
+        let failure = Failure { sent, answered: Instant::now(), status, request: request.to_owned(), words };
+        self.inside().failures.push(failure);
     }
 
     pub(super) fn wrong(&self, words: String) {
@@ -51,13 +68,13 @@ impl Ledger {
     pub(super) fn wrongs(&self) -> Vec<String> {
         let inside = self.inside();
         let mut wrongs = inside.wrongs.clone();
-        for (sent, answered, words) in &inside.failures {
-            let excused =
-                words.starts_with("503 ") && inside.away.iter().any(|(from, to)| sent <= to && answered >= from);
+        for failure in &inside.failures {
+            let excused = failure.status == 503 && inside.away.iter().any(|away| failure.is_while(away));
             if !excused {
-                let late = inside.away.iter().filter(|(_, to)| to < sent).map(|(_, to)| sent.duration_since(*to)).min();
-                let since = late.map(|late| format!(", {late:?} after the database was back")).unwrap_or_default();
-                wrongs.push(format!("{words}{since}"));
+                let Failure { sent, status, request, words, .. } = failure;
+                let back = inside.away.iter().filter(|(_, to)| to < sent).map(|(_, to)| sent.duration_since(*to)).min();
+                let back = back.map(|back| format!(", {back:?} after the database was back")).unwrap_or_default();
+                wrongs.push(format!("{request}: {status} {words}{back}"));
             }
         }
         wrongs
@@ -81,13 +98,13 @@ impl Ledger {
         }
         let total: usize = inside.ends.values().sum();
         let away: Duration = inside.away.iter().map(|(from, to)| to.duration_since(*from)).sum();
-        let failures: BTreeMap<_, usize> = inside.failures.iter().fold(BTreeMap::new(), |mut all, (_, _, words)| {
-            *all.entry(words.split_once(": ").map_or(words.as_str(), |(_, words)| words)).or_default() += 1;
-            all
-        });
+        let mut failures: BTreeMap<_, usize> = BTreeMap::new();
+        for failure in &inside.failures {
+            *failures.entry((failure.status, failure.words.as_str())).or_default() += 1;
+        }
         let _ = writeln!(lines, "  {total} requests; without a database {:.1} s", away.as_secs_f64());
-        for (words, count) in failures {
-            let _ = writeln!(lines, "  {count} × {words}");
+        for ((status, words), count) in failures {
+            let _ = writeln!(lines, "  {count} × {status} {words}");
         }
         let _ = write!(
             lines,

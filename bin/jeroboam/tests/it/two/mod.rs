@@ -97,7 +97,7 @@ async fn run(plan: &Plan, engine: Engine) {
     let what = format!("{} for {} s, seed {}", engine.name(), plan.seconds, plan.seed);
     writeln(&format!("two of everything on {what}"));
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut bed = Bed::start(engine).await;
+    let mut bed = Bed::start(engine, if plan.is_whole() { 60 } else { 20 }).await;
     let before = bed.cloud.things().await;
     let shared = Arc::new(Shared::new(&bed, plan.clusters).await);
     let mut clients = JoinSet::new();
@@ -107,7 +107,7 @@ async fn run(plan: &Plan, engine: Engine) {
         clients.spawn(client.live());
     }
 
-    shared.until_half_full().await;
+    shared.until_some_are_made().await;
     let began = Instant::now();
     let blows = plan.blows(&mut random);
     let pause = Duration::from_secs(plan.seconds) / u32::try_from(blows.len() + 1).expect("a few");
