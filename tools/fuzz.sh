@@ -77,12 +77,17 @@ api() { # requests that the document allows, and such that it does not
   token=$(curl -sf -o /dev/null -D - -H 'Content-Type: application/json' -d "$login" "http://127.0.0.1:$port/v3/auth/tokens" |
     tr -d '\r' | awk 'tolower($1) == "x-subject-token:" { print $2 }')
   nice -n 19 "$venv/schemathesis" --config-file fuzz/api.toml run docs/api/openapi.json --url "http://127.0.0.1:$((port + 2))" \
-    --header "X-Auth-Token: $token" --max-time "$seconds" --max-response-time 1 --continue-on-failure --warnings off --no-color \
+    --header "X-Auth-Token: $token" --max-time "$seconds" --continue-on-failure --warnings off --no-color \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
     --generation-database "$kept/api/examples" >"$log" 2>&1 || status=$?
   pretend_ends
   cloud= service=
   [ $status = 0 ] || { tail -n 60 "$log" >&2; say "api: see $log"; return 1; }
+  # By the service's own clock: a client of the lowest priority waits for the processor, too.
+  if grep -E ' duration_seconds=[1-9]' "$work/service.log" >"$kept/log/slow.log"; then
+    say "api: $(wc -l <"$kept/log/slow.log") requests took more than a second: see $kept/log/slow.log"
+    return 1
+  fi
   say "api: nothing found in $(sed -n 's/^ *\([0-9]*\) generated.*/\1/p' "$log") requests"
 }
 
