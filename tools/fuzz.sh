@@ -53,7 +53,7 @@ reader() { # target: its fuzzer, until the time is over or something is found
   mkdir -p "$kept/corpus/$target"
   # An input may take a second of work, see fuzz/src/lib.rs; the limit here, which goes by the clock, is for those that never end.
   if nice -n 19 "$FUZZERS/$target" "$kept/corpus/$target" "fuzz/seeds/$target" "-dict=fuzz/dictionaries/$target.dict" -max_len=4096 \
-    "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 "-artifact_prefix=$work/$target-" -print_final_stats=1 >"$log" 2>&1; then
+    "-max_total_time=$seconds" -timeout=60 -report_slow_units=3600 -rss_limit_mb=2048 "-artifact_prefix=$work/$target-" -print_final_stats=1 >"$log" 2>&1; then
     say "$target: nothing found in $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs, $(find "$kept/corpus/$target" -type f | wc -l) inputs kept"
     return
   fi
