@@ -41,7 +41,7 @@ impl Client {
     pub(super) async fn create(&mut self) {
         let shared = Arc::clone(&self.shared);
         let Ok(_maker) = shared.makers.try_acquire() else { return };
-        if self.left.clusters.len() >= 2 {
+        if self.left.clusters.iter().filter(|own| !own.common).count() >= 2 {
             return;
         }
         let (name, count) = (self.name("c"), self.random.random_range(1..3));
@@ -49,7 +49,8 @@ impl Client {
             Some(own) if self.random.random_bool(0.3) => own.clone(),
             _ => self.shared.template.clone(),
         };
-        let own = Owned { name, groups: [(WORKERS.to_owned(), Group::of(count))].into(), leaving: false };
+        let own =
+            Owned { name, groups: [(WORKERS.to_owned(), Group::of(count))].into(), leaving: false, common: false };
         let body = json!({"name": own.name, "cluster_template_id": template, "master_count": 1, "node_count": count});
         match self.change("POST cluster", Method::POST, "/clusters", Some(body), StatusCode::ACCEPTED).await {
             Fate::Done => {}
@@ -75,6 +76,9 @@ impl Client {
         let Some(number) = self.pick_ready().await else { return };
         let own = &self.left.clusters[number];
         let there: Vec<_> = own.groups.iter().filter(|(_, group)| group.is_there()).map(|(name, _)| name).collect();
+        if there.is_empty() {
+            return;
+        }
         let group = there[self.random.random_range(0..there.len())].clone();
         let (path, count) = (format!("{}/actions/resize", own.path()), self.random.random_range(1..4));
         let body = json!({"node_count": count, "nodegroup": group});
@@ -105,6 +109,7 @@ impl Client {
         let extra = extra.find(|(_, group)| group.is_there()).map(|(name, _)| name.clone());
         match (extra, self.random.random_range(0..3)) {
             (None, 0 | 1) => self.add_group(number).await,
+            (None, _) if self.left.clusters[number].common => {}
             (Some(name), 0) => self.remove_group(number, name).await,
             (Some(name), _) => self.bound_group(number, name).await,
             (None, _) => self.bound_group(number, WORKERS.to_owned()).await,
@@ -165,7 +170,7 @@ impl Client {
     }
 
     pub(super) async fn delete(&mut self) {
-        let Some(number) = self.pick() else { return };
+        let Some(number) = self.pick().filter(|&number| !self.left.clusters[number].common) else { return };
         let Some(status) = self.status(number).await else { return };
         if !status.ends_with("_COMPLETE") && self.random.random_bool(0.8) {
             return;

@@ -1,7 +1,8 @@
 //! A client: it keeps asking, now one `api` and now the other, and knows what it was promised.
 //!
-//! Each has clusters, templates and quotas of its own, which nobody else changes, so that after every answer it is plain what
-//! has to be there. Where no answer came, or a 503, it looks whether its request was accepted, as anybody would.
+//! Each has clusters, templates and quotas of its own, and some a node group in a cluster with those of others, which nobody else
+//! changes, so that after every answer it is plain what has to be there. Where no answer came, or a 503, it looks whether its
+//! request was accepted, as anybody would.
 
 mod change;
 mod look;
@@ -27,6 +28,9 @@ pub(super) const WORKERS: &str = "default-worker";
 /// So many clients make a cluster at the same time.
 const MAKERS: usize = 3;
 
+/// So many clients have node groups of their own in clusters that stay, side by side with those of others.
+const GUESTS: usize = 12;
+
 /// Limits of quotas are above this, and the one that holds without them is below.
 const QUOTAS_FROM: i64 = 100;
 
@@ -37,6 +41,8 @@ pub(super) struct Shared {
     pub(super) admin: [Tenant; 2],
     /// A template that stays.
     pub(super) template: String,
+    /// Clusters that stay.
+    common: [String; 2],
     /// Projects whose quotas are changed.
     pub(super) projects: Vec<String>,
     /// As many clusters the project may have.
@@ -56,11 +62,16 @@ impl Shared {
         let project = shown["project_id"].as_str().expect("a project").to_owned();
         let quota = json!({"project_id": project, "hard_limit": clusters});
         admin[0].must(Method::POST, "/quotas", Some(quota), 201).await;
+        let common = ["common-0", "common-1"].map(str::to_owned);
+        for (name, tenant) in common.iter().zip(&demo) {
+            let body = json!({"name": name, "cluster_template_id": template, "node_count": 1, "master_count": 1});
+            tenant.must(Method::POST, "/clusters", Some(body), 202).await;
+        }
         let mut projects = bed.cloud.documents().await.remove("project").expect("projects");
         projects.retain(|other| *other != project);
         let (ledger, makers) = (Ledger::default(), Semaphore::new(MAKERS));
         let (over, known) = (AtomicBool::new(false), Mutex::default());
-        Self { ledger, demo, admin, template, projects, clusters, over, makers, known }
+        Self { ledger, demo, admin, template, common, projects, clusters, over, makers, known }
     }
 
     /// Waits until there is something to be lost.
@@ -106,6 +117,8 @@ pub(super) struct Owned {
     pub(super) groups: BTreeMap<String, Group>,
     /// Its deletion was accepted.
     pub(super) leaving: bool,
+    /// Others have node groups in it, too, and it stays.
+    pub(super) common: bool,
 }
 
 impl Owned {
@@ -147,7 +160,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(number: usize, seed: u64, shared: Arc<Shared>) -> Self {
         let project = shared.projects.get(number).cloned();
-        let left = Left { quota: project.map(|project| (project, [None].into())), ..Left::default() };
+        let mut left = Left { quota: project.map(|project| (project, [None].into())), ..Left::default() };
+        if number < GUESTS {
+            let name = shared.common[number % shared.common.len()].clone();
+            left.clusters.push(Owned { name, groups: BTreeMap::new(), leaving: false, common: true });
+        }
         Self { number, random: StdRng::seed_from_u64(seed), shared, left, named: 0 }
     }
 
