@@ -15,8 +15,9 @@ use crate::error::{Looking, from_store};
 use crate::policy::Target;
 use crate::{ClusterProgress, Error, Listing, Service};
 
-/// How often a decision is taken anew when others change the same cluster.
-pub(crate) const ATTEMPTS: u32 = 4;
+/// How often a decision is taken anew when others change the same cluster. In each round one of those who are at it gets through, so
+/// as many may be at it at once before somebody is refused.
+pub(crate) const ATTEMPTS: u32 = 16;
 
 /// Clusters.
 #[derive(Clone, Copy, Debug)]

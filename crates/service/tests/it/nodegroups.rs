@@ -48,6 +48,19 @@ async fn a_group_inherits_from_its_cluster_and_is_found_by_any_name() {
 }
 
 #[tokio::test]
+async fn a_dozen_groups_at_once_are_all_taken() {
+    let bed = Bed::new().await;
+    let (ann, ident) = (bed.ann(), bed.running().await.cluster.id.to_string());
+    let groups = bed.service.nodegroups();
+    let names: Vec<_> = (0..12).map(|number| format!("g{number}")).collect();
+    for answer in futures::future::join_all(names.iter().map(|name| groups.create(&ann, &ident, group(name)))).await {
+        answer.expect("taken");
+    }
+    let (_, found) = groups.list(&ann, &ident, None, &Page::first(100)).await.expect("list");
+    assert!(names.iter().all(|name| found.iter().any(|group| group.name == *name)), "{found:?}");
+}
+
+#[tokio::test]
 async fn wrong_groups_are_refused() {
     let bed = Bed::new().await;
     let waiting = bed.cluster(|new| new.name = Some("waiting".to_owned())).await.cluster.id.to_string();
