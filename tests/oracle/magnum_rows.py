@@ -8,6 +8,8 @@ usage: magnum_rows.py DATABASE-URL COMMAND [ARGUMENT]
   write                creates what stdin names, {"Cluster": [{field: value}]}, and prints it as `read` does
   save                 sets fields of rows that are there, {"Cluster": {uuid: {field: value}}}, through the object's own save()
   read                 prints every row of every object, every field
+  insert               puts what stdin names into the tables of an older Magnum, {"Cluster": [{column: value}]}, and prints it as `dump` does
+  dump                 prints every row of Magnum's tables, whatever its revision, as it is stored
   get                  sends GET requests, {"headers": {}, "paths": []}, to Magnum's WSGI application, and prints the answers
 
 Everything on stdin and stdout is JSON; what Magnum logs goes to stderr.
@@ -20,6 +22,7 @@ import sys
 
 from oslo_config import cfg
 from oslo_log import log
+from oslo_utils import timeutils
 
 from magnum.common import config
 from magnum.common import context
@@ -29,7 +32,9 @@ from magnum.db import migration
 from magnum import objects
 
 CONF = magnum.conf.CONF
-KINDS = ["ClusterTemplate", "Cluster", "NodeGroup", "X509KeyPair", "Quota", "MagnumService", "Federation"]
+TABLES = {"ClusterTemplate": "cluster_template", "Cluster": "cluster", "NodeGroup": "nodegroup", "X509KeyPair": "x509keypair",
+          "Quota": "quotas", "MagnumService": "magnum_service", "Federation": "federation"}
+KINDS = list(TABLES)
 
 
 def plain(value):
@@ -73,6 +78,36 @@ def save(admin, wanted):
                 setattr(obj, name, value)
             obj.save()
     return read(admin)
+
+
+def stored():
+    """Magnum's tables as they are, which may be of an older revision than the models."""
+    from oslo_db.sqlalchemy import enginefacade
+    from sqlalchemy import MetaData
+
+    engine, found = enginefacade.writer.get_engine(), MetaData()
+    found.reflect(engine, only=lambda name, _: not name.startswith("jeroboam_"))
+    return engine, found.tables
+
+
+def insert(wanted):
+    engine, found = stored()
+    with engine.begin() as connection:
+        for kind, all_values in wanted.items():
+            table = found[TABLES[kind]]
+            for values in all_values:
+                values = {name: json.dumps(value) if isinstance(value, (dict, list)) else value
+                          for name, value in values.items() if name in table.columns}
+                connection.execute(table.insert().values(created_at=timeutils.utcnow(), **values))
+    return dump()
+
+
+def dump():
+    engine, found = stored()
+    with engine.connect() as connection:
+        return {name: [{column: plain(value) for column, value in row.items()}
+                       for row in connection.execute(table.select().order_by(*table.primary_key.columns)).mappings()]
+                for name, table in found.items()}
 
 
 def tables():
@@ -129,6 +164,10 @@ def main():
         out = {"revision": migration.version()}
     elif command == "read":
         out = read(admin)
+    elif command == "dump":
+        out = dump()
+    elif command == "insert":
+        out = insert(json.load(sys.stdin))
     elif command in ("write", "save"):
         out = {"write": write, "save": save}[command](admin, json.load(sys.stdin))
     elif command == "get":

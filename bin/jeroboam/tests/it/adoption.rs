@@ -28,27 +28,27 @@ async fn postgresql_is_taken_over_in_place_and_given_back() {
 const HEAT: &str = "10000000-0000-4000-8000-000000000001";
 const HELM: &str = "10000000-0000-4000-8000-000000000002";
 const OLD: &str = "10000000-0000-4000-8000-000000000003";
-const TOPOLOGY: &str = "10000000-0000-4000-8000-000000000004";
+pub(crate) const TOPOLOGY: &str = "10000000-0000-4000-8000-000000000004";
 
 /// One database between two programs.
-struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
-    db: TestDatabase,
-    magnum: Magnum,
-    cloud: Cloud,
+    pub(crate) db: TestDatabase,
+    pub(crate) magnum: Magnum,
+    pub(crate) cloud: Cloud,
     config: String,
 }
 
 /// Who asks, as Keystone tells it.
-struct Who {
-    tenant: Tenant,
+pub(crate) struct Who {
+    pub(crate) tenant: Tenant,
     user: String,
-    project: String,
+    pub(crate) project: String,
     roles: &'static str,
 }
 
 impl Place {
-    async fn new(engine: Engine) -> Option<Self> {
+    pub(crate) async fn new(engine: Engine) -> Option<Self> {
         let magnum = Magnum::provided().filter(|_| engine.is_wanted())?;
         let dir = tempfile::tempdir().expect("a folder");
         let db = TestDatabase::new(engine).await;
@@ -63,7 +63,7 @@ impl Place {
         Some(Self { dir, db, magnum, cloud, config })
     }
 
-    fn ask_magnum(&self, command: &str, input: &Value) -> Value {
+    pub(crate) fn ask_magnum(&self, command: &str, input: &Value) -> Value {
         self.magnum.run(&self.db.url, &[command], input)
     }
 
@@ -79,7 +79,7 @@ impl Place {
         (status.code(), said)
     }
 
-    fn db_well(&self, words: &[&str]) -> String {
+    pub(crate) fn db_well(&self, words: &[&str]) -> String {
         let (code, said) = self.db(words);
         assert_eq!(code, Some(0), "{words:?}: {said}");
         said
@@ -90,7 +90,7 @@ impl Place {
         Process::start(self.dir.path(), "service", &["all", "--config-file", &cloud, "--config-file", &self.config])
     }
 
-    async fn serve(&self) -> Process {
+    pub(crate) async fn serve(&self) -> Process {
         let mut process = self.launch();
         let url = format!("http://127.0.0.1:{}/", self.cloud.api_port);
         until("the service", || {
@@ -102,7 +102,7 @@ impl Place {
         process
     }
 
-    async fn who(&self, tenant: Tenant, roles: &'static str) -> Who {
+    pub(crate) async fn who(&self, tenant: Tenant, roles: &'static str) -> Who {
         let url = format!("{}/v3/auth/tokens", self.cloud.base());
         let asked = reqwest::Client::new().get(url).header("x-auth-token", tenant.token());
         let answer = asked.header("x-subject-token", tenant.token()).send().await.expect("keystone answers");
@@ -112,7 +112,7 @@ impl Place {
     }
 
     /// What Magnum's own API says of the paths.
-    fn magnum_says(&self, who: &Who, version: &str, paths: &[String]) -> Map<String, Value> {
+    pub(crate) fn magnum_says(&self, who: &Who, version: &str, paths: &[String]) -> Map<String, Value> {
         let headers = json!({"X-User-Id": who.user, "X-Project-Id": who.project, "X-Roles": who.roles,
             "OpenStack-API-Version": format!("container-infra {version}"), "Accept": "application/json",
             "Host": format!("127.0.0.1:{}", self.cloud.api_port)});
@@ -121,7 +121,7 @@ impl Place {
     }
 
     /// What ours says of them.
-    async fn we_say(&self, who: &Who, version: &str, paths: &[String]) -> Map<String, Value> {
+    pub(crate) async fn we_say(&self, who: &Who, version: &str, paths: &[String]) -> Map<String, Value> {
         let mut all = Map::new();
         let http = reqwest::Client::new();
         for path in paths {
@@ -153,7 +153,7 @@ impl Place {
 
 /// An answer without what may differ: ids of requests, and fractions of seconds, which our rows have none of. How a version is
 /// refused is compared elsewhere.
-fn plain(answer: &Value) -> Value {
+pub(crate) fn plain(answer: &Value) -> Value {
     if answer["status"] == 406 {
         return json!(406);
     }
@@ -187,7 +187,7 @@ fn scrub(value: &mut Value) {
 }
 
 /// What Magnum left: templates of every driver, and clusters in all eighteen states.
-fn left_by_magnum(demo: &Who, admin: &Who) -> Value {
+pub(crate) fn left_by_magnum(demo: &Who, admin: &Who) -> Value {
     let template = |id: &str, name: &str, driver: Value, distro: &str, more: Value| {
         let mut row = json!({"uuid": id, "name": name, "project_id": demo.project, "user_id": demo.user, "coe": "kubernetes",
             "image_id": "ubuntu-kube-v1.33.5", "flavor_id": "m1.small", "master_flavor_id": "m1.medium",
@@ -250,7 +250,7 @@ fn left_by_magnum(demo: &Who, admin: &Who) -> Value {
 }
 
 /// Everything that can be read of clusters and templates.
-fn paths(read: &Value, project: &str) -> Vec<String> {
+pub(crate) fn paths(read: &Value, project: &str) -> Vec<String> {
     let mut paths: Vec<String> = [
         "/v1/clusters",
         "/v1/clusters/detail",
@@ -423,7 +423,7 @@ async fn ours_are_worked_on(demo: &Tenant) -> (String, String) {
 }
 
 /// Stops a process as an operator does.
-async fn terminate(process: &mut Process) {
+pub(crate) async fn terminate(process: &mut Process) {
     let pid = process.pid().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("a kill command").success());
     until("the service to end", || {
