@@ -230,14 +230,25 @@ async fn keypairs(views: &Views) {
     assert_eq!(views.demo.compute().keypair(&name).await.unwrap().public_key.trim(), key);
     assert_eq!(kind(views.admin.compute().keypair(&name).await), Some(Kind::NotFound));
     let path = ["os-keypairs", name.as_str()];
-    let made = async |version: &str| {
-        let body = json!({"keypair": {"name": format!("{name}-{version}")}});
+    let spare = format!("{name}-spare");
+    let named = async |name: &str, version: &str| {
+        let body = json!({"keypair": {"name": name}});
         let request = views.demo.request(ServiceType::Compute, Method::POST, &["os-keypairs"]).json(body);
         request.microversion(version).send().await
     };
-    assert!(made("2.1").await.unwrap().member::<Value>("keypair").unwrap()["private_key"].is_string());
-    assert_eq!(kind(made("2.92").await), Some(Kind::Bad));
-    let spare = format!("{name}-2.1");
+    assert!(named(&spare, "2.1").await.unwrap().member::<Value>("keypair").unwrap()["private_key"].is_string());
+    for (odd, version) in [
+        // From 2.92 on a key has to be given.
+        (name.as_str(), "2.92"),
+        // Names have no dots before, and never these.
+        ("key.1", "2.1"),
+        ("key@home", "2.91"),
+        (" key", "2.1"),
+        ("schl\u{fc}ssel", "2.1"),
+        ("", "2.1"),
+    ] {
+        assert_eq!(kind(named(odd, version).await), Some(Kind::Bad), "{odd:?} {version}");
+    }
     let path_of_spare = ["os-keypairs", spare.as_str()];
     assert!(views.demo.request(ServiceType::Compute, Method::DELETE, &path_of_spare).gone().await.unwrap());
     assert!(views.demo.request(ServiceType::Compute, Method::DELETE, &path).gone().await.unwrap());

@@ -21,7 +21,7 @@ const WHO: Who = Who::Compute;
 /// From this microversion on key pairs have a type, and their creation answers 201.
 const TYPED: u32 = 2;
 
-/// From this microversion on Nova makes no keys, it only keeps those it is given.
+/// From this microversion on Nova makes no keys, it only keeps those it is given, and names may have `@` and dots.
 const KEEPS_ONLY: u32 = 92;
 
 pub(super) async fn list(State(cloud): State<Cloud>, access: Access, headers: HeaderMap) -> Answer {
@@ -40,7 +40,10 @@ pub(super) async fn show(State(cloud): State<Cloud>, access: Access, Path(name):
 pub(super) async fn create(State(cloud): State<Cloud>, access: Access, headers: HeaderMap, body: Bytes) -> Answer {
     let wish = member(WHO, &body, "keypair")?;
     let minor = microversion(&headers);
-    let name = wish["name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| WHO.bad("name is required"))?;
+    let name = wish["name"].as_str().ok_or_else(|| WHO.bad("'name' is a required property"))?;
+    if !is_name(name, minor) {
+        return Err(WHO.bad("Invalid input for field/attribute name."));
+    }
     let (public, private) = match wish["public_key"].as_str() {
         Some(key) => (key.to_owned(), None),
         None if minor < KEEPS_ONLY => {
@@ -85,6 +88,12 @@ fn microversion(headers: &HeaderMap) -> u32 {
     } else {
         asked.strip_prefix("2.").and_then(|minor| minor.parse().ok()).unwrap_or(1)
     }
+}
+
+/// Nova: api/validation/parameter_types.py, `keypair_name_special_chars`.
+fn is_name(name: &str, minor: u32) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_- ".contains(c) || (minor >= KEEPS_ONLY && "@.".contains(c));
+    (1..=255).contains(&name.len()) && name.trim() == name && name.chars().all(fits)
 }
 
 /// What a key pair shows but where it is looked at alone.
