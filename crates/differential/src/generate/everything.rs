@@ -123,6 +123,9 @@ impl Maker {
         if needs.contains(&Needs::Federation) {
             self.federation();
         }
+        if self.alone && turns.iter().any(|(endpoint, ..)| endpoint.path == "/v1/mservices") {
+            self.report();
+        }
         for (endpoint, who, version) in turns {
             if endpoint.method != Method::GET && endpoint.path.contains("@c1@") {
                 self.steady();

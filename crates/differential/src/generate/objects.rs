@@ -82,6 +82,23 @@ impl Maker {
         ));
     }
 
+    /// What a conductor reported, which no request can make it do.
+    pub(super) fn report(&mut self) {
+        let values = [
+            "UTC_TIMESTAMP(), 0, 0, NULL",
+            "UTC_TIMESTAMP(), 0, 0, NULL",
+            "UTC_TIMESTAMP() - INTERVAL 1 HOUR, 0, 0, NULL",
+            "NULL, 0, 0, NULL",
+            "UTC_TIMESTAMP(), 1, 0, NULL",
+            "UTC_TIMESTAMP(), 0, 1, 'for repair'",
+        ];
+        let values = self.random.of(&values);
+        self.steps.push(Step::Rows(format!(
+            "DELETE FROM magnum_service; INSERT INTO magnum_service (created_at, host, `binary`, report_count, last_seen_up, \
+             forced_down, disabled, disabled_reason) VALUES (UTC_TIMESTAMP(), 'bed', 'magnum-conductor', 3, {values});"
+        )));
+    }
+
     pub(super) fn about_templates(&mut self) {
         let id = self.template_ref();
         match self.random.below(20) {
@@ -302,7 +319,12 @@ impl Maker {
                 ]);
                 self.ask(Method::GET, format!("/v1/quotas{query}"), None)
             }
-            9 => self.ask(Method::GET, "/v1/mservices".to_owned(), None),
+            9 => {
+                if self.alone {
+                    self.report();
+                }
+                self.ask(Method::GET, "/v1/mservices".to_owned(), None)
+            }
             _ => {
                 let queries = [
                     "",
