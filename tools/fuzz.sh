@@ -65,7 +65,7 @@ reader() { # target: its fuzzer, until the time is over or something is found
 }
 
 api() { # requests that the document allows, and such that it does not
-  local venv log=$kept/log/api.log port=${PORT_BASE:-28900} login token status=0
+  local venv log=$kept/log/api.log port=${PORT_BASE:-28900} login token name status=0
   venv=$CACHE/schemathesis-$(sha256sum fuzz/requirements.lock | cut -c1-12)/bin
   if [ -z "${JEROBOAM:-}" ]; then
     tools/build.sh --bin jeroboam
@@ -76,6 +76,12 @@ api() { # requests that the document allows, and such that it does not
     "scope": {"project": {"name": "admin", "domain": {"name": "Default"}}}}}'
   token=$(curl -sf -o /dev/null -D - -H 'Content-Type: application/json' -d "$login" "http://127.0.0.1:$port/v3/auth/tokens" |
     tr -d '\r' | awk 'tolower($1) == "x-subject-token:" { print $2 }')
+  # Something to ask for, under the names of fuzz/api.toml.
+  ask() { curl -sf -o /dev/null -H "X-Auth-Token: $token" -H 'Content-Type: application/json' -d "$2" "http://127.0.0.1:$((port + 2))/v1/$1"; }
+  for name in one two; do
+    ask clustertemplates '{"name": "'$name'", "coe": "kubernetes", "image_id": "ubuntu-kube-v1.34.2", "external_network_id": "public", "flavor_id": "m1.small"}'
+    ask clusters '{"name": "'$name'", "cluster_template_id": "'$name'"}'
+  done
   nice -n 19 "$venv/schemathesis" --config-file fuzz/api.toml run docs/api/openapi.json --url "http://127.0.0.1:$((port + 2))" \
     --header "X-Auth-Token: $token" --max-time "$seconds" --continue-on-failure --warnings off --no-color \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
