@@ -35,6 +35,8 @@ impl Failure {
 #[derive(Default)]
 struct Inside {
     ends: BTreeMap<(&'static str, End), usize>,
+    /// How long the slowest request of each kind took.
+    slowest: BTreeMap<&'static str, Duration>,
     /// Answers of 500 and more.
     failures: Vec<Failure>,
     away: Vec<(Instant, Instant)>,
@@ -45,8 +47,11 @@ struct Inside {
 pub(super) struct Ledger(Mutex<Inside>);
 
 impl Ledger {
-    pub(super) fn ended(&self, what: &'static str, end: End) {
-        *self.inside().ends.entry((what, end)).or_default() += 1;
+    pub(super) fn ended(&self, what: &'static str, sent: Instant, end: End) {
+        let mut inside = self.inside();
+        *inside.ends.entry((what, end)).or_default() += 1;
+        let slowest = inside.slowest.entry(what).or_default();
+        *slowest = sent.elapsed().max(*slowest);
     }
 
     pub(super) fn failed(&self, sent: Instant, answer: &Answer, request: &str) {
@@ -94,7 +99,8 @@ impl Ledger {
             let _ = write!(kinds.entry(kind).or_default(), "  {count} × {end}");
         }
         for (kind, ends) in kinds {
-            let _ = writeln!(lines, "  {kind:<18}{ends}");
+            let slowest = inside.slowest.get(kind).map(Duration::as_secs_f64).unwrap_or_default();
+            let _ = writeln!(lines, "  {kind:<18}{ends}  (up to {slowest:.1} s)");
         }
         let total: usize = inside.ends.values().sum();
         let away: Duration = inside.away.iter().map(|(from, to)| to.duration_since(*from)).sum();

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use jeroboam_model::{Clock as _, SystemClock};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::{Method, StatusCode};
@@ -204,7 +205,7 @@ impl Client {
             let request = body.into_iter().fold(request, reqwest::RequestBuilder::json);
             let error = match answer(request).await {
                 Ok(answer) => {
-                    shared.ledger.ended(what, End::Status(answer.status));
+                    shared.ledger.ended(what, sent, End::Status(answer.status));
                     if answer.status >= 500 {
                         shared.ledger.failed(sent, &answer, &format!("{method} {path}"));
                     }
@@ -212,9 +213,12 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            assert!(!error.is_timeout(), "{method} {path}: no answer at all: {error:?}");
             let refused = error.is_connect();
-            shared.ledger.ended(what, if refused { End::Refused } else { End::Cut });
+            shared.ledger.ended(what, sent, if refused { End::Refused } else { End::Cut });
+            if error.is_timeout() {
+                let (at, client) = (SystemClock.now(), self.number);
+                shared.ledger.wrong(format!("client {client}: {method} {path} of api {api}: no answer at all by {at}"));
+            }
             if !refused && method != Method::GET {
                 return None;
             }
