@@ -97,7 +97,8 @@ async fn run(plan: &Plan, engine: Engine) {
     let what = format!("{} for {} s, seed {}", engine.name(), plan.seconds, plan.seed);
     writeln(&format!("two of everything on {what}"));
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut bed = Bed::start(engine, if plan.is_whole() { 60 } else { 20 }).await;
+    // Shorter than a client waits, who is to be told; and what is left of those that were cut is revoked after four times that.
+    let mut bed = Bed::start(engine, if plan.is_whole() { 40 } else { 20 }).await;
     let before = bed.cloud.things().await;
     let shared = Arc::new(Shared::new(&bed, plan.clusters).await);
     let mut clients = JoinSet::new();
