@@ -135,11 +135,7 @@ async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller
     let read = || {
         let classes = get(program, kubeconfig, "clusterclasses");
         let object = classes.into_iter().find(|class| class["metadata"]["name"] == OWN_CLASS)?;
-        let ready = object["status"]["conditions"]
-            .as_array()?
-            .iter()
-            .any(|condition| condition["type"] == "VariablesReady" && condition["status"] == "True");
-        ready.then(|| ClassInfo::read(&object)).flatten()
+        ClassInfo::read(&object).filter(|class| class.ready)
     };
     let info = until("the class to be ready", || async { read() }).await;
 
@@ -169,13 +165,14 @@ async fn our_class_is_what_the_real_definitions_and_the_real_topology_controller
         let conditions = conditions.filter(|all| all.len() == 2)?;
         let failed = conditions.iter().find(|condition| condition["reason"] == "ReconcileFailed");
         assert!(failed.is_none(), "{failed:?}");
-        let machines = get(program, kubeconfig, "openstackmachinetemplates");
-        (machines
-            .iter()
-            .filter(|one| one["metadata"]["name"].as_str().is_some_and(|n| n.starts_with("managed")))
-            .count()
-            >= 1)
-            .then_some(())
+        let has = |kind: &str, prefix: &str| {
+            let named = |one: &Value| one["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(prefix));
+            get(program, kubeconfig, kind).iter().any(named)
+        };
+        let made = has("openstackmachinetemplates", "managed")
+            && has("openstackclusters", "managed")
+            && has("openstackclusters", "existing");
+        made.then_some(())
     })
     .await;
     let clusters = get(program, kubeconfig, "openstackclusters");
