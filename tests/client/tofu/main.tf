@@ -9,6 +9,14 @@ variable "image" {}
 variable "nodes" { default = 1 }
 variable "extra_nodes" { default = 1 }
 variable "tag" { default = "first" }
+variable "merge_labels" {
+  type    = bool
+  default = true
+}
+variable "labels" {
+  type    = map(string)
+  default = { purpose = "tofu" }
+}
 
 provider "openstack" {}
 
@@ -35,11 +43,8 @@ resource "openstack_containerinfra_cluster_v1" "tofu" {
   cluster_template_id = openstack_containerinfra_clustertemplate_v1.tofu.id
   master_count        = 1
   node_count          = var.nodes
-  merge_labels        = true
-
-  labels = {
-    purpose = "tofu"
-  }
+  merge_labels        = var.merge_labels
+  labels              = var.labels
 }
 
 resource "openstack_containerinfra_nodegroup_v1" "tofu" {
