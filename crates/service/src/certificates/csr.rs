@@ -8,7 +8,7 @@ use std::time::Duration;
 use jeroboam_model::Timestamp;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SigningKey};
 use uuid::Uuid;
-use x509_parser::certificate::X509Certificate;
+use x509_parser::certificate::{TbsCertificate, X509Certificate};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
@@ -83,6 +83,11 @@ pub(crate) fn sign(pem: &str, issuer: &Issuer<'_>, rules: &SigningRules, now: Ti
     let key = &request.certification_request_info.subject_pki;
     extensions.push(subject_key_id(&key.subject_public_key.data));
     let tbs = to_be_signed(&request, issuer, extensions, rules, now)?;
+    // A subject that is no DER takes what stands behind it along: nobody could read the certificate.
+    let subject = request.certification_request_info.subject.as_raw();
+    if !TbsCertificate::from_der(&tbs).is_ok_and(|(rest, read)| rest.is_empty() && read.subject.as_raw() == subject) {
+        return Err(bad());
+    }
     let signed = signature_over(&tbs, issuer.key)?;
     Ok(to_pem(&signed))
 }
