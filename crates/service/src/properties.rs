@@ -6,7 +6,7 @@ pub use crate::certificates::properties::csr;
 use crate::{Kind, labels as rules};
 
 /// The most characters that a refusal has.
-const LONGEST_REFUSAL: usize = 1500;
+pub const LONGEST_REFUSAL: usize = 1500;
 
 /// Labels that somebody gave to a cluster, whose template has those of `parent`.
 pub fn labels(given: &Labels, parent: &Labels) {

@@ -1,6 +1,7 @@
 //! What must hold whatever a body says: the tests try what is kept in `fuzz/seeds`, the fuzzers look for more.
 
 use jeroboam_model::Labels;
+use jeroboam_service::properties::LONGEST_REFUSAL;
 use serde_json::{Map, Value, json};
 
 use super::body::{Body, has_unstorable_text};
@@ -9,8 +10,6 @@ use super::patch::{Patch, PatchRules};
 use super::python;
 use crate::error::ApiResult;
 
-/// The most characters that a refusal has.
-const LONGEST_REFUSAL: usize = 1500;
 /// MariaDB's `TEXT`, in bytes.
 const COLUMN: usize = 65_535;
 

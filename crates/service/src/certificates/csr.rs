@@ -221,7 +221,7 @@ fn signature_over(tbs: &[u8], key: &KeyPair) -> Result<Vec<u8>, Error> {
 }
 
 /// The algorithm identifier of the key's signatures, in DER.
-fn algorithm(key: &KeyPair) -> Result<&'static [u8], Error> {
+pub(super) fn algorithm(key: &KeyPair) -> Result<&'static [u8], Error> {
     const RSA_SHA256: &[u8] = &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0];
     const P256_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
     const P384_SHA384: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];

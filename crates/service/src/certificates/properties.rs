@@ -11,17 +11,14 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::FromDer;
 
-use super::csr::{EXTENSIONS, Issuer, sign};
+use super::csr::{EXTENSIONS, Issuer, algorithm, sign};
 use super::der::{self, SEQUENCE};
 use super::{SigningRules, issue};
 use crate::Kind;
+use crate::properties::LONGEST_REFUSAL;
 
-/// The algorithm identifier of signatures with a key on P-256.
-const P256_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
 /// What a certificate may have beside what its request brings.
 const OURS: [&str; 2] = ["2.5.29.14", "2.5.29.35"];
-/// The most characters that a refusal has.
-const LONGEST_REFUSAL: usize = 1500;
 
 static NOW: LazyLock<Timestamp> = LazyLock::new(|| "2026-11-22T00:00:00Z".parse().expect("it is a time"));
 static CLIENT_KEY: LazyLock<KeyPair> = LazyLock::new(key);
@@ -58,7 +55,8 @@ fn request(input: &[u8]) -> Vec<u8> {
     let key = CLIENT_KEY.subject_public_key_info();
     let info = der::node(SEQUENCE, &[&der::unsigned(&[0]), subject, &key, &der::node(0xa0, &[attributes])]);
     let signature = CLIENT_KEY.sign(&info).expect("it can be signed");
-    der::node(SEQUENCE, &[&info, P256_SHA256, &der::bit_string(&signature)])
+    let algorithm = algorithm(&CLIENT_KEY).expect("it is known");
+    der::node(SEQUENCE, &[&info, algorithm, &der::bit_string(&signature)])
 }
 
 /// How long the first value is; all there is when it is none.
