@@ -1,8 +1,8 @@
 //! Power cuts: the service is killed at every write that it makes during a cluster's life, and two fresh processes finish the life.
 //!
 //! Every write to the database and to the management cluster has two fault points, just before and just after. Life number
-//! n is cut at fault point n of its process; the lives go on until one of them ends without a cut. A life has about six
-//! hundred: `make test` cuts at every thirty-second, from another beginning at each run, `make test-crash` at each.
+//! n is cut at fault point n of its process; the lives go on until one of them ends without a cut. A life has some
+//! hundreds: `make test` cuts at every thirty-second, from another beginning at each run, `make test-crash` at each.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
