@@ -1,0 +1,3 @@
+//! The OCI registry: distribution's API over a directory, a bucket or a Swift container that distribution may have filled.
+
+pub mod access;
