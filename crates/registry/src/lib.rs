@@ -1,3 +1,4 @@
 //! The OCI registry: distribution's API over a directory, a bucket or a Swift container that distribution may have filled.
 
 pub mod access;
+pub mod auth;
