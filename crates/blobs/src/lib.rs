@@ -4,7 +4,9 @@
 //! those who serve it. Paths come from `jeroboam_oci::layout` and from nowhere else, so that they need no escaping here:
 //! they have no leading slash, no empty part, no `.` and no `..`. Nothing here knows what a registry is.
 
+mod directory;
 mod error;
+mod memory;
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +19,9 @@ use futures::stream::BoxStream;
 use jeroboam_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use directory::Directory;
 pub use error::{Error, Kind};
+pub use memory::Memory;
 
 /// What comes of a call.
 pub type Result<T> = std::result::Result<T, Error>;

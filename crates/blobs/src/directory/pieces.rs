@@ -1,0 +1,113 @@
+//! Bytes on their way into a file: one piece is written while the next is collected.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::disk::{Disk, failure, stopped};
+use crate::{Error, Kind, Result};
+
+/// From this length on a piece is written. Two of them are in memory for each writer.
+const PIECE: usize = 1024 * 1024;
+
+/// The end of a file, and what is still to be written there.
+pub(super) struct Pieces {
+    disk: Arc<Disk>,
+    path: String,
+    file: Arc<File>,
+    collected: Vec<Bytes>,
+    length: usize,
+    offset: u64,
+    writing: Option<JoinHandle<io::Result<()>>>,
+    failed: bool,
+}
+
+impl Pieces {
+    /// Goes on at `offset`, where the file ends and its cursor stands.
+    pub(super) fn new(disk: Arc<Disk>, path: &str, file: File, offset: u64) -> Self {
+        Self {
+            disk,
+            path: path.to_owned(),
+            file: Arc::new(file),
+            collected: Vec::new(),
+            length: 0,
+            offset,
+            writing: None,
+            failed: false,
+        }
+    }
+
+    pub(super) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// The length of the file once everything is written.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.length += bytes.len();
+        self.offset += bytes.len() as u64;
+        self.collected.push(bytes);
+        if self.length < PIECE { Ok(()) } else { self.start().await }
+    }
+
+    /// Waits until everything has been written, though it is not synced.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        if self.length > 0 {
+            self.start().await?;
+        }
+        self.wait().await
+    }
+
+    async fn start(&mut self) -> Result<()> {
+        self.wait().await?;
+        let turn = self.disk.turn().await?;
+        let file = Arc::clone(&self.file);
+        let pieces = std::mem::take(&mut self.collected);
+        self.length = 0;
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            write_all(&file, &pieces)
+        }));
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<()> {
+        if self.failed {
+            return Err(Error::new(Kind::Misuse, format!("write more of {} after it failed", self.path)));
+        }
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let outcome = writing.await;
+        self.writing = None;
+        self.failed = !matches!(outcome, Ok(Ok(())));
+        outcome.map_err(|error| stopped().because(error))?.map_err(|error| failure("write", &self.path, error))
+    }
+}
+
+fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut rest = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Syncs of directories, shared by all who changed one at the same time.
+//!
+//! A rename or a new directory survives a power cut once the directory above is synced. Whoever changed one takes a number and
+//! then the directory's lock: the first syncs for all who had a number by then, and they find their numbers covered.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The directories of one tree.
+#[derive(Default)]
+pub(super) struct Syncs {
+    waiting: Mutex<HashMap<PathBuf, Arc<Turns>>>,
+    /// Directories that were made and whose entry above is not yet known to be safe.
+    fresh: Mutex<HashSet<PathBuf>>,
+}
+
+/// Who waits for one directory.
+#[derive(Default)]
+struct Turns {
+    numbers: AtomicU64,
+    done: Mutex<Done>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Done {
+    /// Numbers up to this are safe.
+    safe: u64,
+    /// Numbers behind `safe` and up to this were in a sync that failed: a second one would not tell.
+    failed: u64,
+}
+
+impl Syncs {
+    /// Makes what was changed in `directory` before this call survive a power cut.
+    pub(super) fn sync(&self, directory: &Path) -> io::Result<()> {
+        let turns = Arc::clone(lock(&self.waiting).entry(directory.to_owned()).or_default());
+        let number = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
+        let outcome = turns.wait(number, || File::open(directory)?.sync_all());
+        let mut waiting = lock(&self.waiting);
+        drop(turns);
+        if waiting.get(directory).is_some_and(|turns| Arc::strong_count(turns) == 1) {
+            waiting.remove(directory);
+        }
+        outcome
+    }
+
+    /// Makes `directory` and all above it that are not there, and tells which directories have to be synced for it.
+    pub(super) fn make(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut changed = Vec::new();
+        let mut missing = Vec::new();
+        let mut next = Some(directory);
+        while let Some(folder) = next {
+            let fresh = lock(&self.fresh).contains(folder);
+            if folder.is_dir() && !fresh {
+                break;
+            }
+            missing.push(folder);
+            next = folder.parent();
+        }
+        for folder in missing.into_iter().rev() {
+            lock(&self.fresh).insert(folder.to_owned());
+            match std::fs::create_dir(folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    lock(&self.fresh).remove(folder);
+                    return Err(error);
+                }
+            }
+            changed.extend(folder.parent().map(Path::to_owned));
+        }
+        Ok(changed)
+    }
+
+    /// Syncs `directory`, which got an entry, and those that [`Syncs::make`] told of.
+    pub(super) fn settle(&self, directory: &Path, changed: &[PathBuf]) -> io::Result<()> {
+        self.sync(directory)?;
+        for above in changed.iter().rev() {
+            self.sync(above)?;
+        }
+        let mut fresh = lock(&self.fresh);
+        let mut folder = directory;
+        for above in changed.iter().rev() {
+            fresh.remove(folder);
+            folder = above;
+        }
+        Ok(())
+    }
+}
+
+impl Turns {
+    fn wait(&self, number: u64, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut done = lock(&self.done);
+        if number <= done.safe {
+            return Ok(());
+        }
+        if number <= done.failed {
+            return Err(io::Error::other("a sync of this directory that others waited for has failed"));
+        }
+        let covered = self.numbers.load(Ordering::SeqCst);
+        let outcome = sync();
+        match outcome {
+            Ok(()) => done.safe = covered,
+            Err(_) => done.failed = covered,
+        }
+        outcome
+    }
+}
+
+/// What the lock guards is right after each step, so a panic of another does not matter.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_before_the_sync_began_shares_it() {
+        let turns = Turns::default();
+        let numbers: Vec<_> = (0..3).map(|_| turns.numbers.fetch_add(1, Ordering::SeqCst) + 1).collect();
+        let mut syncs = 0;
+        for number in numbers {
+            turns
+                .wait(number, || {
+                    syncs += 1;
+                    Ok(())
+                })
+                .expect("a sync");
+        }
+        assert_eq!(syncs, 1);
+        let late = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
+        turns
+            .wait(late, || {
+                syncs += 1;
+                Ok(())
+            })
+            .expect("a sync");
+        assert_eq!(syncs, 2, "who came after it began needs one of its own");
+    }
+
+    #[test]
+    fn a_failed_sync_fails_all_who_shared_it() {
+        let turns = Turns::default();
+        let first = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
+        let second = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
+        turns.wait(first, || Err(io::Error::other("the disk is gone"))).expect_err("it failed");
+        turns.wait(second, || Ok(())).expect_err("the kernel tells of a failure once only");
+    }
+
+    #[test]
+    fn a_made_directory_stays_fresh_until_it_is_settled() {
+        let root = tempfile::tempdir().expect("a directory");
+        let syncs = Syncs::default();
+        let deep = root.path().join("a/b");
+        assert_eq!(syncs.make(&deep).expect("made"), [root.path().to_owned(), root.path().join("a")]);
+        assert_eq!(syncs.make(&deep).expect("made").len(), 2, "another may not rely on it yet");
+        let changed = syncs.make(&deep).expect("made");
+        syncs.settle(&deep, &changed).expect("synced");
+        assert!(syncs.make(&deep).expect("made").is_empty());
+        assert!(lock(&syncs.waiting).is_empty());
+    }
+}
