@@ -2,4 +2,5 @@
 
 pub mod access;
 pub mod auth;
+pub mod leases;
 pub mod store;
