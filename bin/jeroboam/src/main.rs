@@ -10,6 +10,7 @@ mod obstacles;
 mod policy;
 mod polite;
 mod presence;
+mod registry;
 mod serve;
 mod settings;
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return failed(&anyhow::anyhow!("the TLS provider was set up twice"));
     }
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(registry::arguments(std::env::args_os()));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::from(error).context("start the runtime")),
@@ -51,11 +52,16 @@ async fn dispatch(command: Command) -> ExitCode {
             }
             ExitCode::from(run_operator(command, &mut surroundings))
         }
-        Command::Server(command) => match server(command).await {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => failed(&error),
-        },
+        Command::Server(command) => ended(server(command).await),
+        Command::Registry(command) => ended(registry::run(command).await),
+    }
+}
+
+fn ended(done: Result<bool>) -> ExitCode {
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
     }
 }
 

@@ -13,7 +13,8 @@ mod surroundings;
 mod wait;
 
 pub use args::{
-    Cli, ClientCommand, Command, DbCommand, DevArgs, OperatorCommand, Really, SandboxArgs, ServerArgs, ServerCommand,
+    Cli, ClientCommand, Command, DbCommand, DevArgs, OperatorCommand, Really, RegistryCommand, SandboxArgs, ServerArgs,
+    ServerCommand,
 };
 pub use commands::{run_client, run_operator};
 pub use failure::Failure;

@@ -3,6 +3,7 @@
 mod client;
 mod common;
 mod operator;
+mod registry;
 mod server;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -15,6 +16,7 @@ pub use client::{
 };
 pub use common::{CloudArgs, ConfirmArgs, Format, ListArgs, OutputArgs, Pair, WaitArgs};
 pub use operator::{CompletionArgs, ConfigCommand, OperatorCommand, PolicyCommand};
+pub use registry::{RegistryCommand, RegistryConfigArgs, RegistryServeArgs};
 pub use server::{ConfigArgs, DbCommand, DevArgs, Really, SandboxArgs, ServerArgs, ServerCommand};
 
 const STYLES: Styles = Styles::styled()
@@ -36,7 +38,10 @@ Examples:
   Offer clusters in a cloud, with the magnum.conf that is there:
     jeroboam config check
     jeroboam db upgrade
-    jeroboam all";
+    jeroboam all
+
+  Run a registry, with the config.yml that is there:
+    jeroboam registry serve /etc/docker/registry/config.yml";
 
 /// Kubernetes as a service for OpenStack clouds.
 #[derive(Debug, Parser)]
@@ -60,6 +65,9 @@ pub enum Command {
     /// What serves, and what looks after the database.
     #[command(flatten)]
     Server(ServerCommand),
+    /// Run an OCI registry, or look after one
+    #[command(subcommand)]
+    Registry(RegistryCommand),
 }
 
 #[cfg(test)]
