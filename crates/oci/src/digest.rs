@@ -188,7 +188,7 @@ impl fmt::Debug for Hasher {
     }
 }
 
-fn hex(bytes: &[u8]) -> Box<str> {
+pub(crate) fn hex(bytes: &[u8]) -> Box<str> {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

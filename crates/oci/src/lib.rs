@@ -5,10 +5,20 @@
 
 mod digest;
 mod error;
+pub mod layout;
+pub mod link;
 mod name;
+pub mod percent;
+mod query;
+pub mod range;
 mod reference;
+mod route;
+mod upload_id;
 
 pub use digest::{Algorithm, BadDigest, Digest, Hasher};
 pub use error::ErrorCode;
 pub use name::{BadName, RepositoryName};
+pub use query::{BadQuery, Query};
 pub use reference::{BadTag, Reference, Tag};
+pub use route::{BadRoute, Route, parse_route};
+pub use upload_id::{BadUploadId, UploadId};
