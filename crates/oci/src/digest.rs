@@ -149,7 +149,7 @@ impl From<Digest> for String {
 pub struct Hasher(State);
 
 #[derive(Clone)]
-enum State {
+pub(crate) enum State {
     Sha256(sha2::Sha256),
     Sha512(sha2::Sha512),
 }
@@ -162,6 +162,14 @@ impl Hasher {
             Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
             Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
         })
+    }
+
+    pub(crate) fn of_state(state: State) -> Self {
+        Self(state)
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.0
     }
 
     /// Takes more bytes.

@@ -5,15 +5,23 @@
 
 mod digest;
 mod error;
+pub mod events;
+pub mod hash_state;
 pub mod layout;
 pub mod link;
+pub mod manifest;
 mod name;
+pub mod pagination;
 pub mod percent;
+#[cfg(any(test, feature = "testing"))]
+pub mod properties;
 mod query;
 pub mod range;
 mod reference;
+pub mod referrers;
 mod route;
 mod upload_id;
+mod upload_token;
 
 pub use digest::{Algorithm, BadDigest, Digest, Hasher};
 pub use error::ErrorCode;
@@ -22,3 +30,4 @@ pub use query::{BadQuery, Query};
 pub use reference::{BadTag, Reference, Tag};
 pub use route::{BadRoute, Route, parse_route};
 pub use upload_id::{BadUploadId, UploadId};
+pub use upload_token::{BadToken, UploadToken};

@@ -1,0 +1,5 @@
+//! Ranges of bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_fuzz::hold(jeroboam_oci::properties::range, input));
