@@ -2,5 +2,6 @@
 
 pub mod access;
 pub mod auth;
+pub mod events;
 pub mod leases;
 pub mod store;
