@@ -111,6 +111,12 @@ pub fn referrers_of_repository(name: &RepositoryName) -> String {
     format!("{OWN}referrers/{name}/_subjects/")
 }
 
+/// When all manifests of a repository were last looked at for what they are about: RFC 3339.
+#[must_use]
+pub fn referrers_complete(name: &RepositoryName) -> String {
+    format!("{OWN}referrers/{name}/_complete")
+}
+
 /// Above what is known of manifests that are about another one.
 #[must_use]
 pub fn referrers(name: &RepositoryName, subject: &Digest) -> String {
