@@ -3,5 +3,6 @@
 pub mod access;
 pub mod auth;
 pub mod events;
+pub mod http;
 pub mod leases;
 pub mod store;

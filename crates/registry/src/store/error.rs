@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jeroboam_blobs::Kind;
+use jeroboam_oci::range::BadChunk;
 use jeroboam_oci::{BadDigest, Digest, ErrorCode, Reference, RepositoryName};
+
+use crate::leases::NotNow;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +43,9 @@ pub enum StoreError {
     /// The manifest is too large.
     #[error("the manifest has more than {0} bytes")]
     ManifestTooLarge(u64),
-    /// A chunk does not go on where the upload ends.
-    #[error("the chunk does not begin at {0}, where the upload ends")]
-    OutOfOrder(u64),
+    /// A chunk does not go on where the upload ends, or is not as long as it says.
+    #[error(transparent)]
+    Chunk(#[from] BadChunk),
     /// There are fewer or more bytes than was said.
     #[error("{expected} bytes were announced, and {found} came")]
     SizeMismatch {
@@ -74,9 +77,12 @@ pub enum StoreError {
         /// When it is worth to ask again.
         retry_after: Duration,
     },
-    /// This process cannot promise now that what it says stays true.
+    /// Something is not possible now, and later it is.
     #[error("{0}")]
     Unavailable(String),
+    /// This process cannot promise now that a blob stays.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// The place of objects did not answer, or not as it should.
     #[error("the store did not do what it was asked")]
     Blobs(#[from] jeroboam_blobs::Error),
@@ -119,13 +125,13 @@ impl StoreError {
             Self::DigestMismatch { .. } | Self::BadDigest(_) => ErrorCode::DigestInvalid,
             Self::ManifestInvalid(_) | Self::ManifestTooLarge(_) => ErrorCode::ManifestInvalid,
             Self::ReferencesUnknown(_) => ErrorCode::ManifestBlobUnknown,
-            Self::OutOfOrder(_) => ErrorCode::RangeInvalid,
+            Self::Chunk(bad) => bad.code(),
             Self::SizeMismatch { .. } | Self::Body(_) => ErrorCode::SizeInvalid,
             Self::ConditionFailed | Self::Denied(_) => ErrorCode::Denied,
             Self::ReadOnly | Self::DeleteDisabled => ErrorCode::Unsupported,
             Self::TooMany { .. } => ErrorCode::TooManyRequests,
             Self::Blobs(error) if error.kind() == Kind::NoRoom => ErrorCode::Denied,
-            Self::Blobs(_) | Self::Damaged { .. } | Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::Blobs(_) | Self::Damaged { .. } | Self::Unavailable(_) | Self::NotNow(_) => ErrorCode::Unavailable,
         }
     }
 
@@ -146,6 +152,7 @@ impl StoreError {
         match self {
             Self::TooMany { retry_after, .. } => Some(*retry_after),
             Self::Blobs(error) if error.kind() != Kind::NoRoom => Some(error.retry_after().unwrap_or(AGAIN)),
+            Self::NotNow(why) => Some(why.retry_after()),
             Self::Damaged { .. } | Self::Unavailable(_) => Some(AGAIN),
             _ => None,
         }
@@ -157,6 +164,7 @@ impl StoreError {
         match self {
             Self::Blobs(error) if error.kind() == Kind::NoRoom => "quota exceeded: the store has no room".to_owned(),
             Self::Blobs(_) => "the store is away; ask again".to_owned(),
+            Self::NotNow(_) => "the store is busy; ask again".to_owned(),
             Self::Damaged { .. } => "what is stored is damaged".to_owned(),
             other => other.to_string(),
         }

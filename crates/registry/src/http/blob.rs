@@ -1,0 +1,126 @@
+//! `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>`.
+
+use std::ops::Range;
+
+use axum::body::Body;
+use futures::TryStreamExt;
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use jeroboam_blobs::ByteStream;
+use jeroboam_oci::events::EventAction;
+use jeroboam_oci::range::{self, Selection};
+use jeroboam_oci::{Digest, ErrorCode, RepositoryName};
+use tracing::warn;
+
+use super::dispatch::Call;
+use super::reply::{self, Answer};
+use super::{Failure, Redirect, conditional, location};
+use crate::store::BlobView;
+
+/// Smaller blobs are given at once: the second request would cost more than it saves.
+const WORTH_A_REDIRECT: u64 = 1 << 20;
+
+pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    let store = &call.registry.store;
+    if call.parts.method == Method::HEAD {
+        let blob = store.promise_blob(name, digest).await?;
+        return Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()));
+    }
+    let wanted = wanted_range(call, digest);
+    let is_known = conditional::is_known(&call.parts.headers, digest);
+    if wanted.is_none() && !is_known && call.registry.config.redirect == Redirect::Off {
+        let (blob, bytes) = store.read_blob(name, digest).await?;
+        call.tell_blob(EventAction::Pull, name, &blob);
+        return Ok(described(StatusCode::OK, &blob, blob.size, body(bytes)));
+    }
+    let blob = store.find_blob(name, digest).await?;
+    if is_known {
+        let mut response = reply::empty(StatusCode::NOT_MODIFIED);
+        reply::name(response.headers_mut(), digest);
+        return Ok(response);
+    }
+    if let Some(elsewhere) = redirect(call, &blob).await {
+        call.tell_blob(EventAction::Pull, name, &blob);
+        let mut response = reply::leading_to(StatusCode::TEMPORARY_REDIRECT, &elsewhere);
+        reply::name(response.headers_mut(), digest);
+        return Ok(response);
+    }
+    match range::select(wanted, blob.size) {
+        Selection::Whole => {
+            let bytes = store.open_blob(&blob, None).await?;
+            call.tell_blob(EventAction::Pull, name, &blob);
+            Ok(described(StatusCode::OK, &blob, blob.size, body(bytes)))
+        }
+        Selection::Part(part) => {
+            let bytes = store.open_blob(&blob, Some(part.clone())).await?;
+            call.tell_blob(EventAction::Pull, name, &blob);
+            Ok(partial(&blob, &part, bytes))
+        }
+        Selection::Unsatisfiable => {
+            let failure = Failure::new(ErrorCode::RangeInvalid, "nothing of the blob is in the range");
+            Err(failure.header(CONTENT_RANGE, reply::text(&range::unsatisfied(blob.size))))
+        }
+    }
+}
+
+pub(super) async fn delete(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    call.registry.store.delete_blob(name, digest).await?;
+    call.tell_delete(name, None, Some(digest.clone()));
+    Ok(reply::empty(StatusCode::ACCEPTED))
+}
+
+/// The range that is asked for, unless it is one of other bytes.
+fn wanted_range<'a>(call: &'a Call, digest: &Digest) -> Option<&'a str> {
+    let headers = &call.parts.headers;
+    let of_this = headers
+        .get(IF_RANGE)
+        .is_none_or(|value| value.to_str().is_ok_and(|value| value.trim().trim_matches('"') == digest.to_string()));
+    headers.get(RANGE).filter(|_| of_this)?.to_str().ok()
+}
+
+/// An address of the store, where the client is to fetch the bytes itself. A store that cannot say one serves through us.
+async fn redirect(call: &Call, blob: &BlobView) -> Option<String> {
+    let config = &call.registry.config;
+    let wanted = match &config.redirect {
+        Redirect::Off => false,
+        Redirect::On => true,
+        Redirect::Auto(networks) => {
+            let client = location::client(config, &call.parts, &call.peer);
+            let reaches = |client| networks.iter().any(|network| network.contains(client));
+            blob.size >= WORTH_A_REDIRECT && (networks.is_empty() || client.is_some_and(reaches))
+        }
+    };
+    if !wanted {
+        return None;
+    }
+    match call.registry.store.presign_blob(blob, config.redirect_lifetime).await {
+        Ok(address) => address,
+        Err(error) => {
+            warn!(digest = %blob.digest, %error, "the store gives no address for a blob");
+            None
+        }
+    }
+}
+
+fn described(status: StatusCode, blob: &BlobView, length: u64, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"));
+    reply::name(headers, &blob.digest);
+    response
+}
+
+fn partial(blob: &BlobView, part: &Range<u64>, bytes: ByteStream) -> Response<Body> {
+    let mut response = described(StatusCode::PARTIAL_CONTENT, blob, part.end - part.start, body(bytes));
+    response.headers_mut().insert(CONTENT_RANGE, reply::text(&range::content_range(part, blob.size)));
+    response
+}
+
+/// The bytes on their way. Where the store breaks off, so do we: a body that is short is no blob.
+fn body(bytes: ByteStream) -> Body {
+    Body::from_stream(bytes.inspect_err(|error| warn!(%error, "the store broke off while a blob was read")))
+}

@@ -1,0 +1,78 @@
+//! `PUT /v2/<name>/manifests/<tag or digest>`.
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, ETAG};
+use jeroboam_oci::{ErrorCode, Reference, RepositoryName, Route, Tag};
+
+use super::dispatch::Call;
+use super::reply::{self, Answer};
+use super::{Failure, body, conditional};
+use crate::store::{NewManifest, StoreError};
+
+pub(super) async fn put(call: &Call, name: &RepositoryName, reference: Reference) -> Answer {
+    let store = &call.registry.store;
+    if store.is_read_only() {
+        return Err(StoreError::ReadOnly.into());
+    }
+    let extra = extra_tags(call)?;
+    let limit = store.config().manifest_limit;
+    let length = body::length(&call.parts.headers);
+    if length.is_some_and(|length| length > limit) {
+        return Err(StoreError::ManifestTooLarge(limit).into());
+    }
+    let _room = store.room(length.unwrap_or(limit)).await?;
+    let bytes = collect(call, limit).await?;
+    let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let new = NewManifest {
+        reference,
+        tags: extra.clone(),
+        content_type: content_type.map(str::to_owned),
+        condition: conditional::of_push(&call.parts.headers),
+        bytes,
+    };
+    let stored = store.put_manifest(name, new).await?;
+    call.tell_push(name, &stored);
+
+    let path = Route::Manifest(name.clone(), Reference::Digest(stored.digest.clone())).path();
+    let mut response = reply::leading_to(StatusCode::CREATED, &call.location(&path));
+    let headers = response.headers_mut();
+    reply::name(headers, &stored.digest);
+    headers.remove(ETAG);
+    if let Some(subject) = &stored.manifest.subject {
+        headers.insert(reply::SUBJECT, reply::text(&subject.digest.to_string()));
+    }
+    for tag in &extra {
+        headers.append(reply::TAG, reply::text(tag.as_str()));
+    }
+    Ok(response)
+}
+
+/// Tags that the manifest gets besides the one of the path.
+fn extra_tags(call: &Call) -> Result<Vec<Tag>, Failure> {
+    let most = call.registry.config.tags_per_push;
+    let mut tags = Vec::new();
+    for text in call.query.all("tag") {
+        let bad = |bad: jeroboam_oci::BadTag| Failure::new(ErrorCode::TagInvalid, &bad.to_string());
+        tags.push(text.parse().map_err(bad)?);
+    }
+    if tags.len() > most {
+        let failure = Failure::new(ErrorCode::Unsupported, &format!("a push gives a manifest at most {most} tags"));
+        return Err(failure.status(StatusCode::URI_TOO_LONG));
+    }
+    Ok(tags)
+}
+
+async fn collect(call: &Call, limit: u64) -> Result<Bytes, Failure> {
+    let mut pieces = call.pieces();
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(StoreError::from)?;
+        if (bytes.len() + piece.len()) as u64 > limit {
+            return Err(StoreError::ManifestTooLarge(limit).into());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}

@@ -1,0 +1,24 @@
+//! `GET /v2/<name>/tags/list`.
+
+use http::header::LINK;
+use jeroboam_oci::pagination::{self, Asked};
+use jeroboam_oci::{ErrorCode, RepositoryName};
+use serde_json::json;
+
+use super::Failure;
+use super::dispatch::Call;
+use super::reply::{self, Answer};
+
+pub(super) async fn list(call: &Call, name: &RepositoryName) -> Answer {
+    let invalid = |bad: pagination::BadCount| Failure::new(ErrorCode::PaginationNumberInvalid, &bad.to_string());
+    let asked = Asked::of(&call.query).map_err(invalid)?;
+    let all = call.registry.store.tags(name).await?;
+    let tags: Vec<&str> = all.iter().map(jeroboam_oci::Tag::as_str).collect();
+    let (page, more) = asked.cut(&tags, call.registry.config.tags_page);
+    let mut response = reply::json(&json!({ "name": name, "tags": page }));
+    if let Some(last) = page.last().filter(|_| more) {
+        let link = pagination::link(call.path(), &call.query, page.len(), last);
+        response.headers_mut().insert(LINK, reply::text(&link));
+    }
+    Ok(response)
+}

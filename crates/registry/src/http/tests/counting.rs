@@ -1,0 +1,153 @@
+//! A place of objects that says what it was asked, and fails when it is told to.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jeroboam_blobs::{
+    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, SharedBlobs,
+    Sweep, Swept, Upload, UploadState, Writer, Written,
+};
+
+#[derive(Debug)]
+pub(super) struct Counting {
+    inner: SharedBlobs,
+    calls: Mutex<Vec<String>>,
+    fails: Mutex<Option<(Kind, &'static str)>>,
+    /// What [`Blobs::presign`] puts before a path.
+    pub(super) presigned: Option<&'static str>,
+    pub(super) listing_is_fresh: bool,
+    pub(super) listing_is_empty: bool,
+}
+
+impl Counting {
+    pub(super) fn new(inner: SharedBlobs) -> Self {
+        let (calls, fails) = (Mutex::default(), Mutex::default());
+        Self { inner, calls, fails, presigned: None, listing_is_fresh: true, listing_is_empty: false }
+    }
+
+    /// What was asked since the last time, as `put docker/registry/…`.
+    pub(super) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// Makes calls whose line contains a text fail from now on.
+    pub(super) fn fail(&self, with: Option<(Kind, &'static str)>) {
+        *self.fails.lock().unwrap() = with;
+    }
+
+    fn call(&self, what: &str, path: &str) -> Result<()> {
+        let line = format!("{what} {path}");
+        let fails = *self.fails.lock().unwrap();
+        if let Some((kind, text)) = fails
+            && line.contains(text)
+        {
+            return Err(Error::new(kind, format!("{line}: told to fail")));
+        }
+        self.calls.lock().unwrap().push(line);
+        Ok(())
+    }
+}
+
+impl Blobs for Counting {
+    fn capabilities(&self) -> Capabilities {
+        let presign = self.presigned.is_some();
+        Capabilities { presign, listing_is_fresh: self.listing_is_fresh, ..self.inner.capabilities() }
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.probe()
+    }
+
+    fn head<'a>(&'a self, path: &'a str, freshness: Freshness) -> BoxFuture<'a, Result<Option<ObjectMeta>>> {
+        async move {
+            self.call("head", path)?;
+            self.inner.head(path, freshness).await
+        }
+        .boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a str,
+        range: Option<Range<u64>>,
+        freshness: Freshness,
+    ) -> BoxFuture<'a, Result<Option<Object>>> {
+        async move {
+            self.call("read", path)?;
+            self.inner.read(path, range, freshness).await
+        }
+        .boxed()
+    }
+
+    fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
+        async move {
+            self.call("put", path)?;
+            self.inner.put(path, bytes, condition).await
+        }
+        .boxed()
+    }
+
+    fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
+        async move {
+            self.call("create", path)?;
+            self.inner.create(path, size).await
+        }
+        .boxed()
+    }
+
+    fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>> {
+        async move {
+            self.call("upload", at)?;
+            self.inner.upload(at, state).await
+        }
+        .boxed()
+    }
+
+    fn discard_upload<'a>(&'a self, at: &'a str, state: &'a UploadState) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.call("discard", at)?;
+            self.inner.discard_upload(at, state).await
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, what: List<'a>) -> BoxFuture<'a, Result<ListPage>> {
+        async move {
+            self.call("list", what.prefix)?;
+            if self.listing_is_empty {
+                return Ok(ListPage::default());
+            }
+            self.inner.list(what).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.call("delete", &paths.join(" "))?;
+            self.inner.delete(paths).await
+        }
+        .boxed()
+    }
+
+    fn relocate<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.call("relocate", from)?;
+            self.inner.relocate(from, to).await
+        }
+        .boxed()
+    }
+
+    fn presign<'a>(&'a self, path: &'a str, _: Duration) -> BoxFuture<'a, Result<Option<String>>> {
+        let address = self.presigned.map(|before| format!("{before}/{path}?signed"));
+        async move { Ok(address) }.boxed()
+    }
+
+    fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>> {
+        self.inner.sweep(sweep)
+    }
+}

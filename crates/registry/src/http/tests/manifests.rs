@@ -1,0 +1,291 @@
+//! Manifests and tags: pushed, read, moved on a condition, listed, deleted.
+
+use jeroboam_oci::{Algorithm, Digest, layout};
+
+use super::bed::{Bed, IMAGE, INDEX, descriptor, everything_allowed, image, index};
+use crate::http::HttpConfig;
+use crate::store::{Compat, StoreConfig};
+
+#[tokio::test]
+async fn an_image_is_pushed_and_pulled() {
+    for bed in Bed::each().await {
+        let (digest, manifest) = bed.push_image("team/app", "v1", b"layer").await;
+        for reference in ["v1".to_owned(), digest.to_string()] {
+            let path = format!("/v2/team/app/manifests/{reference}");
+            let head = bed.head(&path).await.is(200);
+            let get = bed.get(&path).await.is(200);
+            for reply in [&head, &get] {
+                assert_eq!(reply.header("content-type"), IMAGE);
+                assert_eq!(reply.header("content-length"), manifest.len().to_string());
+                assert_eq!(reply.header("docker-content-digest"), digest.to_string());
+                assert_eq!(reply.header("etag"), format!("\"{digest}\""));
+            }
+            assert_eq!(get.body, manifest);
+            for known in [format!("\"{digest}\""), digest.to_string()] {
+                bed.send("GET", &path, &[("if-none-match", &known)], "").await.is(304);
+            }
+            bed.send("GET", &path, &[("accept", "text/plain")], "").await.is(200);
+        }
+        assert_eq!(bed.get("/v2/team/app/tags/list").await.is(200).json()["tags"], serde_json::json!(["v1"]));
+        assert_eq!(bed.get("/v2/_catalog").await.is(200).json()["repositories"], serde_json::json!(["team/app"]));
+        let other = bed.another().await;
+        assert_eq!(other.get("/v2/team/app/manifests/v1").await.is(200).body, manifest);
+    }
+}
+
+#[tokio::test]
+async fn what_a_manifest_names_has_to_be_there() {
+    let bed = Bed::memory().await;
+    bed.push("a", b"{}").await;
+    bed.push("b", b"layer").await;
+    let manifest = image(b"layer", "");
+    let refused = bed.put_manifest("a", "v1", IMAGE, &manifest).await.is(400);
+    assert_eq!(refused.code(), "MANIFEST_BLOB_UNKNOWN");
+    assert_eq!(refused.json()["errors"][0]["detail"]["digest"], Digest::sha256(b"layer").to_string());
+    bed.get("/v2/a/manifests/v1").await.is(404);
+    let both = bed.put_manifest("c", "v1", IMAGE, &manifest).await.is(400);
+    assert_eq!(both.json()["errors"].as_array().unwrap().len(), 2, "one for each that is missing");
+
+    let wrong_size = String::from_utf8(manifest.clone()).unwrap().replace("\"size\":5", "\"size\":6");
+    bed.push("a", b"layer").await;
+    bed.put_manifest("a", "v1", IMAGE, wrong_size.as_bytes()).await.is(400);
+    bed.put_manifest("a", "v1", IMAGE, &manifest).await.is(201);
+
+    let foreign = String::from_utf8(image(b"elsewhere", "")).unwrap();
+    let foreign = foreign.replace("layer.v1.tar", "layer.nondistributable.v1.tar");
+    bed.put_manifest("a", "foreign", IMAGE, foreign.as_bytes()).await.is(201);
+
+    let whole = index(&[&manifest], "");
+    bed.put_manifest("a", "many", INDEX, &whole).await.is(201);
+    let part = index(&[&manifest, b"not here"], "");
+    assert_eq!(bed.put_manifest("a", "sparse", INDEX, &part).await.is(400).code(), "MANIFEST_BLOB_UNKNOWN");
+    let sparse = StoreConfig { sparse_index: true, ..everything_allowed() };
+    let bed = Bed::with(sparse, HttpConfig::default()).await;
+    bed.put_manifest("a", "sparse", INDEX, &part).await.is(201);
+    bed.get("/v2/a/manifests/sparse").await.is(200);
+}
+
+#[tokio::test]
+async fn a_repository_of_manifests_alone_is_known_to_distribution() {
+    let bed = Bed::memory().await;
+    let empty = index(&[], "");
+    bed.put_manifest("only/index", "v1", INDEX, &empty).await.is(201);
+    let link = layout::layer(&"only/index".parse().unwrap(), &Digest::sha256(&empty));
+    let link = jeroboam_blobs::Blobs::head(&*bed.blobs, &link, Default::default()).await.unwrap();
+    assert!(link.is_some(), "distribution goes by the links of blobs");
+    assert_eq!(bed.get("/v2/_catalog").await.json()["repositories"], serde_json::json!(["only/index"]));
+}
+
+#[tokio::test]
+async fn manifests_have_two_names_and_are_stored_once() {
+    for bed in Bed::each().await {
+        bed.push("a", b"{}").await;
+        bed.push("a", b"layer").await;
+        let manifest = image(b"layer", "");
+        let (short, long) = (Digest::sha256(&manifest), Digest::of(Algorithm::Sha512, &manifest));
+        let put = bed.put_manifest("a", &format!("{long}?tag=v1&tag=v2"), IMAGE, &manifest).await.is(201);
+        assert_eq!(put.header("docker-content-digest"), long.to_string());
+        assert_eq!(put.location(), format!("/v2/a/manifests/{long}"));
+        let tags: Vec<_> = put.headers.get_all("oci-tag").iter().collect();
+        assert_eq!(tags, ["v1", "v2"]);
+        for (reference, digest) in [(long.to_string(), &long), (short.to_string(), &short), ("v2".to_owned(), &short)] {
+            let get = bed.get(&format!("/v2/a/manifests/{reference}")).await.is(200);
+            assert_eq!(get.header("docker-content-digest"), digest.to_string());
+            assert_eq!(get.body, manifest);
+        }
+        assert_eq!(bed.delete(&format!("/v2/a/manifests/{long}")).await.is(202).status, 202);
+        for reference in [long.to_string(), short.to_string(), "v1".to_owned(), "v2".to_owned()] {
+            bed.get(&format!("/v2/a/manifests/{reference}")).await.is(404);
+        }
+        let wrong = Digest::of(Algorithm::Sha512, b"other");
+        assert_eq!(bed.put_manifest("a", &wrong.to_string(), IMAGE, &manifest).await.is(400).code(), "DIGEST_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_is_moved_on_a_condition() {
+    for bed in Bed::each().await {
+        let (first, one) = bed.push_image("a", "v1", b"one").await;
+        bed.push("a", b"two").await;
+        let two = image(b"two", "");
+        let second = Digest::sha256(&two);
+        let push = |name: &'static str, value: String| {
+            let (bed, two) = (&bed, two.clone());
+            async move {
+                let headers = [("content-type", IMAGE), (name, value.as_str())];
+                bed.send("PUT", "/v2/a/manifests/v1", &headers, two).await.status.as_u16()
+            }
+        };
+        assert_eq!(push("if-none-match", "*".to_owned()).await, 412);
+        assert_eq!(push("if-match", format!("\"{second}\"")).await, 412);
+        assert_eq!(bed.get("/v2/a/manifests/v1").await.body, one);
+        assert_eq!(push("if-match", format!("\"{first}\"")).await, 201);
+        assert_eq!(push("if-match", format!("\"{first}\"")).await, 412);
+        assert_eq!(push("if-match", "*".to_owned()).await, 201);
+        assert_eq!(bed.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
+        bed.delete("/v2/a/manifests/v1").await.is(202);
+        assert_eq!(push("if-match", "*".to_owned()).await, 412);
+        assert_eq!(push("if-none-match", "*".to_owned()).await, 201);
+    }
+}
+
+#[tokio::test]
+async fn of_many_that_want_a_new_tag_one_gets_it() {
+    for bed in Bed::each().await {
+        bed.push("a", b"{}").await;
+        let mut manifests = Vec::new();
+        for n in 0..8 {
+            let layer = format!("layer {n}").into_bytes();
+            bed.push("a", &layer).await;
+            manifests.push(image(&layer, ""));
+        }
+        let headers = [("content-type", IMAGE), ("if-none-match", "*")];
+        let pushes =
+            manifests.iter().map(|manifest| bed.send("PUT", "/v2/a/manifests/new", &headers, manifest.clone()));
+        let replies = futures::future::join_all(pushes).await;
+        let won: Vec<_> = replies.iter().zip(&manifests).filter(|(reply, _)| reply.status == 201).collect();
+        assert_eq!(won.len(), 1);
+        assert_eq!(bed.get("/v2/a/manifests/new").await.body, won[0].1);
+    }
+}
+
+#[tokio::test]
+async fn tags_are_sorted_and_come_in_pages() {
+    for bed in Bed::each().await {
+        let (digest, _) = bed.push_image("a", "b", b"layer").await;
+        let manifest = bed.get(&format!("/v2/a/manifests/{digest}")).await.body;
+        for tag in ["a-1", "a", "a.b", "C", "_x"] {
+            bed.put_manifest("a", tag, IMAGE, &manifest).await.is(201);
+        }
+        let sorted = ["C", "_x", "a", "a-1", "a.b", "b"];
+        assert_eq!(bed.get("/v2/a/tags/list").await.json(), serde_json::json!({ "name": "a", "tags": sorted }));
+        let (mut path, mut seen) = ("/v2/a/tags/list?n=4".to_owned(), Vec::new());
+        loop {
+            let page = bed.get(&path).await.is(200);
+            let tags = page.json()["tags"].as_array().unwrap().clone();
+            seen.extend(tags.iter().map(|tag| tag.as_str().unwrap().to_owned()));
+            match jeroboam_oci::pagination::next_of_link(page.header("link")) {
+                Some(next) => path = next.to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(seen, sorted);
+        for (query, tags) in
+            [("n=0", &sorted[..0]), ("last=a", &sorted[3..]), ("last=a0", &sorted[5..]), ("n=99999", &sorted)]
+        {
+            let page = bed.get(&format!("/v2/a/tags/list?{query}")).await.is(200);
+            assert_eq!(page.json()["tags"], serde_json::json!(tags), "{query}");
+            assert_eq!(page.header("link"), "", "{query}");
+        }
+        for n in ["-1", "x", ""] {
+            let refused = bed.get(&format!("/v2/a/tags/list?n={n}")).await.is(400);
+            assert_eq!(refused.code(), "PAGINATION_NUMBER_INVALID");
+        }
+        for tag in sorted {
+            bed.delete(&format!("/v2/a/manifests/{tag}")).await.is(202);
+            bed.head(&format!("/v2/a/manifests/{tag}")).await.is(404);
+            bed.delete(&format!("/v2/a/manifests/{tag}")).await.is(404);
+        }
+        assert_eq!(bed.get("/v2/a/tags/list").await.is(200).json()["tags"], serde_json::json!([]));
+        bed.get(&format!("/v2/a/manifests/{digest}")).await.is(200);
+        assert_eq!(bed.get("/v2/nothing/tags/list").await.is(404).code(), "NAME_UNKNOWN");
+    }
+}
+
+#[tokio::test]
+async fn repositories_are_listed_in_pages() {
+    for bed in Bed::each().await {
+        assert_eq!(bed.get("/v2/_catalog").await.is(200).json(), serde_json::json!({ "repositories": [] }));
+        let names = ["a", "a-b", "a.b", "a/0", "a/b", "a/b/c", "b"];
+        for name in names.iter().rev() {
+            bed.push(name, format!("of {name}").as_bytes()).await;
+        }
+        for bed in [&bed, &bed.another().await] {
+            assert_eq!(bed.get("/v2/_catalog").await.json()["repositories"], serde_json::json!(names));
+            let page = bed.get("/v2/_catalog?n=3").await.is(200);
+            assert_eq!(page.json()["repositories"], serde_json::json!(names[..3]));
+            assert_eq!(page.header("link"), "</v2/_catalog?n=3&last=a.b>; rel=\"next\"");
+            let next = bed.get("/v2/_catalog?n=9&last=a.b").await.is(200);
+            assert_eq!(next.json()["repositories"], serde_json::json!(names[3..]));
+            assert_eq!(next.header("link"), "");
+        }
+        assert_eq!(bed.get("/v2/_catalog?n=1001").await.is(400).code(), "PAGINATION_NUMBER_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_manifest_takes_its_tags_with_it() {
+    for bed in Bed::each().await {
+        let (digest, manifest) = bed.push_image("a", "v1", b"one").await;
+        bed.put_manifest("a", "v2", IMAGE, &manifest).await.is(201);
+        let (other, _) = bed.push_image("a", "v3", b"two").await;
+        // A tag that once pointed to it and no longer does stays.
+        bed.put_manifest("a", "moved", IMAGE, &manifest).await.is(201);
+        let two = bed.get("/v2/a/manifests/v3").await.body;
+        bed.put_manifest("a", "moved", IMAGE, &two).await.is(201);
+        bed.delete(&format!("/v2/a/manifests/{digest}")).await.is(202);
+        for reference in [digest.to_string(), "v1".to_owned(), "v2".to_owned()] {
+            assert_eq!(bed.head(&format!("/v2/a/manifests/{reference}")).await.status, 404, "{reference}");
+        }
+        for reference in [other.to_string(), "v3".to_owned(), "moved".to_owned()] {
+            bed.head(&format!("/v2/a/manifests/{reference}")).await.is(200);
+        }
+        assert_eq!(bed.get("/v2/a/tags/list").await.json()["tags"], serde_json::json!(["moved", "v3"]));
+        assert_eq!(bed.delete(&format!("/v2/a/manifests/{digest}")).await.is(404).code(), "MANIFEST_UNKNOWN");
+    }
+}
+
+#[tokio::test]
+async fn what_is_named_may_be_protected() {
+    let config = StoreConfig { protect_referenced: true, ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let (digest, manifest) = bed.push_image("a", "v1", b"one").await;
+    let all = index(&[&manifest], "");
+    bed.put_manifest("a", "all", INDEX, &all).await.is(201);
+    let path = format!("/v2/a/manifests/{digest}");
+    assert_eq!(bed.delete(&path).await.is(403).code(), "DENIED");
+    bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&all))).await.is(202);
+    bed.push("a", b"sbom").await;
+    let about = image(b"sbom", &format!(r#","subject":{}"#, descriptor(IMAGE, &manifest)));
+    bed.put_manifest("a", &Digest::sha256(&about).to_string(), IMAGE, &about).await.is(201);
+    bed.delete(&path).await.is(403);
+    bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&about))).await.is(202);
+    bed.delete(&path).await.is(202);
+}
+
+#[tokio::test]
+async fn listings_that_lag_are_corrected_by_what_was_just_written() {
+    use std::sync::Arc;
+    // The listing lags for ever: it was taken before anything was written.
+    let mut blobs = super::counting::Counting::new(Arc::new(jeroboam_blobs::Memory::default()));
+    blobs.listing_is_fresh = false;
+    blobs.listing_is_empty = true;
+    let bed = Bed::counting(blobs, everything_allowed(), HttpConfig::default()).await;
+    let (digest, manifest) = bed.push_image("a", "v1", b"one").await;
+    bed.put_manifest("a", "v2", IMAGE, &manifest).await.is(201);
+    assert_eq!(bed.get("/v2/a/tags/list").await.is(200).json()["tags"], serde_json::json!(["v1", "v2"]));
+    assert_eq!(bed.get("/v2/_catalog").await.json()["repositories"], serde_json::json!(["a"]));
+    bed.push("a", b"sbom").await;
+    let about = image(b"sbom", &format!(r#","subject":{}"#, descriptor(IMAGE, &manifest)));
+    bed.put_manifest("a", "about", IMAGE, &about).await.is(201);
+    let referrers = bed.get(&format!("/v2/a/referrers/{digest}")).await.json();
+    assert_eq!(referrers["manifests"][0]["digest"], Digest::sha256(&about).to_string());
+    bed.delete(&format!("/v2/a/manifests/{digest}")).await.is(202);
+    for tag in ["v1", "v2"] {
+        bed.head(&format!("/v2/a/manifests/{tag}")).await.is(404);
+    }
+}
+
+#[tokio::test]
+async fn other_processes_are_believed_within_a_second() {
+    for compat in [Compat::Shared, Compat::Exclusive] {
+        let bed = Bed::with(StoreConfig { compat, ..everything_allowed() }, HttpConfig::default()).await;
+        let other = bed.another().await;
+        bed.push_image("a", "v1", b"one").await;
+        other.head("/v2/a/manifests/v1").await.is(200);
+        let (second, _) = bed.push_image("a", "v1", b"two").await;
+        assert_eq!(bed.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_eq!(other.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
+    }
+}

@@ -1,0 +1,10 @@
+//! The API over real HTTP on loopback, over a directory and in memory.
+
+mod bed;
+mod blobs;
+mod budget;
+mod counting;
+mod errors;
+mod manifests;
+mod referrers;
+mod uploads;

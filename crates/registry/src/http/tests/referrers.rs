@@ -1,0 +1,140 @@
+//! Manifests about other manifests: those that we took, and those that distribution took before us.
+
+use jeroboam_blobs::{Blobs, Condition};
+use jeroboam_oci::{Digest, layout, link};
+
+use super::bed::{Bed, IMAGE, INDEX, Reply, descriptor, everything_allowed, image, index};
+use crate::http::HttpConfig;
+use crate::store::{Compat, StoreConfig};
+
+/// An artifact of some type about a manifest.
+fn about(subject: &[u8], artifact_type: &str, note: &str) -> Vec<u8> {
+    let subject = descriptor(IMAGE, subject);
+    image(
+        b"layer",
+        &format!(r#","subject":{subject},"artifactType":"{artifact_type}","annotations":{{"note":"{note}"}}"#),
+    )
+}
+
+fn listed(reply: &Reply) -> Vec<String> {
+    let document = reply.json();
+    let manifests = document["manifests"].as_array().unwrap();
+    manifests.iter().map(|manifest| manifest["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+fn sorted(manifests: &[&[u8]]) -> Vec<String> {
+    let mut digests: Vec<_> = manifests.iter().map(|manifest| Digest::sha256(manifest).to_string()).collect();
+    digests.sort();
+    digests
+}
+
+#[tokio::test]
+async fn what_is_about_a_manifest_is_listed() {
+    for bed in Bed::each().await {
+        let (digest, subject) = bed.push_image("a", "v1", b"layer").await;
+        let path = format!("/v2/a/referrers/{digest}");
+        let none = bed.get(&path).await.is(200);
+        assert_eq!(none.header("content-type"), INDEX);
+        assert!(listed(&none).is_empty());
+        let (one, two) = (about(&subject, "a/b", "1"), about(&subject, "c/d", "2"));
+        for manifest in [&one, &two] {
+            let put = bed.put_manifest("a", &Digest::sha256(manifest).to_string(), IMAGE, manifest).await.is(201);
+            assert_eq!(put.header("oci-subject"), digest.to_string());
+        }
+        for bed in [&bed, &bed.another().await] {
+            let all = bed.get(&path).await.is(200);
+            assert_eq!(listed(&all), sorted(&[&one, &two]));
+            assert_eq!(all.header("oci-filters-applied"), "");
+            let filtered = bed.get(&format!("{path}?artifactType=a%2Fb")).await.is(200);
+            assert_eq!(listed(&filtered), sorted(&[&one]));
+            assert_eq!(filtered.header("oci-filters-applied"), "artifactType");
+            let first = &filtered.json()["manifests"][0];
+            assert_eq!((&first["artifactType"], &first["annotations"]["note"]), (&"a/b".into(), &"1".into()));
+            assert_eq!(first["size"], one.len());
+        }
+        bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&one))).await.is(202);
+        for bed in [&bed, &bed.another().await] {
+            assert_eq!(listed(&bed.get(&path).await), sorted(&[&two]));
+        }
+        let unknown = format!("/v2/nothing/referrers/{}", Digest::sha256(b"unknown"));
+        assert!(listed(&bed.get(&unknown).await.is(200)).is_empty(), "never 404");
+        assert_eq!(bed.get("/v2/a/referrers/sha256:x").await.is(400).code(), "DIGEST_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_need_not_be_there() {
+    let bed = Bed::memory().await;
+    bed.push_image("a", "v1", b"layer").await;
+    let manifest = about(b"never pushed", "a/b", "");
+    bed.put_manifest("a", "about", IMAGE, &manifest).await.is(201);
+    let path = format!("/v2/a/referrers/{}", Digest::sha256(b"never pushed"));
+    assert_eq!(listed(&bed.get(&path).await.is(200)), sorted(&[&manifest]));
+}
+
+#[tokio::test]
+async fn many_come_in_pages() {
+    let bed = Bed::memory().await;
+    let (digest, subject) = bed.push_image("a", "v1", b"layer").await;
+    for n in 0..4 {
+        let manifest = about(&subject, "a/b", &format!("{n}{}", "x".repeat(1_500_000)));
+        bed.put_manifest("a", &Digest::sha256(&manifest).to_string(), IMAGE, &manifest).await.is(201);
+    }
+    let (mut path, mut pages, mut seen) = (format!("/v2/a/referrers/{digest}?artifactType=a%2Fb"), 0, Vec::new());
+    loop {
+        let page = bed.get(&path).await.is(200);
+        assert!(page.body.len() <= 4 << 20);
+        seen.extend(listed(&page));
+        pages += 1;
+        match jeroboam_oci::pagination::next_of_link(page.header("link")) {
+            Some(next) => path = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!((pages, seen.len()), (2, 4));
+    assert!(seen.is_sorted());
+}
+
+/// Writes what distribution would have written of a manifest, and nothing of ours.
+async fn taken_by_distribution(bed: &Bed, name: &str, manifest: &[u8], tag: Option<&str>) {
+    let (name, digest) = (name.parse().unwrap(), Digest::sha256(manifest));
+    let put = |path: String, bytes: Vec<u8>| {
+        let blobs = bed.blobs.clone();
+        async move { blobs.put(&path, bytes.into(), Condition::Always).await.unwrap() }
+    };
+    put(layout::blob(&digest), manifest.to_vec()).await;
+    put(layout::revision(&name, &digest), link::content(&digest).into()).await;
+    if let Some(tag) = tag.map(|tag| tag.parse().unwrap()) {
+        put(layout::tag_once(&name, &tag, &digest), link::content(&digest).into()).await;
+        put(layout::tag_current(&name, &tag), link::content(&digest).into()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_distribution_took_is_listed_too() {
+    for compat in [Compat::Shared, Compat::Exclusive] {
+        let bed = Bed::with(StoreConfig { compat, ..everything_allowed() }, HttpConfig::default()).await;
+        let (digest, subject) = bed.push_image("a", "v1", b"layer").await;
+        let old = about(&subject, "a/b", "old");
+        taken_by_distribution(&bed, "a", &old, None).await;
+        let fallback = index(&[&old], "");
+        taken_by_distribution(&bed, "a", &fallback, Some(&format!("sha256-{}", digest.hex()))).await;
+        let path = format!("/v2/a/referrers/{digest}");
+        assert_eq!(listed(&bed.get(&path).await.is(200)), sorted(&[&old]), "{compat:?}");
+        let new = about(&subject, "a/b", "new");
+        taken_by_distribution(&bed, "a", &new, None).await;
+        bed.clock.advance(std::time::Duration::from_secs(60));
+        let now = listed(&bed.get(&path).await.is(200));
+        match compat {
+            Compat::Shared => assert_eq!(now, sorted(&[&old, &new]), "it may still be writing"),
+            Compat::Exclusive => assert_eq!(now, sorted(&[&old]), "it may not"),
+        }
+        // What was looked at once is not read again by the next process.
+        let next = bed.another().await;
+        next.get(&path).await.is(200);
+        let reads = next.blobs.calls().iter().filter(|call| call.starts_with("read docker/registry/v2/blobs/")).count();
+        if compat == Compat::Exclusive {
+            assert_eq!(reads, 0);
+        }
+    }
+}

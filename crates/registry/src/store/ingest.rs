@@ -1,0 +1,166 @@
+//! Blobs whose digest is known before their bytes: they go straight to where they stay.
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use jeroboam_blobs::{Condition, Writer, Written};
+use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, layout};
+
+use super::blobs::is_canonical;
+use super::flights::Seat;
+use super::{BlobView, BodyError, Result, Store, StoreError};
+use crate::leases::Held;
+
+/// The bytes of a request, in pieces.
+pub type Incoming = BoxStream<'static, std::result::Result<Bytes, BodyError>>;
+
+impl Store {
+    /// Takes a whole blob. `length` is what the client announced, if it did. Nobody sees any of it unless all of it has the digest.
+    pub async fn put_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        length: Option<u64>,
+        body: Incoming,
+    ) -> Result<BlobView> {
+        self.may_write()?;
+        match length {
+            Some(length) if length <= self.config.small_blob => {
+                let _room = self.room(length).await?;
+                let bytes = collect(body, length).await?;
+                self.put_small_blob(repository, digest, bytes).await
+            }
+            _ if is_canonical(digest) => self.stream_blob(repository, digest, length, body).await,
+            _ => self.stage_blob(repository, digest, body).await,
+        }
+    }
+
+    /// Takes a blob that is in memory.
+    pub async fn put_small_blob(&self, repository: &RepositoryName, digest: &Digest, bytes: Bytes) -> Result<BlobView> {
+        let found = Digest::of(digest.algorithm(), &bytes);
+        check(digest, found)?;
+        let canonical = if is_canonical(digest) { digest.clone() } else { Digest::sha256(&bytes) };
+        let size = self.store_small(repository, &canonical, bytes).await?;
+        self.link_blob(repository, digest, &canonical).await?;
+        Ok(BlobView { digest: digest.clone(), canonical, size })
+    }
+
+    /// Makes small bytes be there under their digest, and stay.
+    pub(super) async fn store_small(
+        &self,
+        repository: &RepositoryName,
+        canonical: &Digest,
+        bytes: Bytes,
+    ) -> Result<u64> {
+        let size = bytes.len() as u64;
+        let held = self.promise(repository, canonical).await?;
+        if held == Held::Already && self.cache.sizes.get(canonical).await == Some(size) {
+            return Ok(size);
+        }
+        let seat = self.flights.board(canonical);
+        let _landing = seat.landing().await;
+        if !seat.landed() {
+            let path = layout::blob(canonical);
+            if self.blobs.put(&path, bytes.clone(), Condition::Absent).await? == Written::Refused {
+                let there = self.look_for(canonical).await?;
+                if there != Some(size) {
+                    // What is there cannot be the blob: what is left of a broken one.
+                    self.blobs.put(&path, bytes, Condition::Always).await?;
+                }
+            }
+            self.cache.sizes.wrote(canonical.clone(), size).await;
+            seat.land();
+        }
+        Ok(size)
+    }
+
+    /// Takes a blob piece by piece to where it stays.
+    async fn stream_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        length: Option<u64>,
+        mut body: Incoming,
+    ) -> Result<BlobView> {
+        let _ = self.promise(repository, digest).await?;
+        let seat = self.flights.board(digest);
+        let there = self.look_for(digest).await?;
+        let is_there = there.is_some_and(|there| length.is_none_or(|length| length == there));
+        let path = layout::blob(digest);
+        let mut writer = if is_there { None } else { Some(self.blobs.create(&path, length).await?) };
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut size = 0;
+        while let Some(piece) = body.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => return abort(writer, error.into()).await,
+            };
+            size += piece.len() as u64;
+            hasher.update(&piece);
+            if seat.landed()
+                && let Some(writer) = writer.take()
+            {
+                writer.abort().await;
+            }
+            if let Some(writer) = &mut writer {
+                writer.write(piece).await?;
+            }
+        }
+        if let Err(error) = check_length(length, size).and_then(|()| check(digest, hasher.finish())) {
+            return abort(writer, error).await;
+        }
+        if let Some(writer) = writer {
+            self.land(&seat, writer).await?;
+        }
+        self.cache.sizes.wrote(digest.clone(), size).await;
+        self.link_blob(repository, digest, digest).await?;
+        Ok(BlobView { digest: digest.clone(), canonical: digest.clone(), size })
+    }
+
+    async fn land(&self, seat: &Seat, writer: Box<dyn Writer>) -> Result<()> {
+        let _landing = seat.landing().await;
+        if seat.landed() {
+            writer.abort().await;
+        } else {
+            writer.commit().await?;
+            seat.land();
+        }
+        Ok(())
+    }
+}
+
+async fn abort<T>(writer: Option<Box<dyn Writer>>, error: StoreError) -> Result<T> {
+    if let Some(writer) = writer {
+        writer.abort().await;
+    }
+    Err(error)
+}
+
+/// All bytes of a body that has `length`.
+pub(super) async fn collect(mut body: Incoming, length: u64) -> Result<Bytes> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        let found = (bytes.len() + piece.len()) as u64;
+        if found > length {
+            return Err(StoreError::SizeMismatch { expected: length, found });
+        }
+        if bytes.is_empty() && found == length {
+            return Ok(piece);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    check_length(Some(length), bytes.len() as u64)?;
+    Ok(bytes.freeze())
+}
+
+pub(super) fn check(expected: &Digest, found: Digest) -> Result<()> {
+    if *expected == found { Ok(()) } else { Err(StoreError::DigestMismatch { expected: expected.clone(), found }) }
+}
+
+pub(super) fn check_length(expected: Option<u64>, found: u64) -> Result<()> {
+    match expected {
+        Some(expected) if expected != found => Err(StoreError::SizeMismatch { expected, found }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,82 @@
+//! Links: read, written, remembered. An empty or torn link counts as absent; whoever writes it again mends it.
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use jeroboam_blobs::{Condition, Freshness};
+use jeroboam_oci::{Digest, RepositoryName, layout, link};
+use tracing::warn;
+
+use super::{Result, Store, StoreError};
+
+impl Store {
+    /// Reads an object that is known to be small; `None` where there is none.
+    pub(crate) async fn read_small(&self, path: &str, freshness: Freshness, limit: u64) -> Result<Option<Bytes>> {
+        let Some(mut object) = self.blobs.read(path, None, freshness).await? else { return Ok(None) };
+        if object.meta.size > limit {
+            let why = format!("it has {} bytes, and no more than {limit} make sense", object.meta.size);
+            return Err(StoreError::Damaged { path: path.to_owned(), why });
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = object.body.next().await {
+            let piece = piece?;
+            if bytes.is_empty() && piece.len() as u64 == object.meta.size {
+                return Ok(Some(piece));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Some(bytes.freeze()))
+    }
+
+    /// Where a link leads; `None` where there is none, or one that leads nowhere.
+    pub(super) async fn read_link(&self, path: &str, freshness: Freshness) -> Result<Option<Digest>> {
+        // A link that is longer than any we know is foreign, and as good as absent.
+        let bytes = match self.read_small(path, freshness, 4 * link::LONGEST as u64).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(None),
+            Err(StoreError::Damaged { path, why }) => {
+                warn!(%path, %why, "a link is damaged and counts as absent");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        match link::parse(&bytes) {
+            Ok(digest) => Ok(Some(digest)),
+            Err(why) => {
+                warn!(%path, %why, "a link is damaged and counts as absent");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Where a link leads that is never written otherwise.
+    pub(super) async fn fixed_link(&self, path: String) -> Result<Option<Digest>> {
+        if let Some(digest) = self.cache.links.get(&path).await {
+            return Ok(Some(digest));
+        }
+        let before = self.cache.links.before(&path);
+        let found = self.read_link(&path, Freshness::Any).await?;
+        if let Some(digest) = &found {
+            self.cache.links.learn(before, path, digest.clone()).await;
+        }
+        Ok(found)
+    }
+
+    /// Writes a link that is never written otherwise. It is written also where it is known to be there: somebody else may have deleted it since.
+    pub(super) async fn write_fixed_link(&self, path: String, to: &Digest) -> Result<()> {
+        // Without a condition: a torn one has to be mended.
+        self.blobs.put(&path, link::content(to).into(), Condition::Always).await?;
+        self.cache.links.wrote(path, to.clone()).await;
+        Ok(())
+    }
+
+    /// The blob that a repository has under this digest; `None` where it has none.
+    pub(super) async fn linked_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
+        let Some(canonical) = self.fixed_link(layout::layer(repository, digest)).await? else { return Ok(None) };
+        if canonical == *digest {
+            return Ok(Some(canonical));
+        }
+        // Under another name of the same bytes: it is there as long as the bytes are under their own.
+        let own = self.fixed_link(layout::layer(repository, &canonical)).await?;
+        Ok(own.filter(|own| *own == canonical))
+    }
+}

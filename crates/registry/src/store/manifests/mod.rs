@@ -1,0 +1,166 @@
+//! Manifests of a repository.
+
+mod delete;
+mod put;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jeroboam_blobs::Freshness;
+use jeroboam_oci::manifest::{BadManifest, Manifest};
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
+use tracing::{error, warn};
+
+use super::blobs::{is_canonical, is_whole};
+use super::{Result, Store, StoreError};
+
+pub use put::{NewManifest, Stored, TagCondition};
+
+/// The bytes of a manifest, and what they say.
+#[derive(Clone, Debug)]
+pub struct StoredManifest {
+    /// The digest that the store sorts it by.
+    pub canonical: Digest,
+    /// Exactly what was pushed.
+    pub bytes: Bytes,
+    /// Its type.
+    pub media_type: Box<str>,
+    /// What it says; nothing of a form that this registry does not know, which is served as it is.
+    pub manifest: Option<Manifest>,
+}
+
+/// A manifest, as it was asked for.
+#[derive(Clone, Debug)]
+pub struct ManifestView {
+    /// Its digest in the algorithm that the client used.
+    pub digest: Digest,
+    /// The manifest.
+    pub stored: Arc<StoredManifest>,
+}
+
+/// Largest manifest that is read, whatever may be pushed: an old store may have been filled with another limit.
+const READ_LIMIT: u64 = 16 << 20;
+
+impl Store {
+    /// Finds a manifest.
+    pub async fn find_manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<ManifestView> {
+        let unknown = || StoreError::ManifestUnknown(reference.clone());
+        let (digest, canonical) = match reference {
+            Reference::Tag(tag) => {
+                let canonical = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
+                (canonical.clone(), canonical)
+            }
+            Reference::Digest(digest) => {
+                let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
+                (digest.clone(), canonical)
+            }
+        };
+        let stored = self.load_manifest(&canonical).await?.ok_or_else(unknown)?;
+        Ok(ManifestView { digest, stored })
+    }
+
+    /// Makes a manifest that was found stay for the grace time, for a client that does not push it because it is there.
+    pub async fn promise_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        match self.promised_manifest(repository, digest).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::ManifestUnknown(Reference::Digest(digest.clone()))),
+        }
+    }
+
+    /// What a tag points to; `None` where there is no such tag.
+    pub async fn tag_target(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
+        let path = layout::tag_current(repository, tag);
+        if let Some(digest) = self.cache.tags.get(&path).await {
+            return Ok(Some(digest));
+        }
+        let before = self.cache.tags.before(&path);
+        let found = self.read_link(&path, Freshness::Newest).await?;
+        if let Some(digest) = &found {
+            self.cache.tags.learn(before, path, digest.clone()).await;
+        }
+        Ok(found)
+    }
+
+    /// The manifest that a repository has under this digest. Old stores have some that are linked only as blobs are.
+    pub(super) async fn linked_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
+        match self.linked_revision(repository, digest).await? {
+            Some(canonical) => Ok(Some(canonical)),
+            None => self.linked_blob(repository, digest).await,
+        }
+    }
+
+    pub(super) async fn linked_revision(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
+        let Some(canonical) = self.fixed_link(layout::revision(repository, digest)).await? else { return Ok(None) };
+        if canonical == *digest {
+            return Ok(Some(canonical));
+        }
+        // Under another name of the same bytes: it is there as long as the bytes are under their own.
+        let own = self.fixed_link(layout::revision(repository, &canonical)).await?;
+        Ok(own.filter(|own| *own == canonical))
+    }
+
+    /// The manifest that the store sorts by this digest; `None` where there is none, or something else.
+    pub async fn load_manifest(&self, canonical: &Digest) -> Result<Option<Arc<StoredManifest>>> {
+        if let Some(stored) = self.cache.manifests.get(canonical).await {
+            return Ok(Some(stored));
+        }
+        let path = layout::blob(canonical);
+        let bytes = match self.read_small(&path, Freshness::Any, READ_LIMIT).await {
+            Ok(Some(bytes)) if is_whole(canonical, bytes.len() as u64) => bytes,
+            Ok(_) => return Ok(None),
+            // A layer, asked for as a manifest.
+            Err(StoreError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = Digest::of(canonical.algorithm(), &bytes);
+        if found != *canonical {
+            error!(%path, %found, "the bytes of a manifest are not those that its digest names");
+            return Err(StoreError::Damaged { path, why: format!("its bytes have the digest {found}") });
+        }
+        let Some(stored) = understand(canonical, bytes) else { return Ok(None) };
+        let stored = Arc::new(stored);
+        self.cache.manifests.insert(canonical.clone(), stored.clone()).await;
+        Ok(Some(stored))
+    }
+
+    /// The manifest that a repository has under this digest, and its size; it stays for the grace time.
+    pub(super) async fn promised_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<(Digest, u64)>> {
+        let Some(canonical) = self.linked_manifest(repository, digest).await? else { return Ok(None) };
+        let held = self.promise(repository, &canonical).await?;
+        if self.is_collected_from(held) {
+            for linked in [digest, &canonical] {
+                self.cache.links.forget(&layout::revision(repository, linked)).await;
+                self.cache.links.forget(&layout::layer(repository, linked)).await;
+            }
+            if self.linked_manifest(repository, digest).await?.as_ref() != Some(&canonical) {
+                return Ok(None);
+            }
+        }
+        Ok(self.size_since(held, &canonical).await?.map(|size| (canonical, size)))
+    }
+}
+
+fn understand(canonical: &Digest, bytes: Bytes) -> Option<StoredManifest> {
+    let (media_type, manifest) = match Manifest::stored(&bytes) {
+        Ok(manifest) => (manifest.media_type.as_str().into(), Some(manifest)),
+        Err(BadManifest::UnknownType(media_type)) => (media_type.into(), None),
+        Err(why) => {
+            warn!(digest = %canonical, %why, "a blob was asked for as a manifest, and is none");
+            return None;
+        }
+    };
+    Some(StoredManifest { canonical: canonical.clone(), bytes, media_type, manifest })
+}
+
+/// The digest that the store sorts these bytes by, and whether the client's names them.
+fn canonical_of(digest: &Digest, bytes: &[u8]) -> Result<Digest> {
+    let found = Digest::of(digest.algorithm(), bytes);
+    if found != *digest {
+        return Err(StoreError::DigestMismatch { expected: digest.clone(), found });
+    }
+    Ok(if is_canonical(digest) { found } else { Digest::sha256(bytes) })
+}

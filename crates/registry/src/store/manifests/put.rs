@@ -1,0 +1,191 @@
+//! The push of a manifest: what it names is there, then its bytes, its link, what it is about, and at last its tags.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use jeroboam_oci::manifest::{Manifest, Role};
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
+
+use super::{StoredManifest, canonical_of};
+use crate::store::{Result, Store, StoreError};
+
+/// How many of what a manifest names are looked for at once.
+const AT_ONCE: usize = 16;
+
+/// A manifest that a client pushes.
+#[derive(Clone, Debug)]
+pub struct NewManifest {
+    /// What it is pushed as.
+    pub reference: Reference,
+    /// Tags that it gets besides.
+    pub tags: Vec<Tag>,
+    /// What its client calls its type.
+    pub content_type: Option<String>,
+    /// What the tag has to point to before.
+    pub condition: TagCondition,
+    /// The manifest.
+    pub bytes: Bytes,
+}
+
+/// On what condition a tag is moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TagCondition {
+    /// In any case.
+    #[default]
+    Always,
+    /// Only where there is no such tag.
+    Absent,
+    /// Only where it points to one of these.
+    PointsTo(Vec<Digest>),
+    /// Only where it points to something.
+    Present,
+}
+
+impl TagCondition {
+    fn holds(&self, target: Option<&Digest>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => target.is_none(),
+            Self::PointsTo(digests) => target.is_some_and(|target| digests.contains(target)),
+            Self::Present => target.is_some(),
+        }
+    }
+}
+
+/// A manifest that was pushed.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its digest in the algorithm that the client used.
+    pub digest: Digest,
+    /// The digest that the store sorts it by.
+    pub canonical: Digest,
+    /// What it says.
+    pub manifest: Manifest,
+    /// So many bytes.
+    pub size: u64,
+    /// The tags that point to it now.
+    pub tags: Vec<Tag>,
+}
+
+impl Store {
+    /// Takes a manifest.
+    pub async fn put_manifest(&self, repository: &RepositoryName, new: NewManifest) -> Result<Stored> {
+        self.may_write()?;
+        let size = new.bytes.len() as u64;
+        if size > self.config().manifest_limit {
+            return Err(StoreError::ManifestTooLarge(self.config().manifest_limit));
+        }
+        let (digest, canonical) = match &new.reference {
+            Reference::Digest(digest) => (digest.clone(), canonical_of(digest, &new.bytes)?),
+            Reference::Tag(_) => {
+                let digest = Digest::sha256(&new.bytes);
+                (digest.clone(), digest)
+            }
+        };
+        let manifest = Manifest::pushed(&new.bytes, new.content_type.as_deref())
+            .map_err(|why| StoreError::ManifestInvalid(format!("the manifest is not taken: {why}")))?;
+        self.check_references(repository, &manifest).await?;
+
+        let mut tags = new.tags;
+        if let Reference::Tag(tag) = &new.reference {
+            tags.insert(0, tag.clone());
+        }
+        // One after the other: who asked for a condition wants to know what the tag points to when it is moved.
+        let paths: Vec<String> = tags.iter().map(|tag| layout::tag_current(repository, tag)).collect();
+        let _turn = self.turns.of(&paths).await;
+        self.check_condition(repository, &new.reference, &new.condition).await?;
+        self.store_small(repository, &canonical, new.bytes.clone()).await?;
+        self.link_manifest(repository, &digest, &canonical, size, &manifest).await?;
+        for tag in &tags {
+            self.point_tag(repository, tag, &canonical).await?;
+        }
+        self.remember(&canonical, new.bytes, &manifest).await;
+        Ok(Stored { digest, canonical, manifest, size, tags })
+    }
+
+    /// Moves a tag to a manifest that the repository has.
+    pub async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
+        self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await?;
+        self.write_tag(repository, tag, canonical).await
+    }
+
+    async fn link_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        canonical: &Digest,
+        size: u64,
+        manifest: &Manifest,
+    ) -> Result<()> {
+        // distribution knows a repository by its blobs alone, and collects the manifests of one that has none.
+        let names_something_here = manifest.references.iter().any(|named| !named.is_elsewhere());
+        if !names_something_here || (self.config().sparse_index && manifest.blobs().next().is_none()) {
+            self.write_fixed_link(layout::layer(repository, canonical), canonical).await?;
+        }
+        self.write_fixed_link(layout::revision(repository, canonical), canonical).await?;
+        if digest != canonical {
+            self.write_fixed_link(layout::revision(repository, digest), canonical).await?;
+        }
+        self.recent.repository_is(repository);
+        self.index_referrer(repository, digest, size, manifest).await
+    }
+
+    async fn remember(&self, canonical: &Digest, bytes: Bytes, manifest: &Manifest) {
+        let stored = StoredManifest {
+            canonical: canonical.clone(),
+            bytes,
+            media_type: manifest.media_type.as_str().into(),
+            manifest: Some(manifest.clone()),
+        };
+        // A reader goes by what the bytes alone say; here the header of the push had a say.
+        if Manifest::stored(&stored.bytes).is_ok_and(|read| read.media_type == manifest.media_type) {
+            self.cache.manifests.insert(canonical.clone(), stored.into()).await;
+        }
+    }
+
+    async fn check_condition(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        condition: &TagCondition,
+    ) -> Result<()> {
+        if *condition == TagCondition::Always {
+            return Ok(());
+        }
+        let target = match reference {
+            Reference::Tag(tag) => self.read_tag(repository, tag).await?,
+            Reference::Digest(digest) => self.linked_manifest(repository, digest).await?,
+        };
+        if condition.holds(target.as_ref()) { Ok(()) } else { Err(StoreError::ConditionFailed) }
+    }
+
+    /// Looks for all that a manifest names, and says of all that is missing.
+    async fn check_references(&self, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
+        let wanted = manifest.references.iter().filter(|named| !named.is_elsewhere());
+        let wanted: BTreeSet<(Digest, u64, bool)> = wanted
+            .map(|named| (named.descriptor.digest.clone(), named.descriptor.size, named.role == Role::Child))
+            .collect();
+        let looked = stream::iter(wanted).map(|(digest, size, is_manifest)| async move {
+            let there = self.has(repository, &digest, size, is_manifest).await?;
+            Ok::<_, StoreError>((!there).then_some(digest))
+        });
+        let looked: Vec<Option<Digest>> = looked.buffered(AT_ONCE).try_collect().await?;
+        let mut missing: Vec<Digest> = looked.into_iter().flatten().collect();
+        missing.dedup();
+        if missing.is_empty() { Ok(()) } else { Err(StoreError::ReferencesUnknown(missing)) }
+    }
+
+    /// Whether the repository has something, and of this size; then it stays for the grace time.
+    async fn has(&self, repository: &RepositoryName, digest: &Digest, size: u64, is_manifest: bool) -> Result<bool> {
+        if is_manifest && self.config().sparse_index {
+            return Ok(true);
+        }
+        let found = if is_manifest {
+            self.promised_manifest(repository, digest).await?
+        } else {
+            self.promised_blob(repository, digest).await?
+        };
+        Ok(found.is_some_and(|(_, there)| there == size))
+    }
+}

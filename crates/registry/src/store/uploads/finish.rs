@@ -1,0 +1,163 @@
+//! The end of an upload: a blob, or nothing.
+
+use futures::StreamExt;
+use jeroboam_blobs::Freshness;
+use jeroboam_oci::range::ChunkRange;
+use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, UploadId, layout};
+use rand::RngExt as _;
+use tracing::warn;
+
+use super::sessions::Hashes;
+use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
+use crate::store::ingest::check;
+use crate::store::{BlobView, Incoming};
+
+impl Store {
+    pub(super) async fn finish_session(
+        &self,
+        session: &Session,
+        state: &mut State,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<BlobView> {
+        let done = if state.is_fresh() {
+            if let Some(range) = chunk.range {
+                range.check(0, chunk.length)?;
+            }
+            let length = chunk.range.map(ChunkRange::length).or(chunk.length);
+            self.put_blob(&session.repository, digest, length, chunk.body).await
+        } else {
+            self.receive(session, state, chunk).await?;
+            self.commit(session, state, digest).await
+        };
+        match done {
+            Ok(blob) => {
+                self.end(session, state).await?;
+                Ok(blob)
+            }
+            Err(error @ StoreError::DigestMismatch { .. }) => {
+                self.discard(session, state).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a whole blob whose place is known only when all of it is there: the client names it by another algorithm.
+    pub(in crate::store) async fn stage_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        body: Incoming,
+    ) -> Result<BlobView> {
+        let now = self.clock.now();
+        let id = UploadId::of_random(rand::rng().random());
+        let state = State::empty(&id, Some(digest.algorithm()));
+        let session = Session::new(repository.clone(), id, None, now, now, state);
+        let mut state = session.state.lock().await;
+        let taken = match self.receive(&session, &mut state, Chunk { range: None, length: None, body }).await {
+            Ok(()) => self.commit(&session, &mut state, digest).await,
+            Err(error) => Err(error),
+        };
+        if taken.is_err() {
+            self.discard(&session, &mut state).await?;
+        }
+        taken
+    }
+
+    /// Makes the bytes of an upload appear as a blob.
+    async fn commit(&self, session: &Session, state: &mut State, digest: &Digest) -> Result<BlobView> {
+        let canonical = state.hashes.digest(Algorithm::Sha256).expect("it is always made");
+        // Where the client names an algorithm only now, what is stored is read once more.
+        let known = state.hashes.digest(digest.algorithm());
+        let read_again = state.handed_over || known.is_none();
+        if let Some(found) = known {
+            check(digest, found)?;
+        }
+        let size = state.offset;
+        let _ = self.promise(&session.repository, &canonical).await?;
+        let seat = self.flights.board(&canonical);
+        {
+            let _landing = seat.landing().await;
+            if self.look_for(&canonical).await? == Some(size) {
+                self.drop_bytes(state).await?;
+            } else {
+                self.appear(state, &canonical).await?;
+            }
+            seat.land();
+        }
+        if read_again {
+            self.read_again(&canonical, digest).await?;
+        }
+        self.cache.sizes.wrote(canonical.clone(), size).await;
+        self.link_blob(&session.repository, digest, &canonical).await?;
+        Ok(BlobView { digest: digest.clone(), canonical, size })
+    }
+
+    async fn appear(&self, state: &mut State, canonical: &Digest) -> Result<()> {
+        let upload = match state.upload.take() {
+            Some(upload) => upload,
+            None => self.blobs.upload(&state.data, state.saved.as_ref().map(|saved| saved.upload.clone())).await?,
+        };
+        Ok(upload.commit(&layout::blob(canonical)).await?)
+    }
+
+    /// Reads what was stored, where what was hashed need not be that, or not with that algorithm.
+    async fn read_again(&self, canonical: &Digest, digest: &Digest) -> Result<()> {
+        let path = layout::blob(canonical);
+        let object = self.blobs.read(&path, None, Freshness::Any).await?;
+        let mut object = object.ok_or_else(|| StoreError::BlobUnknown(digest.clone()))?;
+        let mut hashes = Hashes::new(Some(digest.algorithm()));
+        while let Some(piece) = object.body.next().await {
+            hashes.update(&piece?);
+        }
+        let found = hashes.sha256.clone().finish();
+        if found != *canonical {
+            warn!(%path, %found, "an upload that went from one process to another is damaged, and is taken back");
+            self.blobs.delete(&[path]).await?;
+            self.cache.sizes.forget(canonical).await;
+            return Err(StoreError::DigestMismatch { expected: canonical.clone(), found });
+        }
+        match hashes.sha512.map(Hasher::finish) {
+            Some(found) if digest.algorithm() == Algorithm::Sha512 => check(digest, found),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives an upload up, with all that it has.
+    pub(super) async fn discard(&self, session: &Session, state: &mut State) -> Result<()> {
+        self.drop_bytes(state).await?;
+        self.end(session, state).await
+    }
+
+    /// Lets go of the bytes of an upload.
+    async fn drop_bytes(&self, state: &mut State) -> Result<()> {
+        let kept = match state.upload.take() {
+            // What is behind the last save has to be known to the place before it can be forgotten.
+            Some(mut upload) => Some(upload.save().await?),
+            None => state.saved.as_ref().map(|saved| saved.upload.clone()),
+        };
+        if let Some(kept) = kept {
+            self.blobs.discard_upload(&state.data, &kept).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets an upload that has no more bytes.
+    async fn end(&self, session: &Session, state: &mut State) -> Result<()> {
+        let mut paths = Vec::new();
+        if state.saved.is_some() {
+            paths.push(SessionRecord::path(&session.id));
+        }
+        if state.foreign {
+            paths.extend(self.foreign_files(&session.repository, &session.id).await?);
+        }
+        if !paths.is_empty() {
+            self.blobs.delete(&paths).await?;
+        }
+        state.ended = true;
+        state.saved = None;
+        self.sessions.end(&session.id);
+        Ok(())
+    }
+}

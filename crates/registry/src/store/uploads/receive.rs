@@ -1,0 +1,115 @@
+//! The bytes of an upload: taken, hashed, made durable.
+
+use bytes::Bytes;
+use futures::StreamExt;
+use jeroboam_blobs::Condition;
+use jeroboam_oci::range::ChunkRange;
+
+use super::record::hash_text;
+use super::sessions::Hashes;
+use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
+
+impl Store {
+    /// Takes the bytes of a request. Where they end early, those that came are made durable; where they are not as announced, none counts.
+    pub(super) async fn receive(&self, session: &Session, state: &mut State, chunk: Chunk) -> Result<()> {
+        let Chunk { range, length, mut body } = chunk;
+        if let Some(range) = range {
+            range.check(state.offset, length)?;
+        }
+        let begin = state.offset;
+        let expected = range.map(ChunkRange::length).or(length);
+        let mut unsaved = 0;
+        while let Some(piece) = body.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    self.save(session, state).await?;
+                    return Err(error.into());
+                }
+            };
+            unsaved += piece.len() as u64;
+            self.write(session, state, piece).await?;
+            if unsaved >= self.config.checkpoint {
+                self.save(session, state).await?;
+                unsaved = 0;
+            }
+        }
+        let found = state.offset - begin;
+        match expected {
+            Some(expected) if expected != found => {
+                self.fall_back(session, state)?;
+                Err(StoreError::SizeMismatch { expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn write(&self, session: &Session, state: &mut State, piece: Bytes) -> Result<()> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        if state.upload.is_none() {
+            let from = state.saved.as_ref().map(|saved| saved.upload.clone());
+            state.upload = Some(self.blobs.upload(&state.data, from).await?);
+        }
+        let upload = state.upload.as_mut().expect("it was opened above");
+        state.hashes.update(&piece);
+        state.offset += piece.len() as u64;
+        let written = upload.write(piece).await;
+        if let Err(error) = written {
+            self.fall_back(session, state)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Makes all that came durable, and the record of it.
+    pub(super) async fn save(&self, session: &Session, state: &mut State) -> Result<()> {
+        let saved = state.saved.as_ref().map_or(0, SessionRecord::offset);
+        let Some(upload) = state.upload.as_mut().filter(|_| state.offset != saved) else { return Ok(()) };
+        let record = match upload.save().await {
+            Ok(upload) => SessionRecord {
+                repository: session.repository.clone(),
+                started: session.started,
+                account: session.account.clone(),
+                writer: self.sessions.instance().to_owned(),
+                handed_over: state.handed_over,
+                foreign: state.foreign,
+                data: state.data.clone(),
+                upload,
+                sha256: hash_text(&state.hashes.sha256),
+                sha512: state.hashes.sha512.as_ref().map(hash_text),
+            },
+            Err(error) => {
+                self.fall_back(session, state)?;
+                return Err(error.into());
+            }
+        };
+        let text = serde_json::to_vec(&record).expect("a record has string keys only");
+        if let Err(error) = self.blobs.put(&SessionRecord::path(&session.id), text.into(), Condition::Always).await {
+            self.fall_back(session, state)?;
+            return Err(error.into());
+        }
+        session.set_durable(record.offset());
+        state.saved = Some(record);
+        Ok(())
+    }
+
+    /// Forgets what came since the upload was last saved: the place of objects may have any part of it.
+    fn fall_back(&self, session: &Session, state: &mut State) -> Result<()> {
+        match state.saved.take() {
+            Some(record) => {
+                session.set_durable(record.offset());
+                *state = self.state_of(record)?;
+            }
+            None => {
+                let algorithm = state.hashes.sha512.as_ref().map(|_| jeroboam_oci::Algorithm::Sha512);
+                state.upload = None;
+                state.data = SessionRecord::new_data(&session.id);
+                state.offset = 0;
+                state.hashes = Hashes::new(algorithm);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! Finding an upload: in this process, in the store, among distribution's, or by its token alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jeroboam_blobs::Freshness;
+use tokio::sync::MutexGuard;
+use tracing::warn;
+
+use super::sessions::Limits;
+use super::{Result, Session, SessionRecord, State, Store, StoreError, UploadRef};
+
+/// How long somebody waits for another request that works on the same upload.
+const TURN: Duration = Duration::from_secs(10);
+
+/// How long the token of an upload without bytes is believed.
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest record.
+const RECORD: u64 = 1 << 20;
+
+impl Store {
+    pub(super) async fn session(&self, upload: &UploadRef) -> Result<Arc<Session>> {
+        if let Some(session) = self.sessions.get(&upload.id) {
+            session.touch(self.clock.now());
+            return if session.repository == upload.repository { Ok(session) } else { Err(StoreError::UploadUnknown) };
+        }
+        if self.sessions.has_ended(&upload.id) {
+            return Err(StoreError::UploadUnknown);
+        }
+        let (state, started, account) = if let Some(record) = self.read_record(upload).await? {
+            let (started, account) = (record.started, record.account.clone());
+            (self.state_of(record)?, started, account)
+        } else if let Some((state, started)) = self.adopt(upload).await? {
+            (state, started, None)
+        } else {
+            (State::empty(&upload.id, None), self.believed(upload).await?, None)
+        };
+        let now = self.clock.now();
+        let session = Session::new(upload.repository.clone(), upload.id.clone(), account, started, now, state);
+        // It was let in before; what counts here is only how much one process can know.
+        self.sessions.admit(session, Limits { per_account: usize::MAX, per_repository: usize::MAX }, now)
+    }
+
+    /// Takes the turn to work on an upload, and sees to it that what we know is what is stored.
+    pub(super) async fn enter<'a>(&self, session: &'a Session, upload: &UploadRef) -> Result<MutexGuard<'a, State>> {
+        let turn = tokio::time::timeout(TURN, session.state.lock()).await;
+        let mut state = turn.map_err(|_| StoreError::TooMany {
+            what: "another request is working on the same upload".to_owned(),
+            retry_after: Duration::from_secs(2),
+        })?;
+        self.refresh(session, &mut state, upload).await?;
+        Ok(state)
+    }
+
+    /// Another process may have gone on with the upload. A token with our own last answer says that none has.
+    async fn refresh(&self, session: &Session, state: &mut State, upload: &UploadRef) -> Result<()> {
+        let told = match &upload.token {
+            Some(token) => self.read_token(token, upload).await?.map(|token| token.offset),
+            None => None,
+        };
+        if told == Some(state.offset) && !state.ended {
+            return Ok(());
+        }
+        self.reload(session, state, upload).await
+    }
+
+    /// Takes what is stored for what is.
+    pub(super) async fn reload(&self, session: &Session, state: &mut State, upload: &UploadRef) -> Result<()> {
+        if state.ended {
+            return Err(StoreError::UploadUnknown);
+        }
+        match self.read_record(upload).await? {
+            Some(record) if record.writer != self.sessions.instance() => {
+                session.set_durable(record.offset());
+                *state = self.state_of(record)?;
+            }
+            // What we wrote last we know.
+            Some(_) => {}
+            None if state.saved.is_some() => {
+                state.ended = true;
+                self.sessions.end(&session.id);
+                return Err(StoreError::UploadUnknown);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// What is known of an upload that the store has a record of.
+    pub(super) fn state_of(&self, record: SessionRecord) -> Result<State> {
+        let damaged = || StoreError::Unavailable("what is stored of the upload makes no sense".to_owned());
+        Ok(State {
+            offset: record.offset(),
+            hashes: record.hashes().ok_or_else(damaged)?,
+            upload: None,
+            data: record.data.clone(),
+            handed_over: record.handed_over || record.writer != self.sessions.instance(),
+            foreign: record.foreign,
+            saved: Some(record),
+            ended: false,
+        })
+    }
+
+    async fn read_record(&self, upload: &UploadRef) -> Result<Option<SessionRecord>> {
+        let path = SessionRecord::path(&upload.id);
+        let Some(bytes) = self.read_small(&path, Freshness::Newest, RECORD).await? else { return Ok(None) };
+        let record = parse(&path, &bytes);
+        Ok(record.filter(|record| record.repository == upload.repository))
+    }
+
+    /// When an upload began that has nothing but its token.
+    async fn believed(&self, upload: &UploadRef) -> Result<jeroboam_model::Timestamp> {
+        let token = match &upload.token {
+            Some(token) => self.read_token(token, upload).await?,
+            None => None,
+        };
+        let token = token.filter(|token| token.offset == 0).ok_or(StoreError::UploadUnknown)?;
+        let age = self.clock.now().duration_since(token.started);
+        let young = age.is_negative() || age.unsigned_abs() < TOKEN_LIFE;
+        if young { Ok(token.started) } else { Err(StoreError::UploadUnknown) }
+    }
+}
+
+/// A record that cannot be read is one of an upload that cannot go on.
+fn parse(path: &str, bytes: &Bytes) -> Option<SessionRecord> {
+    match serde_json::from_slice(bytes) {
+        Ok(record) => Some(record),
+        Err(error) => {
+            warn!(%path, %error, "the record of an upload is damaged and counts as absent");
+            None
+        }
+    }
+}

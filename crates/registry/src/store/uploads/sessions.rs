@@ -1,0 +1,211 @@
+//! The uploads that this process knows.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jeroboam_blobs::Upload;
+use jeroboam_model::Timestamp;
+use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, UploadId};
+use moka::sync::Cache;
+use rand::RngExt as _;
+
+use super::{Result, SessionRecord, StoreError};
+
+/// Most uploads that a process knows at once. Those with bytes can be found again in the store.
+const MOST: usize = 10_000;
+
+/// How long an upload is known that nobody asks about, in seconds: with bytes, and without.
+const IDLE: i64 = 3600;
+const IDLE_EMPTY: i64 = 60;
+
+/// How many uploads are remembered to have ended, so that their locations do not begin new ones.
+const ENDED: u64 = 100_000;
+
+/// The uploads that this process knows.
+pub(in crate::store) struct Sessions {
+    live: Mutex<HashMap<UploadId, Arc<Session>>>,
+    ended: Cache<UploadId, ()>,
+    /// Who writes records: another one for each process.
+    instance: Box<str>,
+}
+
+/// An upload.
+pub(in crate::store) struct Session {
+    pub(super) repository: RepositoryName,
+    pub(super) id: UploadId,
+    pub(super) account: Option<String>,
+    pub(super) started: Timestamp,
+    used: AtomicI64,
+    durable: AtomicU64,
+    pub(super) state: tokio::sync::Mutex<State>,
+}
+
+/// How far an upload is. Whoever holds it is the only one that works on the upload in this process.
+pub(in crate::store) struct State {
+    pub(super) offset: u64,
+    pub(super) hashes: Hashes,
+    /// Open where bytes came in this process.
+    pub(super) upload: Option<Box<dyn Upload>>,
+    /// Where its bytes are meanwhile.
+    pub(super) data: String,
+    /// What the store has of it; nothing of an upload without bytes.
+    pub(super) saved: Option<SessionRecord>,
+    /// Whether several processes wrote it, so that what was hashed need not be what is stored.
+    pub(super) handed_over: bool,
+    /// Whether distribution began it.
+    pub(super) foreign: bool,
+    pub(super) ended: bool,
+}
+
+/// The digests that are made while bytes come.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Hashes {
+    /// What the store sorts by.
+    pub(super) sha256: Hasher,
+    /// What the client said that it would name.
+    pub(super) sha512: Option<Hasher>,
+}
+
+impl Hashes {
+    pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
+        let sha512 = (algorithm == Some(Algorithm::Sha512)).then(|| Hasher::new(Algorithm::Sha512));
+        Self { sha256: Hasher::new(Algorithm::Sha256), sha512 }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(bytes);
+        }
+    }
+
+    /// The digest of what came; `None` of an algorithm that was not asked for in time.
+    pub(super) fn digest(&self, algorithm: Algorithm) -> Option<Digest> {
+        match algorithm {
+            Algorithm::Sha256 => Some(self.sha256.clone().finish()),
+            Algorithm::Sha512 => self.sha512.clone().map(Hasher::finish),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn empty(id: &UploadId, algorithm: Option<Algorithm>) -> Self {
+        Self {
+            data: SessionRecord::new_data(id),
+            offset: 0,
+            hashes: Hashes::new(algorithm),
+            upload: None,
+            saved: None,
+            handed_over: false,
+            foreign: false,
+            ended: false,
+        }
+    }
+
+    /// Whether not a byte has come.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.offset == 0 && self.upload.is_none() && self.saved.is_none()
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        repository: RepositoryName,
+        id: UploadId,
+        account: Option<String>,
+        started: Timestamp,
+        now: Timestamp,
+        state: State,
+    ) -> Self {
+        let durable = AtomicU64::new(state.saved.as_ref().map_or(0, SessionRecord::offset));
+        let used = AtomicI64::new(now.as_second());
+        Self { repository, id, account, started, used, durable, state: tokio::sync::Mutex::new(state) }
+    }
+
+    pub(super) fn touch(&self, now: Timestamp) {
+        self.used.store(now.as_second(), Ordering::Relaxed);
+    }
+
+    /// So many bytes are safe.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_durable(&self, offset: u64) {
+        self.durable.store(offset, Ordering::Release);
+    }
+
+    /// Whether it is remembered. One that somebody works on is.
+    fn is_alive(&self, now: Timestamp) -> bool {
+        let idle = now.as_second() - self.used.load(Ordering::Relaxed);
+        match self.state.try_lock() {
+            Ok(state) => idle < if state.is_fresh() { IDLE_EMPTY } else { IDLE },
+            Err(_) => true,
+        }
+    }
+}
+
+impl Sessions {
+    pub(in crate::store) fn new() -> Self {
+        let instance = UploadId::of_random(rand::rng().random()).to_string().into();
+        let ended = Cache::builder().max_capacity(ENDED).time_to_live(Duration::from_secs(24 * 3600)).build();
+        Self { live: Mutex::default(), ended, instance }
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Session>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, id: &UploadId) -> Option<Arc<Session>> {
+        self.live().get(id).cloned()
+    }
+
+    pub(super) fn has_ended(&self, id: &UploadId) -> bool {
+        self.ended.contains_key(id)
+    }
+
+    /// Lets an upload in, unless there are too many.
+    pub(super) fn admit(&self, session: Session, limits: Limits, now: Timestamp) -> Result<Arc<Session>> {
+        let mut live = self.live();
+        live.retain(|_, session| session.is_alive(now));
+        let of_account = live.values().filter(|other| other.account == session.account).count();
+        let of_repository = live.values().filter(|other| other.repository == session.repository).count();
+        let too_many = |what: &str| StoreError::TooMany { what: what.to_owned(), retry_after: Duration::from_secs(5) };
+        if session.account.is_some() && of_account >= limits.per_account {
+            return Err(too_many("too many uploads of one account at once"));
+        }
+        if of_repository >= limits.per_repository {
+            return Err(too_many("too many uploads into one repository at once"));
+        }
+        if live.len() >= MOST {
+            return Err(too_many("too many uploads at once"));
+        }
+        Ok(live.entry(session.id.clone()).or_insert_with(|| Arc::new(session)).clone())
+    }
+
+    /// Forgets an upload that ended here.
+    pub(super) fn end(&self, id: &UploadId) {
+        self.ended.insert(id.clone(), ());
+        self.live().remove(id);
+    }
+}
+
+/// How many uploads there may be at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) per_account: usize,
+    pub(super) per_repository: usize,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("repository", &self.repository).field("id", &self.id).finish_non_exhaustive()
+    }
+}
