@@ -40,6 +40,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("jeroboam-cli", Level::Surfaces),
     ("jeroboam", Level::Programs),
     ("jeroboam-bench", Level::Programs),
+    ("jeroboam-conformance", Level::Programs),
     ("jeroboam-differential", Level::Programs),
     ("xtask", Level::Programs),
 ];
@@ -63,9 +64,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("lapin", &["jeroboam-notify"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
-    ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-differential", "xtask"]),
+    ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"]),
     ("axum", &["jeroboam-api", "jeroboam-registry", "jeroboam-sandbox", "jeroboam", "jeroboam-bench"]),
-    ("anyhow", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-differential", "xtask"]),
+    (
+        "anyhow",
+        &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"],
+    ),
 ];
 
 /// What crates of the lowest level do without.
