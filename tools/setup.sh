@@ -8,6 +8,8 @@
 #   tools/setup.sh programs     clients that take long to build or much room: OpenTofu and its provider, gophercloud, tempest, Ansible
 #   tools/setup.sh magnum       Magnum itself in a private venv: what ours is compared with
 #   tools/setup.sh uwsgi        what operators run Magnum's API under: uwsgi (built, about a minute) and memcached
+#   tools/setup.sh registry     the registry's clients, and registries to compare it with (about 10 CPU minutes, once)
+#   tools/setup.sh swift        what it keeps objects in: Swift, Keystone, Ceph's gateway, as packages; the tests start private ones
 #   tools/setup.sh fuzz         cargo-fuzz, schemathesis in a private venv
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
@@ -120,6 +122,17 @@ setup_programs() {
     venv "$kind-$(sha256sum "tests/client/$kind.lock" | cut -c1-12)" -r "tests/client/$kind.lock"
   done
   tests/client/build.sh >/dev/null || fail "the clients that are written in Go could not be built" "are the Go modules reachable? its words are above"
+}
+
+setup_registry() {
+  packages jq curl openssl python3 docker-registry skopeo podman buildah crun
+  setup_go
+  tests/beds/registry/build.sh >/dev/null || fail "the registry's clients could not be built" "are the Go modules reachable? its words are above"
+}
+
+setup_swift() {
+  packages memcached swift-proxy swift-account swift-container swift-object keystone python3-keystonemiddleware uwsgi-plugin-python3 \
+    ceph-mon ceph-mgr ceph-osd radosgw ceph-common
 }
 
 setup_fuzz() {
