@@ -4,7 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/jeroboam
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo dev test check advisories test-crash test-two test-clients test-differential test-openstack fuzz bench bench-magnum clean-cache
+.PHONY: help demo dev test check advisories test-crash test-two test-clients test-differential test-openstack test-registry fuzz bench bench-magnum bench-registry clean-cache
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ test-openstack: ## Clusters of many clients on real OpenStack services and the r
 	@tools/setup.sh build kubernetes openstack
 	@tools/test-openstack.sh
 
+test-registry: ## The registry on directories, S3, Swift and Ceph, with everybody's clients, beside those that it takes over from; takes long
+	@tools/setup.sh build registry swift
+	@tools/test-registry.sh
+
 fuzz: ## What breaks our readers and our API: each fuzzer for 30 minutes, then schemathesis; takes two hours
 	@tools/setup.sh build fuzz
 	@tools/fuzz.sh
@@ -70,6 +74,10 @@ bench: ## Figures of docs/benchmarks.md, beside floors measured in the same run
 bench-magnum: ## The same beside Magnum itself under uwsgi, in turns on the same rows: about 20 minutes
 	@tools/setup.sh build engines magnum uwsgi
 	@tools/bench-magnum.sh
+
+bench-registry: ## The registry beside distribution 2.8 and 3, in turns, with raw disk and raw Swift as floors
+	@tools/setup.sh build registry swift
+	@tools/bench-registry.sh
 
 clean-cache: ## Forget everything that was built or downloaded
 	rm -rf "$(CACHE)"

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The registry's figures of docs/benchmarks.md: the released program beside distribution 2.8 and 3, in turns in one run, with the raw disk
+# and the raw Swift as floors. Called by `make bench-registry`, which has set the machine up.
+#   tools/bench-registry.sh --quick                       to see whether it works
+#   tools/bench-registry.sh --backends directory --peers docker-registry
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
+export PORT_BASE=${PORT_BASE:-27000} BED=${BED:-$CACHE/run/registry-bench-$$}
+trap 'tests/beds/registry/down.sh' EXIT
+
+nice -n 10 cargo build --release --quiet --package jeroboam
+nice -n 10 cargo build --release --quiet --package jeroboam-bench
+programs=$(tests/beds/registry/build.sh registry3)
+eval "$(tests/beds/registry/up.sh swift)"
+mkdir -p "$CACHE/bench"
+json=$CACHE/bench/registry-$(date -u +%Y%m%dT%H%M%SZ).json
+"$CARGO_TARGET_DIR/release/jeroboam-bench" registry --binary "$CARGO_TARGET_DIR/release/jeroboam" --registry3 "$programs/registry3" \
+  --swift "$JEROBOAM_SWIFT_V1" --folder "$BED/bench" --json "$json" "$@"
+echo "bench: all figures are in $json" >&2

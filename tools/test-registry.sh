@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# The registry on everything that it keeps objects in, beside the registries that it takes over from. Called by `make test-registry`.
+#   test-registry.sh [PART…]   all of them, in this order, unless some are named:
+#     peers         the conformance suite finds the faults of distribution 2.8 and 3 that are known, and no others
+#     conformance   the suite finds none of ours: nothing fails, nothing is skipped
+#     clients       skopeo, podman, buildah, crane, oras, regctl, helm, containerd; a layer of 10 GiB; cut transfers
+#     takeover      what 2.8 filled is served as it is; what ours writes 2.8 and 3 serve
+#     faults        the backend fails, and the registry is killed at every request to it
+#     soak          pushes, deletes and collections at once, for $SOAK seconds
+#   BACKENDS="directory versitygw rgw-s3 swift keystone application-credential trust rgw" names those to test on.
+#   JEROBOAM=… takes that program instead of building it. KEEP=1 leaves the backends running and what they hold.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
+export PORT_BASE=${PORT_BASE:-26000} BED=${BED:-$CACHE/run/registry-test-$$}
+beds=tests/beds/registry
+port=$((PORT_BASE + 20)) other_port=$((PORT_BASE + 21)) proxy_port=$((PORT_BASE + 22))
+backends=${BACKENDS:-directory versitygw rgw-s3 swift keystone application-credential trust rgw}
+[ $# -gt 0 ] || set -- peers conformance clients takeover faults soak
+mkdir -p "$BED/log"
+report=$BED/report.txt
+
+say() { printf '%s %s\n' "$(date +%T)" "$*"; }
+finish() {
+  local status=$?
+  [ -n "${KEEP:-}" ] || { [ $status = 0 ] || cp -r "$BED/log" "$CACHE/registry-test-logs" 2>/dev/null || true; $beds/down.sh 2>/dev/null || true; }
+  [ $status = 0 ] || echo "error: logs are in ${KEEP:+$BED/log}${KEEP:-$CACHE/registry-test-logs}" >&2
+  exit $status
+}
+trap finish EXIT
+
+if [ -z "${JEROBOAM:-}" ]; then
+  tools/build.sh --bin jeroboam
+  JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
+fi
+export JEROBOAM
+if [ -z "${CONFORMANCE:-}" ]; then
+  cargo build --quiet --package jeroboam-conformance
+  CONFORMANCE=$CARGO_TARGET_DIR/debug
+fi
+PATH=$($beds/build.sh):$PATH
+# shellcheck disable=SC2086  # a list of words
+eval "$($beds/up.sh $backends)"
+
+registry() { $beds/registry.sh "$@"; }
+conformance() { "$CONFORMANCE/jeroboam-conformance" "http://127.0.0.1:$port" "$@"; }
+store() { # backend name: a place of its own for each part
+  if [ "$1" = directory ]; then echo "$BED/store/$2"; else echo "$2-$$"; fi
+}
+
+# What is known of each: who changes the suite sees here whether it still finds it.
+part_peers() {
+  local peer version
+  for peer in docker-registry registry3; do
+    for version in 1.1 dev; do
+      registry up "$peer" directory "$port" "$(store directory "peer-$peer-$version")"
+      conformance --version "$version" --expect "$beds/expected/$peer-$version.txt" >"$BED/log/peers-$peer-$version.txt" ||
+        { say "$peer, $version: not what was expected"; exit 1; }
+      say "$peer, $version: $(tail -n 1 "$BED/log/peers-$peer-$version.txt")"
+      registry down "$peer" "$port"
+    done
+  done
+}
+
+part_conformance() {
+  local backend version
+  for backend in $backends; do
+    for version in 1.1 dev; do
+      registry up jeroboam "$backend" "$port" "$(store "$backend" "conformance-${version/./}")"
+      conformance --version "$version" --strict || { say "conformance $version on $backend"; exit 1; }
+      registry down jeroboam "$port"
+      say "conformance $version on $backend"
+    done
+  done
+}
+
+part_clients() {
+  local backend name size place
+  for backend in $backends; do
+    place=$(store "$backend" clients)
+    registry up jeroboam "$backend" "$port" "$place"
+    for name in skopeo podman crane oras regctl helm containerd; do
+      tests/client/registry/$name.sh "127.0.0.1:$port"
+    done
+    # Ceph's cluster is in memory, and has 4 GiB of it.
+    case $backend in rgw*) size=512 ;; directory | versitygw) size=10240 ;; *) size=2048 ;; esac
+    tests/client/registry/large.sh "127.0.0.1:$port" "${LARGE:-$size}"
+    KILL="$beds/registry.sh kill jeroboam $port" START="$beds/registry.sh up jeroboam $backend $port $place" \
+      tests/client/registry/resume.sh "127.0.0.1:$port"
+    registry down jeroboam "$port"
+    [ "$backend" != directory ] || rm -rf "$place"
+    say "clients on $backend"
+  done
+}
+
+part_takeover() {
+  local backend
+  for backend in $backends; do
+    # Who asks with an application credential finds what a password wrote: 2.8 does not know such credentials.
+    PORT=$port OTHER_PORT=$other_port $beds/takeover.sh "$backend" "$(store "$backend" takeover)"
+    say "takeover on $backend"
+  done
+}
+
+part_faults() {
+  local backend
+  for backend in $backends; do
+    [ "$backend" != directory ] || continue
+    PORT=$port PROXY_PORT=$proxy_port PROXY=$CONFORMANCE/jeroboam-fault-proxy $beds/faults.sh "$backend" "$(store "$backend" faults)"
+    say "faults on $backend"
+  done
+}
+
+part_soak() {
+  local backend
+  for backend in ${SOAK_BACKENDS:-directory}; do
+    PORT=$port SOAK=${SOAK:-1200} BENCH=${BENCH:-} $beds/soak.sh "$backend" "$(store "$backend" soak)"
+    say "soak on $backend"
+  done
+}
+
+for part; do
+  say "$part"
+  "part_$part" 2>&1 | tee -a "$report"
+done
+say "all passed"
