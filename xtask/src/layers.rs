@@ -62,6 +62,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["jeroboam-store"]),
     ("kube", &["jeroboam-management"]),
     ("lapin", &["jeroboam-notify"]),
+    ("quick-xml", &["jeroboam-blobs"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
     ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"]),

@@ -6,7 +6,12 @@
 
 mod directory;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+mod faults;
+mod listing;
 mod memory;
+mod path;
+pub mod s3;
 
 use std::fmt;
 use std::ops::Range;
@@ -21,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 pub use directory::Directory;
 pub use error::{Error, Kind};
+#[cfg(any(test, feature = "testing"))]
+pub use faults::{Fault, Faults, Operation, Told};
 pub use memory::Memory;
 
 /// What comes of a call.
@@ -100,11 +107,11 @@ pub struct Capabilities {
 pub struct List<'a> {
     /// Only paths that begin with this; empty or ending with a slash.
     pub prefix: &'a str,
-    /// Only paths after this one, by bytes; of a page's last path, to go on. It need not exist.
+    /// Only what has a path after this one, by bytes, folders too; a page's last path, to go on. It need not exist.
     pub after: Option<&'a str>,
     /// Whether what has further slashes behind the prefix is shown as one [`Listed::Folder`].
     pub folders: bool,
-    /// At most so many; a place may give fewer.
+    /// At most so many, and at least one; a place may give fewer.
     pub limit: usize,
 }
 
@@ -174,8 +181,9 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// known, which saves buffers and requests; a writer that got another number of bytes refuses to commit.
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>>;
 
-    /// Begins an upload, or goes on with it, whose path is known only in the end. `at` is where its data is kept meanwhile. Bytes behind the
-    /// offset of `state` are forgotten.
+    /// Begins an upload, or goes on with it, whose path is known only in the end. `at` is where its data is kept meanwhile, and listings may show
+    /// it there. Bytes behind the offset of `state` are forgotten. The last state and the one before it can be gone on from, as whoever keeps
+    /// states may die before the last one is kept.
     fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>>;
 
     /// Forgets an upload and all of its bytes. Doing it twice is fine.
@@ -187,7 +195,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Removes objects, also large ones with all their parts; one that is not there is as good as removed.
     fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>>;
 
-    /// Gives an object another path, replacing what is there. For the trash and for repairs: those who serve never rename.
+    /// Gives an object another path, replacing what is there; [`Kind::Misuse`] where there is no object. For the trash and for repairs: those who serve never rename.
     fn relocate<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<()>>;
 
     /// An address from which anybody can read the object for so long; `None` where the place gives none.

@@ -12,8 +12,8 @@ use futures::{FutureExt, StreamExt};
 use jeroboam_model::{Clock, SystemClock, Timestamp};
 
 use crate::{
-    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Listed, Object, ObjectMeta, Result, Sweep,
-    Swept, Upload, UploadState, Writer, Written,
+    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, Sweep, Swept,
+    Upload, UploadState, Writer, Written, listing, path,
 };
 
 /// Bodies come in pieces of this length, so that whoever reads them meets more than one.
@@ -100,7 +100,11 @@ impl Blobs for Memory {
     }
 
     fn head<'a>(&'a self, path: &'a str, _: Freshness) -> BoxFuture<'a, Result<Option<ObjectMeta>>> {
-        async move { Ok(self.held().objects.get(path).map(Stored::meta)) }.boxed()
+        async move {
+            path::check(path)?;
+            Ok(self.held().objects.get(path).map(Stored::meta))
+        }
+        .boxed()
     }
 
     fn read<'a>(
@@ -114,6 +118,7 @@ impl Blobs for Memory {
 
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         async move {
+            path::check(path)?;
             let stored = Stored { bytes, modified: self.clock.now() };
             let mut held = self.held();
             if condition == Condition::Absent && held.objects.contains_key(path) {
@@ -154,7 +159,15 @@ impl Blobs for Memory {
     }
 
     fn list<'a>(&'a self, what: List<'a>) -> BoxFuture<'a, Result<ListPage>> {
-        async move { page(&self.held().objects, &what) }.boxed()
+        async move {
+            let held = self.held();
+            let begun = held.objects.range(what.prefix.to_owned()..);
+            listing::page(
+                begun.map(|(path, stored)| (path.as_str(), stored.bytes.len() as u64, Some(stored.modified))),
+                &what,
+            )
+        }
+        .boxed()
     }
 
     fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>> {
@@ -197,34 +210,6 @@ impl Blobs for Memory {
         }
         .boxed()
     }
-}
-
-fn page(objects: &BTreeMap<String, Stored>, what: &List<'_>) -> Result<ListPage> {
-    if what.limit == 0 {
-        return Err(Error::new(Kind::Misuse, format!("list nothing below {:?}", what.prefix)));
-    }
-    let mut items: Vec<Listed> = Vec::new();
-    let mut last = String::new();
-    for (path, stored) in objects.range(what.prefix.to_owned()..) {
-        let Some(below) = path.strip_prefix(what.prefix) else { break };
-        let folder = below.find('/').filter(|_| what.folders).map(|slash| &path[..=what.prefix.len() + slash]);
-        let line = folder.unwrap_or(path);
-        if line == last || what.after.is_some_and(|after| line <= after) {
-            continue;
-        }
-        if items.len() == what.limit {
-            return Ok(ListPage { items, next: Some(last) });
-        }
-        line.clone_into(&mut last);
-        items.push(match folder {
-            Some(folder) => Listed::Folder { path: folder.to_owned() },
-            None => {
-                let meta = stored.meta();
-                Listed::Object { path: path.clone(), size: meta.size, modified: meta.modified }
-            }
-        });
-    }
-    Ok(ListPage { items, next: None })
 }
 
 struct MemoryWriter {

@@ -1,6 +1,8 @@
 //! The file system's calls, which block: how many run at once, and what their errors mean.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,16 +10,24 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::pool::Pool;
 use super::sync::Syncs;
 use crate::{Error, Kind, Result};
 
 /// So many calls may block at once; others wait. A sync of many ends early because they share it, so it pays to let many in.
 const BLOCKED: usize = 128;
 
+/// File systems that write changes to directories and files in the order in which they were made, so that what is synced brings all that was
+/// changed before it: ext4 and XFS, by their journals.
+const ORDERED: &[u64] = &[0xef53, 0x5846_5342];
+
 /// A root and who may call below it.
 pub(super) struct Disk {
     root: PathBuf,
+    /// The root's device, if changes on it are ordered.
+    ordered: Option<u64>,
     syncs: Syncs,
+    pool: Arc<Pool>,
     turns: Arc<Semaphore>,
 }
 
@@ -27,15 +37,38 @@ impl Disk {
         let named = root.to_owned();
         let open = move || {
             std::fs::create_dir_all(&named)?;
-            named.canonicalize()
+            let root = named.canonicalize()?;
+            let ordered = ORDERED.contains(&(rustix::fs::statfs(&root)?.f_type as u64));
+            let device = std::fs::metadata(&root)?.dev();
+            Ok((root, ordered.then_some(device)))
         };
         let opened = blocking(open).await?;
-        let root = opened.map_err(|error| failure("open", &root.display().to_string(), error))?;
-        Ok(Arc::new(Self { root, syncs: Syncs::default(), turns: Arc::new(Semaphore::new(BLOCKED)) }))
+        let (root, ordered) = opened.map_err(|error| failure("open", &root.display().to_string(), error))?;
+        Ok(Arc::new(Self {
+            root,
+            ordered,
+            syncs: Syncs::default(),
+            pool: Arc::default(),
+            turns: Arc::new(Semaphore::new(BLOCKED)),
+        }))
     }
 
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether a sync of this file or directory brings every change that was made below the root before.
+    pub(super) fn is_ordered(&self, file: &File) -> io::Result<bool> {
+        Ok(self.ordered.is_some() && self.ordered == Some(file.metadata()?.dev()))
+    }
+
+    /// Whether that may be so at all.
+    pub(super) fn may_be_ordered(&self) -> bool {
+        self.ordered.is_some()
+    }
+
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
     pub(super) fn syncs(&self) -> &Syncs {
@@ -47,7 +80,7 @@ impl Disk {
         self: &Arc<Self>,
         verb: &str,
         path: &str,
-        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Arc<Self>) -> io::Result<T> + Send + 'static,
     ) -> Result<T> {
         let turn = self.turn().await?;
         let disk = Arc::clone(self);
@@ -65,7 +98,7 @@ impl Disk {
 
     /// Whether the root is there and may be written to.
     pub(super) async fn probe(self: &Arc<Self>) -> Result<()> {
-        let look = |disk: &Self| {
+        let look = |disk: &Arc<Self>| {
             if !std::fs::metadata(&disk.root)?.is_dir() {
                 return Err(io::Error::from(io::ErrorKind::NotADirectory));
             }
@@ -89,7 +122,7 @@ pub(super) fn failure(verb: &str, path: &str, error: io::Error) -> Error {
     let kind = match Errno::from_io_error(&error) {
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Kind::NoRoom,
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Kind::Refused,
-        Some(Errno::IO | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP) => Kind::Broken,
+        Some(Errno::IO | Errno::NOENT | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP) => Kind::Broken,
         Some(Errno::NAMETOOLONG | Errno::INVAL) => Kind::Misuse,
         Some(_) => Kind::Unavailable,
         None if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => Kind::Misuse,

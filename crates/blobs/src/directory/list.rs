@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::{disk, place, read};
-use crate::{Error, Kind, List, ListPage, Listed, Result};
+use crate::{Error, Kind, List, ListPage, Listed, Result, path};
 
 /// Deeper than any name of a repository goes; a symbolic link that points upwards ends here.
 const DEPTH: usize = 256;
@@ -21,7 +21,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn new(what: &List<'_>) -> Result<Self> {
-        place::check_prefix(what.prefix)?;
+        path::check_prefix(what.prefix)?;
         if what.limit == 0 {
             return Err(Error::new(Kind::Misuse, format!("list nothing below {:?}", what.prefix)));
         }

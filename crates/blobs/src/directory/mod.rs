@@ -1,7 +1,8 @@
 //! Objects as files below a directory, as distribution's filesystem driver has them.
 //!
 //! An object is written to `<path>.<uuid>.tmp`, synced, and renamed to its path; then the directories whose entries changed are
-//! synced. Nobody sees half an object, and what was said to be written survives a power cut. Files and directories get the modes
+//! synced. Nobody sees half an object, and what was said to be written survives a power cut. On ext4 and XFS, which keep the order of
+//! changes, a sync brings everything that was changed before it: there the innermost directory is enough, and for a small object the file. Files and directories get the modes
 //! that the process's umask leaves. The root may be a symbolic link, and so may directories below it (an operator spreads a store over
 //! file systems like that); only who may write into the root can make one. Paths that would leave the root are refused.
 
@@ -9,6 +10,7 @@ mod disk;
 mod list;
 mod pieces;
 mod place;
+mod pool;
 mod read;
 mod replace;
 mod sweep;
@@ -90,11 +92,19 @@ impl Blobs for Directory {
     }
 
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
-        async move { writer::create(&self.disk, path, self.file(path)?, size).await }.boxed()
+        async move {
+            let writer = writer::FileWriter::new(&self.disk, path, self.file(path)?, size);
+            Ok(Box::new(writer) as Box<dyn Writer>)
+        }
+        .boxed()
     }
 
     fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>> {
-        async move { upload::open(&self.disk, at, self.file(at)?, state).await }.boxed()
+        async move {
+            let upload = upload::FileUpload::open(&self.disk, at, self.file(at)?, state).await?;
+            Ok(Box::new(upload) as Box<dyn Upload>)
+        }
+        .boxed()
     }
 
     fn discard_upload<'a>(&'a self, at: &'a str, _: &'a UploadState) -> BoxFuture<'a, Result<()>> {

@@ -8,10 +8,14 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::disk::{Disk, failure, stopped};
+use super::replace::SMALL;
 use crate::{Error, Kind, Result};
 
 /// From this length on a piece is written. Two of them are in memory for each writer.
 const PIECE: usize = 1024 * 1024;
+
+/// So many pieces at most are kept of what may be a small object.
+const MANY: usize = 64;
 
 /// The end of a file, and what is still to be written there.
 pub(super) struct Pieces {
@@ -38,14 +42,6 @@ impl Pieces {
             writing: None,
             failed: false,
         }
-    }
-
-    pub(super) fn disk(&self) -> &Arc<Disk> {
-        &self.disk
-    }
-
-    pub(super) fn path(&self) -> &str {
-        &self.path
     }
 
     pub(super) fn file(&self) -> &Arc<File> {
@@ -110,4 +106,40 @@ fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes that may turn out to be all there are.
+#[derive(Default)]
+pub(super) struct Small {
+    collected: Vec<Bytes>,
+    length: usize,
+}
+
+impl Small {
+    /// Keeps more bytes; gives all of them back as soon as they are too many.
+    pub(super) fn push(&mut self, bytes: Bytes) -> Option<Vec<Bytes>> {
+        self.length += bytes.len();
+        self.collected.push(bytes);
+        // Many tiny pieces are no small object either: what they lie in is larger than they are.
+        let is_small = self.length <= SMALL && self.collected.len() <= MANY;
+        if is_small { None } else { Some(self.take()) }
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// All bytes, piece by piece; none are kept.
+    pub(super) fn take(&mut self) -> Vec<Bytes> {
+        self.length = 0;
+        std::mem::take(&mut self.collected)
+    }
+
+    /// All bytes in one piece.
+    pub(super) fn whole(self) -> Bytes {
+        match <[Bytes; 1]>::try_from(self.collected) {
+            Ok([only]) => only,
+            Err(collected) => collected.concat().into(),
+        }
+    }
 }

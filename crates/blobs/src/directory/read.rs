@@ -1,21 +1,21 @@
 //! Reading a file in pieces, the next one while the client takes the one before.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use jeroboam_model::Timestamp;
+use rustix::io::ReadWriteFlags;
 
 use super::disk::{Disk, is_absent};
+use super::pool::{PIECE, Pool};
+use super::replace;
 use crate::{ByteStream, Error, Kind, Object, ObjectMeta, Result};
-
-/// The length of a piece. Two of them are in memory for each reader.
-const PIECE: u64 = 512 * 1024;
 
 /// What is known of a file; `None` where there is none, or a folder.
 pub(super) fn meta(file: &Path) -> io::Result<Option<ObjectMeta>> {
@@ -35,26 +35,40 @@ pub(super) fn modified(metadata: &Metadata) -> Option<Timestamp> {
     metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
 }
 
-/// Opens a file and gives the bytes of `range`.
+/// Opens a file and gives the bytes of `range`. The first piece is read along the way: of a small file it is all there is.
 pub(super) async fn open(
     disk: &Arc<Disk>,
     path: &str,
     file: PathBuf,
     range: Option<Range<u64>>,
 ) -> Result<Option<Object>> {
-    let open = move |_: &Disk| match File::open(&file) {
-        Ok(file) => Ok(known(&file.metadata()?).map(|meta| (file, meta))),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
+    let wanted = range.clone();
+    let open = move |disk: &Arc<Disk>| {
+        let file = match File::open(&file) {
+            Err(error) if is_absent(&error) => return Ok(None),
+            opened => opened?,
+        };
+        let Some(meta) = known(&file.metadata()?) else { return Ok(None) };
+        let range = wanted.unwrap_or(0..meta.size);
+        if range.start > range.end || range.end > meta.size {
+            return Ok(Some((file, meta, None)));
+        }
+        let first = range.start..range.end.min(range.start + PIECE as u64);
+        let piece = if first.is_empty() { Bytes::new() } else { read(disk.pool(), &file, first.clone())? };
+        Ok(Some((file, meta, Some((piece, first.end..range.end)))))
     };
-    let Some((file, meta)) = disk.run("open", path, open).await? else { return Ok(None) };
-    let range = range.unwrap_or(0..meta.size);
-    if range.start > range.end || range.end > meta.size {
+    let Some((file, meta, begun)) = disk.run("open", path, open).await? else { return Ok(None) };
+    let Some((piece, rest)) = begun else {
+        let range = range.unwrap_or_default();
         let what = format!("read bytes {} to {} of {path}, which has {}", range.start, range.end, meta.size);
         return Err(Error::new(Kind::Misuse, what));
+    };
+    let first = stream::iter((!piece.is_empty()).then_some(Ok(piece)));
+    if rest.is_empty() {
+        return Ok(Some(Object { meta, body: first.boxed() }));
     }
-    let body = pieces(Reader { disk: Arc::clone(disk), path: path.to_owned(), file: Arc::new(file) }, range);
-    Ok(Some(Object { meta, body }))
+    let reader = Reader { disk: Arc::clone(disk), path: path.to_owned(), file: Arc::new(file) };
+    Ok(Some(Object { meta, body: first.chain(pieces(reader, rest)).boxed() }))
 }
 
 struct Reader {
@@ -64,21 +78,46 @@ struct Reader {
 }
 
 impl Reader {
+    /// What is in the kernel's cache is copied here and now; what is not is waited for by a thread that may wait.
     async fn piece(self: Arc<Self>, range: Range<u64>) -> Result<Bytes> {
+        if let Some(piece) = read_if_cached(self.disk.pool(), &self.file, range.clone()) {
+            return Ok(piece);
+        }
         let file = Arc::clone(&self.file);
-        let read = move |_: &Disk| {
-            let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-            let mut piece = vec![0; length];
-            file.read_exact_at(&mut piece, range.start)?;
-            Ok(Bytes::from(piece))
-        };
-        self.disk.run("read", &self.path, read).await
+        self.disk.run("read", &self.path, move |disk| read(disk.pool(), &file, range)).await
     }
 }
 
+fn read(pool: &Arc<Pool>, file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let length = length(&range);
+    if length <= replace::SMALL {
+        // It may be kept for long, and shall not keep a large buffer with it.
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, range.start)?;
+        return Ok(bytes.into());
+    }
+    let mut buffer = pool.get(length);
+    file.read_exact_at(buffer.as_mut(), range.start)?;
+    Ok(buffer.freeze())
+}
+
+fn read_if_cached(pool: &Arc<Pool>, file: &File, range: Range<u64>) -> Option<Bytes> {
+    let mut buffer = pool.get(length(&range));
+    let wanted = buffer.as_mut().len();
+    let mut slices = [IoSliceMut::new(buffer.as_mut())];
+    let read = rustix::io::preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+    (read == wanted).then(|| buffer.freeze())
+}
+
+/// A piece is no longer than a buffer.
+fn length(range: &Range<u64>) -> usize {
+    (range.end - range.start).min(PIECE as u64) as usize
+}
+
+/// Pieces, the next one begun while the one before is on its way.
 fn pieces(reader: Reader, range: Range<u64>) -> ByteStream {
     let reader = Arc::new(reader);
-    let starts = (range.start..range.end).step_by(PIECE as usize);
-    let ranges = starts.map(move |start| start..range.end.min(start + PIECE));
-    futures::stream::iter(ranges).map(move |range| Arc::clone(&reader).piece(range)).buffered(2).boxed()
+    let starts = (range.start..range.end).step_by(PIECE);
+    let ranges = starts.map(move |start| start..range.end.min(start + PIECE as u64));
+    stream::iter(ranges).map(move |range| Arc::clone(&reader).piece(range)).buffered(2).boxed()
 }

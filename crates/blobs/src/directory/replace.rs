@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::disk::{Disk, is_absent};
@@ -15,8 +17,15 @@ use crate::{Condition, Written};
 /// An empty folder may be removed by another between its making and its use; so often we make it again.
 const TRIES: usize = 16;
 
+/// Up to this length a file is written around the cache, and one sync is enough for all of it.
+pub(super) const SMALL: usize = 64 * 1024;
+
+/// What writes around the cache has to begin and end at a multiple of this, in memory and in the file.
+const BLOCK: usize = 4096;
+
 /// A file that nobody sees yet. Dropping it removes it.
 pub(super) struct Temporary {
+    disk: Arc<Disk>,
     path: PathBuf,
     target: PathBuf,
     file: File,
@@ -26,10 +35,14 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// A new file beside `target`.
-    pub(super) fn create(disk: &Disk, target: &Path) -> io::Result<Self> {
+    pub(super) fn create(disk: &Arc<Disk>, target: &Path) -> io::Result<Self> {
+        Self::open(disk, target, OpenOptions::new().write(true).create_new(true))
+    }
+
+    fn open(disk: &Arc<Disk>, target: &Path, how: &OpenOptions) -> io::Result<Self> {
         let path = place::temporary(target);
-        let (file, changed) = open_below(disk, &path, OpenOptions::new().write(true).create_new(true))?;
-        Ok(Self { path, target: target.to_owned(), file, changed, kept: false })
+        let (file, changed) = open_below(disk, &path, how)?;
+        Ok(Self { disk: Arc::clone(disk), path, target: target.to_owned(), file, changed, kept: false })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -37,15 +50,33 @@ impl Temporary {
     }
 
     /// Makes it appear. It is synced before and its directories after.
-    pub(super) fn commit(mut self, disk: &Disk, condition: Condition) -> io::Result<Written> {
+    pub(super) fn commit(mut self, condition: Condition) -> io::Result<Written> {
+        let ordered = self.disk.is_ordered(&self.file)?;
         self.file.sync_all()?;
+        if self.appear(condition)? == Written::Refused {
+            return Ok(Written::Refused);
+        }
+        self.disk.syncs().settle(folder_of(&self.target), &self.changed, ordered)?;
+        Ok(Written::Yes)
+    }
+
+    /// Makes it appear where its bytes are on the disk already and changes are ordered: one sync brings the file, its name and its folders.
+    fn commit_at_once(mut self, condition: Condition) -> io::Result<Written> {
+        if self.appear(condition)? == Written::Refused {
+            return Ok(Written::Refused);
+        }
+        self.file.sync_all()?;
+        self.disk.syncs().settled(folder_of(&self.target), &self.changed);
+        Ok(Written::Yes)
+    }
+
+    fn appear(&mut self, condition: Condition) -> io::Result<Written> {
         match condition {
             Condition::Always => std::fs::rename(&self.path, &self.target)?,
             Condition::Absent if !rename_if_absent(&self.path, &self.target)? => return Ok(Written::Refused),
             Condition::Absent => {}
         }
         self.kept = true;
-        disk.syncs().settle(folder_of(&self.target), &self.changed)?;
         Ok(Written::Yes)
     }
 }
@@ -58,6 +89,9 @@ impl Drop for Temporary {
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(file = %self.path.display(), error = %error, "left a temporary file behind");
         }
+        let folder = folder_of(&self.path);
+        prune(&self.disk, folder);
+        self.disk.syncs().abandon(folder, &self.changed);
     }
 }
 
@@ -66,22 +100,66 @@ pub(super) fn open_below(disk: &Disk, file: &Path, how: &OpenOptions) -> io::Res
     let mut tries = 0;
     loop {
         tries += 1;
-        let opened = disk.syncs().make(folder_of(file)).and_then(|changed| Ok((how.open(file)?, changed)));
-        match opened {
+        let folder = folder_of(file);
+        let changed = disk.syncs().make(folder)?;
+        match how.open(file) {
+            Ok(file) => return Ok((file, changed)),
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
-            outcome => return outcome,
+            Err(error) => {
+                prune(disk, folder);
+                disk.syncs().abandon(folder, &changed);
+                return Err(error);
+            }
         }
     }
 }
 
 /// Writes a whole file.
-pub(super) fn put(disk: &Disk, target: &Path, bytes: &[u8], condition: Condition) -> io::Result<Written> {
+pub(super) fn put(disk: &Arc<Disk>, target: &Path, bytes: &[u8], condition: Condition) -> io::Result<Written> {
     if condition == Condition::Absent && target.try_exists()? {
         return Ok(Written::Refused);
     }
+    if bytes.len() <= SMALL
+        && let Some(temporary) = write_around_cache(disk, target, bytes)?
+    {
+        return temporary.commit_at_once(condition);
+    }
     let temporary = Temporary::create(disk, target)?;
     temporary.file().write_all(bytes)?;
-    temporary.commit(disk, condition)
+    temporary.commit(condition)
+}
+
+/// Writes a file whose bytes are on the disk when this returns, though not how they are found: that is up to the next sync, and comes in
+/// order. `None` where the file system does not do it.
+fn write_around_cache(disk: &Arc<Disk>, target: &Path, bytes: &[u8]) -> io::Result<Option<Temporary>> {
+    if !disk.may_be_ordered() {
+        return Ok(None);
+    }
+    let direct = OFlags::DIRECT.bits().cast_signed();
+    let opened = Temporary::open(disk, target, OpenOptions::new().write(true).create_new(true).custom_flags(direct));
+    let temporary = match opened {
+        Err(error) if is_unsupported(&error) => return Ok(None),
+        opened => opened?,
+    };
+    if !disk.is_ordered(temporary.file())? {
+        return Ok(None);
+    }
+    let length = bytes.len().next_multiple_of(BLOCK);
+    let mut buffer = vec![0; length + BLOCK];
+    let begin = buffer.as_ptr().align_offset(BLOCK);
+    buffer[begin..begin + bytes.len()].copy_from_slice(bytes);
+    match temporary.file().write_all(&buffer[begin..begin + length]) {
+        Err(error) if is_unsupported(&error) => return Ok(None),
+        written => written?,
+    }
+    if length != bytes.len() {
+        temporary.file().set_len(bytes.len() as u64)?;
+    }
+    Ok(Some(temporary))
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::OPNOTSUPP))
 }
 
 /// Removes files, and the folders above them that are empty then. It survives a power cut.
@@ -105,7 +183,7 @@ pub(super) fn remove(disk: &Disk, files: &[PathBuf]) -> io::Result<()> {
 }
 
 /// Gives a file another path.
-pub(super) fn relocate(disk: &Disk, source: &Path, target: &Path) -> io::Result<()> {
+pub(super) fn relocate(disk: &Arc<Disk>, source: &Path, target: &Path) -> io::Result<()> {
     if !source.is_file() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "there is no object to move"));
     }
@@ -117,13 +195,16 @@ pub(super) fn relocate(disk: &Disk, source: &Path, target: &Path) -> io::Result<
 }
 
 /// Renames a synced file, also into a folder that is yet to be made or that is in another file system.
-pub(super) fn move_to(disk: &Disk, source: &Path, target: &Path) -> io::Result<()> {
+pub(super) fn move_to(disk: &Arc<Disk>, source: &Path, target: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
         tries += 1;
         let changed = disk.syncs().make(folder_of(target))?;
         match std::fs::rename(source, target) {
-            Ok(()) => return disk.syncs().settle(folder_of(target), &changed),
+            Ok(()) => {
+                let ordered = disk.is_ordered(&File::open(folder_of(target))?)?;
+                return disk.syncs().settle(folder_of(target), &changed, ordered);
+            }
             Err(error) if Errno::from_io_error(&error) == Some(Errno::XDEV) => return copy_to(disk, source, target),
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES && source.exists() => {}
             Err(error) => return Err(error),
@@ -131,10 +212,10 @@ pub(super) fn move_to(disk: &Disk, source: &Path, target: &Path) -> io::Result<(
     }
 }
 
-fn copy_to(disk: &Disk, source: &Path, target: &Path) -> io::Result<()> {
+fn copy_to(disk: &Arc<Disk>, source: &Path, target: &Path) -> io::Result<()> {
     let temporary = Temporary::create(disk, target)?;
     io::copy(&mut File::open(source)?, &mut temporary.file())?;
-    temporary.commit(disk, Condition::Always)?;
+    temporary.commit(Condition::Always)?;
     std::fs::remove_file(source)
 }
 

@@ -75,19 +75,32 @@ impl Syncs {
         Ok(changed)
     }
 
-    /// Syncs `directory`, which got an entry, and those that [`Syncs::make`] told of.
-    pub(super) fn settle(&self, directory: &Path, changed: &[PathBuf]) -> io::Result<()> {
+    /// Syncs `directory`, which got an entry, and, unless the file system keeps the order of changes, those that [`Syncs::make`] told of.
+    pub(super) fn settle(&self, directory: &Path, changed: &[PathBuf], ordered: bool) -> io::Result<()> {
         self.sync(directory)?;
-        for above in changed.iter().rev() {
-            self.sync(above)?;
+        if !ordered {
+            for above in changed.iter().rev() {
+                self.sync(above)?;
+            }
         }
-        let mut fresh = lock(&self.fresh);
-        let mut folder = directory;
-        for above in changed.iter().rev() {
-            fresh.remove(folder);
-            folder = above;
-        }
+        self.settled(directory, changed);
         Ok(())
+    }
+
+    /// What was made for `directory` is known to be safe.
+    pub(super) fn settled(&self, directory: &Path, changed: &[PathBuf]) {
+        let mut fresh = lock(&self.fresh);
+        for folder in made(directory, changed) {
+            fresh.remove(folder);
+        }
+    }
+
+    /// What was made for `directory` is not used. What is still there is somebody else's by now.
+    pub(super) fn abandon(&self, directory: &Path, changed: &[PathBuf]) {
+        let mut fresh = lock(&self.fresh);
+        for folder in made(directory, changed).filter(|folder| !folder.exists()) {
+            fresh.remove(folder);
+        }
     }
 }
 
@@ -108,6 +121,11 @@ impl Turns {
         }
         outcome
     }
+}
+
+/// The directories that were made, from the innermost on, when these above them were changed for it.
+fn made<'a>(directory: &'a Path, changed: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+    std::iter::once(directory).chain(changed.iter().rev().map(PathBuf::as_path)).take(changed.len())
 }
 
 /// What the lock guards is right after each step, so a panic of another does not matter.
@@ -160,8 +178,15 @@ mod tests {
         assert_eq!(syncs.make(&deep).expect("made"), [root.path().to_owned(), root.path().join("a")]);
         assert_eq!(syncs.make(&deep).expect("made").len(), 2, "another may not rely on it yet");
         let changed = syncs.make(&deep).expect("made");
-        syncs.settle(&deep, &changed).expect("synced");
+        syncs.settle(&deep, &changed, false).expect("synced");
         assert!(syncs.make(&deep).expect("made").is_empty());
         assert!(lock(&syncs.waiting).is_empty());
+
+        let other = root.path().join("a/c/d");
+        let changed = syncs.make(&other).expect("made");
+        assert_eq!(changed, [root.path().join("a"), root.path().join("a/c")]);
+        std::fs::remove_dir_all(root.path().join("a/c")).expect("removed");
+        syncs.abandon(&other, &changed);
+        assert!(lock(&syncs.fresh).is_empty());
     }
 }

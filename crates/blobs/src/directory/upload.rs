@@ -1,6 +1,7 @@
 //! An upload is a file that grows, as distribution has it: `…/_uploads/<uuid>/data`. In the end it is renamed.
 //!
-//! There is nothing to know but how far it came, so distribution's own uploads can be continued, and ours by distribution.
+//! There is nothing to know but how far it came, so distribution's own uploads can be continued, and ours by distribution. One that was never
+//! saved and is small has no file: it is written to its path at once.
 
 use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom};
@@ -12,83 +13,129 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::disk::Disk;
-use super::pieces::Pieces;
+use super::pieces::{Pieces, Small};
 use super::{place, replace};
-use crate::{Error, Kind, Result, Upload, UploadState};
+use crate::{Condition, Error, Kind, Result, Upload, UploadState};
 
-/// Begins an upload at `file`, or goes on with it.
-pub(super) async fn open(
-    disk: &Arc<Disk>,
-    at: &str,
+pub(super) struct FileUpload {
+    disk: Arc<Disk>,
+    at: String,
     file: PathBuf,
-    state: Option<UploadState>,
-) -> Result<Box<dyn Upload>> {
-    let lies_at = file.clone();
-    let offset = state.as_ref().map_or(0, |state| state.offset);
-    let begin = move |disk: &Disk| {
-        if state.is_none() {
-            let mut how = OpenOptions::new();
-            return replace::open_below(disk, &file, how.write(true).create(true).truncate(true)).map(Some);
-        }
-        let mut opened = OpenOptions::new().write(true).open(&file)?;
-        if opened.metadata()?.len() < offset {
-            return Ok(None);
-        }
-        opened.set_len(offset)?;
-        opened.seek(SeekFrom::Start(offset))?;
-        Ok(Some((opened, Vec::new())))
-    };
-    let Some((file, changed)) = disk.run("go on with the upload at", at, begin).await? else {
-        return Err(Error::new(
-            Kind::Broken,
-            format!("go on with the upload at {at}: less than {offset} bytes are there"),
-        ));
-    };
-    let pieces = Pieces::new(Arc::clone(disk), at, file, offset);
-    Ok(Box::new(FileUpload { file: lies_at, pieces, changed: (offset == 0).then_some(changed) }))
+    small: Small,
+    begun: Option<Begun>,
 }
 
-struct FileUpload {
-    file: PathBuf,
+struct Begun {
     pieces: Pieces,
     /// The directories to sync so that the file is found again; `None` once that is done.
     changed: Option<Vec<PathBuf>>,
 }
 
 impl FileUpload {
-    async fn save_bytes(&mut self) -> Result<UploadState> {
-        self.pieces.flush().await?;
-        let file = Arc::clone(self.pieces.file());
-        let folder = replace::folder_of(&self.file).to_owned();
-        let changed = self.changed.clone();
-        let sync = move |disk: &Disk| {
-            file.sync_data()?;
-            changed.map_or(Ok(()), |changed| disk.syncs().settle(&folder, &changed))
+    /// Begins an upload at `file`, or goes on with it.
+    pub(super) async fn open(disk: &Arc<Disk>, at: &str, file: PathBuf, state: Option<UploadState>) -> Result<Self> {
+        let mut upload = Self { disk: Arc::clone(disk), at: at.to_owned(), file, small: Small::default(), begun: None };
+        if let Some(state) = state {
+            upload.begun = Some(upload.go_on(state.offset).await?);
+        }
+        Ok(upload)
+    }
+
+    async fn go_on(&self, offset: u64) -> Result<Begun> {
+        let file = self.file.clone();
+        let open = move |_: &Arc<Disk>| {
+            let mut opened = match OpenOptions::new().write(true).open(&file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                opened => opened?,
+            };
+            if opened.metadata()?.len() < offset {
+                return Ok(None);
+            }
+            opened.set_len(offset)?;
+            opened.seek(SeekFrom::Start(offset))?;
+            Ok(Some(opened))
         };
-        self.pieces.disk().run("save the upload at", self.pieces.path(), sync).await?;
-        self.changed = None;
-        Ok(UploadState { offset: self.pieces.offset(), detail: serde_json::Value::Null })
+        let gone = || {
+            Error::new(Kind::Broken, format!("go on with the upload at {}: its {offset} bytes are not there", self.at))
+        };
+        let file = self.disk.run("go on with the upload at", &self.at, open).await?.ok_or_else(gone)?;
+        let pieces = Pieces::new(Arc::clone(&self.disk), &self.at, file, offset);
+        // Whoever gave a state has synced the directories.
+        Ok(Begun { pieces, changed: None })
+    }
+
+    async fn begin(&mut self) -> Result<&mut Begun> {
+        let file = self.file.clone();
+        let create = move |disk: &Arc<Disk>| {
+            replace::open_below(disk, &file, OpenOptions::new().write(true).create(true).truncate(true))
+        };
+        let (file, changed) = self.disk.run("begin the upload at", &self.at, create).await?;
+        let mut pieces = Pieces::new(Arc::clone(&self.disk), &self.at, file, 0);
+        for bytes in self.small.take() {
+            pieces.write(bytes).await?;
+        }
+        Ok(self.begun.insert(Begun { pieces, changed: Some(changed) }))
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<()> {
+        if let Some(begun) = &mut self.begun {
+            return begun.pieces.write(bytes).await;
+        }
+        let Some(all) = self.small.push(bytes) else { return Ok(()) };
+        let begun = self.begin().await?;
+        for bytes in all {
+            begun.pieces.write(bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_bytes(&mut self) -> Result<UploadState> {
+        if self.begun.is_none() {
+            self.begin().await?;
+        }
+        let folder = replace::folder_of(&self.file).to_owned();
+        let lost = || Error::new(Kind::Misuse, format!("save the upload at {}, which was not begun", self.at));
+        let begun = self.begun.as_mut().ok_or_else(lost)?;
+        begun.pieces.flush().await?;
+        let file = Arc::clone(begun.pieces.file());
+        let changed = begun.changed.clone();
+        let sync = move |disk: &Arc<Disk>| {
+            file.sync_data()?;
+            let Some(changed) = changed else { return Ok(()) };
+            if disk.is_ordered(&file)? {
+                disk.syncs().settled(&folder, &changed);
+                return Ok(());
+            }
+            disk.syncs().settle(&folder, &changed, false)
+        };
+        self.disk.run("save the upload at", &self.at, sync).await?;
+        begun.changed = None;
+        Ok(UploadState { offset: begun.pieces.offset(), detail: serde_json::Value::Null })
     }
 
     async fn move_to(mut self, path: &str) -> Result<()> {
-        self.pieces.flush().await?;
-        let disk = Arc::clone(self.pieces.disk());
-        let target = place::file(disk.root(), path)?;
-        let file = Arc::clone(self.pieces.file());
+        let target = place::file(self.disk.root(), path)?;
+        let Some(begun) = &mut self.begun else {
+            let Self { disk, small, .. } = self;
+            let put = move |disk: &Arc<Disk>| replace::put(disk, &target, &small.whole(), Condition::Always);
+            return disk.run("write", path, put).await.map(drop);
+        };
+        begun.pieces.flush().await?;
+        let file = Arc::clone(begun.pieces.file());
         let source = self.file;
-        let commit = move |disk: &Disk| -> io::Result<()> {
+        let commit = move |disk: &Arc<Disk>| -> io::Result<()> {
             file.sync_all()?;
             replace::move_to(disk, &source, &target)?;
             replace::prune(disk, replace::folder_of(&source));
             Ok(())
         };
-        disk.run("finish the upload as", path, commit).await
+        self.disk.run("finish the upload as", path, commit).await
     }
 }
 
 impl Upload for FileUpload {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
-        self.pieces.write(bytes).boxed()
+        self.take(bytes).boxed()
     }
 
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {

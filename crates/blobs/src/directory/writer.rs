@@ -1,4 +1,4 @@
-//! An object that is written in pieces.
+//! An object that is written in pieces. A small one is not begun before its end is known: then it is written at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,50 +8,68 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::disk::Disk;
-use super::pieces::Pieces;
-use super::replace::Temporary;
+use super::pieces::{Pieces, Small};
+use super::replace::{self, Temporary};
 use crate::{Condition, Error, Kind, Result, Writer};
 
-/// Begins an object at `target`.
-pub(super) async fn create(
-    disk: &Arc<Disk>,
-    path: &str,
+pub(super) struct FileWriter {
+    disk: Arc<Disk>,
+    path: String,
     target: PathBuf,
     size: Option<u64>,
-) -> Result<Box<dyn Writer>> {
-    let begin = move |disk: &Disk| {
-        let temporary = Temporary::create(disk, &target)?;
-        let file = temporary.file().try_clone()?;
-        Ok((temporary, file))
-    };
-    let (temporary, file) = disk.run("begin", path, begin).await?;
-    let pieces = Pieces::new(Arc::clone(disk), path, file, 0);
-    Ok(Box::new(FileWriter { temporary, pieces, size }))
+    small: Small,
+    large: Option<(Temporary, Pieces)>,
 }
 
-struct FileWriter {
-    temporary: Temporary,
-    pieces: Pieces,
-    size: Option<u64>,
+impl FileWriter {
+    pub(super) fn new(disk: &Arc<Disk>, path: &str, target: PathBuf, size: Option<u64>) -> Self {
+        Self { disk: Arc::clone(disk), path: path.to_owned(), target, size, small: Small::default(), large: None }
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<()> {
+        if let Some((_, pieces)) = &mut self.large {
+            return pieces.write(bytes).await;
+        }
+        let Some(all) = self.small.push(bytes) else { return Ok(()) };
+        let target = self.target.clone();
+        let begin = move |disk: &Arc<Disk>| {
+            let temporary = Temporary::create(disk, &target)?;
+            let file = temporary.file().try_clone()?;
+            Ok((temporary, file))
+        };
+        let (temporary, file) = self.disk.run("begin", &self.path, begin).await?;
+        let (_, pieces) = self.large.insert((temporary, Pieces::new(Arc::clone(&self.disk), &self.path, file, 0)));
+        for bytes in all {
+            pieces.write(bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn appear(mut self) -> Result<()> {
+        if let Some((_, pieces)) = &mut self.large {
+            pieces.flush().await?;
+        }
+        let written = self.large.as_ref().map_or(self.small.length() as u64, |(_, pieces)| pieces.offset());
+        if let Some(size) = self.size.filter(|size| *size != written) {
+            let what = format!("write {}: {written} bytes came instead of {size}", self.path);
+            return Err(Error::new(Kind::Misuse, what));
+        }
+        let Self { disk, path, target, small, large, .. } = self;
+        let commit = move |disk: &Arc<Disk>| match large {
+            Some((temporary, _)) => temporary.commit(Condition::Always),
+            None => replace::put(disk, &target, &small.whole(), Condition::Always),
+        };
+        disk.run("write", &path, commit).await.map(drop)
+    }
 }
 
 impl Writer for FileWriter {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
-        self.pieces.write(bytes).boxed()
+        self.take(bytes).boxed()
     }
 
-    fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<()>> {
-        async move {
-            self.pieces.flush().await?;
-            let Self { temporary, pieces, size } = *self;
-            if let Some(size) = size.filter(|size| *size != pieces.offset()) {
-                let what = format!("write {}: {} bytes came instead of {size}", pieces.path(), pieces.offset());
-                return Err(Error::new(Kind::Misuse, what));
-            }
-            let commit = move |disk: &Disk| temporary.commit(disk, Condition::Always);
-            pieces.disk().run("write", pieces.path(), commit).await.map(drop)
-        }
-        .boxed()
+    fn commit(self: Box<Self>) -> BoxFuture<'static, Result<()>> {
+        self.appear().boxed()
     }
 
     fn abort(self: Box<Self>) -> BoxFuture<'static, ()> {
