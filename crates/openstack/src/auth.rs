@@ -119,6 +119,24 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// The trust that we act by, if we do.
+    pub(crate) fn trust(&self) -> Option<&str> {
+        match self {
+            Self::Password { scope: Scope::Trust(id), .. } | Self::Token { scope: Scope::Trust(id), .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The same without a trust, where there is one.
+    pub(crate) fn without_trust(&self) -> Option<Self> {
+        self.trust()?;
+        let mut alone = self.clone();
+        if let Self::Password { scope, .. } | Self::Token { scope, .. } = &mut alone {
+            *scope = Scope::Unscoped;
+        }
+        Some(alone)
+    }
+
     pub(crate) fn body(&self) -> Value {
         let (identity, scope) = match self {
             Self::Password { user, password, scope } => {

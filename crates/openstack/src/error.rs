@@ -42,6 +42,28 @@ pub enum Error {
         /// The first line of the reason, cut short.
         message: Option<String>,
     },
+    /// The service is overloaded or has a problem of its own, and still had after the last try.
+    #[error("{service} answered {status} to {method} {path}, also when asked again")]
+    Busy {
+        /// Who was asked.
+        service: ServiceType,
+        /// The method.
+        method: http::Method,
+        /// The path without its query.
+        path: String,
+        /// The HTTP status.
+        status: u16,
+        /// When it wants to be asked again.
+        retry_after: Option<std::time::Duration>,
+    },
+    /// The trust that we act by is gone: removed, expired, or its trustor has lost a role or the account.
+    #[error("trust {trust} is no longer there{}", said(.message.as_deref()))]
+    Trust {
+        /// Its id.
+        trust: String,
+        /// What Keystone said.
+        message: Option<String>,
+    },
     /// Keystone does not accept our own credentials.
     #[error("identity refused the credentials{}", said(.message.as_deref()))]
     Login {
@@ -116,6 +138,9 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Ambiguous { .. } => Kind::Ambiguous,
             Self::Login { .. } => Kind::Unauthorized,
+            // Nothing that we could do anew lets us in again.
+            Self::Trust { .. } => Kind::Forbidden,
+            Self::Busy { .. } => Kind::Unavailable,
             Self::Unreachable { .. } => Kind::Unavailable,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Refused { status, .. } => kind_of_status(*status),
@@ -130,11 +155,12 @@ impl Error {
             Self::NotFound { service, .. }
             | Self::Ambiguous { service, .. }
             | Self::Refused { service, .. }
+            | Self::Busy { service, .. }
             | Self::Unreachable { service, .. }
             | Self::Timeout { service }
             | Self::Unreadable { service, .. }
             | Self::NoEndpoint { service, .. } => Some(*service),
-            Self::Login { .. } => Some(ServiceType::Identity),
+            Self::Login { .. } | Self::Trust { .. } => Some(ServiceType::Identity),
             Self::Settings(_) => None,
         }
     }
@@ -143,6 +169,24 @@ impl Error {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self.kind(), Kind::Unavailable | Kind::Timeout)
+    }
+
+    /// The status that the service answered with, where it did and that was the trouble.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } | Self::Busy { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// When the service wants to be asked again, where it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<std::time::Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     pub(crate) fn unreadable(service: ServiceType, reason: impl std::fmt::Display) -> Self {

@@ -1,4 +1,4 @@
-//! The calls we make to OpenStack: session, catalogue, identity, compute, image, network, load balancer, volume, key manager.
+//! The calls we make to OpenStack: session, catalogue, identity, compute, image, network, load balancer, volume, key manager, object store.
 //!
 //! A [`Session`] holds who we are and finds the services; the modules below it are the calls themselves, each of them one
 //! visible request with only the fields we use. [`TokenValidator`] is the other direction: who calls us.
@@ -15,6 +15,7 @@ mod image;
 mod key_manager;
 mod load_balancer;
 mod network;
+pub mod object_store;
 mod request;
 mod session;
 mod token;

@@ -27,6 +27,12 @@ pub(crate) const ACCESS_RULES: HeaderName = HeaderName::from_static("openstack-i
 /// A token that ends sooner is replaced before it is used.
 const SHORTLY: Duration = Duration::from_secs(60);
 
+/// After so much of its life, in hundredths, a token is replaced while the old one still serves.
+const RENEWED_AFTER: i64 = 80;
+
+/// So long an early replacement may take, and so long after one that failed none is tried.
+const RENEWAL: Duration = Duration::from_secs(10);
+
 /// A token that was just had is used whatever its end: Keystone's clock may not be ours.
 const JUST_NOW: Duration = Duration::from_secs(5);
 
@@ -112,6 +118,8 @@ struct Shared {
     who: Who,
     /// Held while logging in, so that many callers log in once.
     token: Mutex<Option<Arc<Token>>>,
+    /// Held by whoever replaces a token that still serves: until when it is not tried again.
+    renewal: Mutex<Option<Timestamp>>,
 }
 
 #[derive(Debug)]
@@ -162,7 +170,14 @@ impl Session {
             let own = Own::new(options, &config.transport)?;
             services.insert(service, own);
         }
-        let shared = Shared { transport, clock, auth_url, who: Who::Own(config.auth), token: Mutex::new(None) };
+        let shared = Shared {
+            transport,
+            clock,
+            auth_url,
+            who: Who::Own(config.auth),
+            token: Mutex::new(None),
+            renewal: Mutex::new(None),
+        };
         let view = View {
             region: config.region,
             interface: config.interface,
@@ -186,6 +201,7 @@ impl Session {
             auth_url: self.shared.auth_url.clone(),
             who: Who::Lent(token),
             token: Mutex::new(known),
+            renewal: Mutex::new(None),
         };
         Self { shared: Arc::new(shared), view: self.view.clone() }
     }
@@ -199,6 +215,7 @@ impl Session {
             auth_url: self.shared.auth_url.clone(),
             who: Who::Own(auth),
             token: Mutex::new(None),
+            renewal: Mutex::new(None),
         };
         Self { shared: Arc::new(shared), view: self.view.clone() }
     }
@@ -257,16 +274,38 @@ impl Session {
         Ok(token)
     }
 
-    /// The token, logging in if there is none or it is about to end.
+    /// The token, logging in if there is none or it is about to end. One that is old but still serves is replaced by one of its users, and
+    /// kept if Keystone is away.
     pub async fn token(&self) -> Result<Arc<Token>, Error> {
         let mut slot = self.shared.token.lock().await;
         let now = self.shared.clock.now();
-        if let Some(token) = slot.as_ref().filter(|token| !self.ends_shortly(token, now)) {
-            return Ok(Arc::clone(token));
+        let Some(token) = slot.as_ref().filter(|token| !self.ends_shortly(token, now)).cloned() else {
+            let token = Arc::new(self.log_in().await?);
+            *slot = Some(Arc::clone(&token));
+            return Ok(token);
+        };
+        drop(slot);
+        if !self.is_old(&token, now) {
+            return Ok(token);
         }
-        let token = Arc::new(self.log_in().await?);
-        *slot = Some(Arc::clone(&token));
-        Ok(token)
+        // Somebody else is at it, or it failed a moment ago.
+        let Ok(mut not_before) = self.shared.renewal.try_lock() else { return Ok(token) };
+        if not_before.is_some_and(|moment| now < moment) {
+            return Ok(token);
+        }
+        match tokio::time::timeout(RENEWAL, self.log_in()).await {
+            Ok(Ok(fresh)) => {
+                let fresh = Arc::new(fresh);
+                *self.shared.token.lock().await = Some(Arc::clone(&fresh));
+                *not_before = None;
+                Ok(fresh)
+            }
+            outcome => {
+                debug!(late = outcome.is_err(), "the token could not be replaced early");
+                *not_before = Some(now + RENEWAL);
+                Ok(token)
+            }
+        }
     }
 
     /// Where a service is.
@@ -325,15 +364,20 @@ impl Session {
         self.shared.transport.send(request).await
     }
 
-    async fn usable_token(&self) -> Result<SecretString, Error> {
+    pub(crate) async fn usable_token(&self) -> Result<SecretString, Error> {
         match &self.shared.who {
             Who::Lent(token) => Ok(token.clone()),
             Who::Own(_) => Ok(self.token().await?.secret.clone()),
         }
     }
 
+    /// Whether another login can be tried where a token is refused.
+    pub(crate) fn can_log_in(&self) -> bool {
+        matches!(self.shared.who, Who::Own(_))
+    }
+
     /// A new token, unless somebody else has had one meanwhile.
-    async fn replace(&self, old: &SecretString) -> Result<SecretString, Error> {
+    pub(crate) async fn replace(&self, old: &SecretString) -> Result<SecretString, Error> {
         let mut slot = self.shared.token.lock().await;
         if let Some(token) = slot.as_ref().filter(|token| token.secret.expose_secret() != old.expose_secret()) {
             return Ok(token.secret.clone());
@@ -351,6 +395,13 @@ impl Session {
         }
     }
 
+    /// Whether most of a token's life is over.
+    fn is_old(&self, token: &Token, now: Timestamp) -> bool {
+        let life = token.info.expires_at.as_second() - token.obtained.as_second();
+        let age = now.as_second() - token.obtained.as_second();
+        matches!(self.shared.who, Who::Own(_)) && age * 100 >= life * RENEWED_AFTER && token.obtained + JUST_NOW < now
+    }
+
     async fn log_in(&self) -> Result<Token, Error> {
         match &self.shared.who {
             Who::Own(auth) => self.post_token(auth).await,
@@ -366,9 +417,17 @@ impl Session {
         match answer.status {
             status if status.is_success() => {}
             // Keystone answers 404 to an application credential that it does not have.
-            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
-                return Err(Error::Login { message: message_in(&answer.body) });
+            // Keystone says the same of a trust that is gone and of a wrong password.
+            StatusCode::UNAUTHORIZED if Box::pin(self.only_the_trust(auth)).await => {
+                let trust = auth.trust().unwrap_or_default().to_owned();
+                return Err(Error::Trust { trust, message: message_in(&answer.body) });
             }
+            StatusCode::UNAUTHORIZED => return Err(Error::Login { message: message_in(&answer.body) }),
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN if auth.trust().is_some() => {
+                let trust = auth.trust().unwrap_or_default().to_owned();
+                return Err(Error::Trust { trust, message: message_in(&answer.body) });
+            }
+            StatusCode::NOT_FOUND => return Err(Error::Login { message: message_in(&answer.body) }),
             // Keystone's schema errors repeat what they do not like, which may be the password.
             StatusCode::BAD_REQUEST => return Err(quiet_refusal(&answer)),
             _ => return Err(answer.refusal(Method::POST, "/auth/tokens".to_owned())),
@@ -380,6 +439,14 @@ impl Session {
             info: Arc::new(TokenInfo::from_body(&answer.body)?),
             obtained: self.shared.clock.now(),
         })
+    }
+
+    /// Whether the same credentials are good without the trust that they come with.
+    async fn only_the_trust(&self, auth: &Auth) -> bool {
+        match auth.without_trust() {
+            Some(auth) => self.post_token(&auth).await.is_ok(),
+            None => false,
+        }
     }
 
     async fn look_at_own(&self, token: &SecretString) -> Result<Token, Error> {

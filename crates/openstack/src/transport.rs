@@ -60,7 +60,7 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// Half of the doubled base, and a random share of the other half.
-    fn pause(&self, attempt: u32) -> Duration {
+    pub(crate) fn pause(&self, attempt: u32) -> Duration {
         let whole = self.base.saturating_mul(1 << attempt.min(10)).min(self.cap);
         whole.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
@@ -94,8 +94,8 @@ impl Transport {
             Some(path) => Some(read_roots(path)?),
             None => None,
         };
-        let client = build(config, roots.as_deref(), false)?;
-        let direct = build(config, roots.as_deref(), true)?;
+        let client = build(config, roots.as_deref(), Way::Usual)?;
+        let direct = build(config, roots.as_deref(), Way::Direct)?;
         Ok(Self { client, direct, max_body: config.max_body, retry: config.retry })
     }
 
@@ -143,6 +143,24 @@ impl Transport {
     }
 }
 
+/// A client for bodies of any length, whose users set the limits of time themselves; to `url`, and to that host alone.
+pub(crate) fn streaming_client(config: &TransportConfig, url: &Url) -> Result<Client, Error> {
+    let roots = config.cacert.as_deref().map(read_roots).transpose()?;
+    build(config, roots.as_deref(), if is_loopback(url) { Way::StreamingDirect } else { Way::Streaming })
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Usual,
+    Direct,
+    Streaming,
+    StreamingDirect,
+}
+
+/// An idle connection that is older has perhaps been closed by the other side: Swift waits for a minute.
+const STREAMING_IDLE: Duration = Duration::from_secs(20);
+
 fn read_roots(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Error> {
     let unreadable = |reason: String| Error::Settings(format!("CA file {}: {reason}", path.display()));
     let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
@@ -153,15 +171,19 @@ fn read_roots(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Error
     Ok(roots)
 }
 
-fn build(config: &TransportConfig, roots: Option<&[reqwest::Certificate]>, direct: bool) -> Result<Client, Error> {
+fn build(config: &TransportConfig, roots: Option<&[reqwest::Certificate]>, way: Way) -> Result<Client, Error> {
     let builder = || {
         let builder = Client::builder()
             .user_agent(concat!("jeroboam/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
-            .timeout(config.timeout)
             .redirect(same_origin())
             .tls_danger_accept_invalid_certs(config.insecure);
-        if direct { builder.no_proxy() } else { builder }
+        let builder = match way {
+            Way::Usual | Way::Direct => builder.timeout(config.timeout),
+            // A body that ends early has to end the connection, which only HTTP/1 is known to pass on behind a proxy.
+            Way::Streaming | Way::StreamingDirect => builder.http1_only().pool_idle_timeout(STREAMING_IDLE),
+        };
+        if matches!(way, Way::Direct | Way::StreamingDirect) { builder.no_proxy() } else { builder }
     };
     let built = match roots {
         Some(roots) => builder().tls_certs_only(roots.iter().cloned()).build(),
@@ -197,12 +219,12 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// Seconds only: no OpenStack service sends a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-fn broken(service: ServiceType, error: reqwest::Error) -> Error {
+pub(crate) fn broken(service: ServiceType, error: reqwest::Error) -> Error {
     if error.is_timeout() && !error.is_connect() {
         Error::Timeout { service }
     } else {

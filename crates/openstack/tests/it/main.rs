@@ -4,6 +4,7 @@
 
 mod clouds;
 mod fake;
+mod object_store;
 mod options;
 mod services;
 mod session;
