@@ -12,6 +12,7 @@ mod listing;
 mod memory;
 mod path;
 pub mod s3;
+pub mod swift;
 
 use std::fmt;
 use std::ops::Range;
@@ -29,6 +30,7 @@ pub use error::{Error, Kind};
 #[cfg(any(test, feature = "testing"))]
 pub use faults::{Fault, Faults, Operation, Told};
 pub use memory::Memory;
+pub use swift::{Swift, SwiftConfig};
 
 /// What comes of a call.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,82 @@
+//! An object whose path is known only in the end, and which another process may go on with.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jeroboam_openstack::object_store::Newest;
+
+use super::failure::failed;
+use super::names::segment;
+use super::segments::{Saved, Segments};
+use super::writer::end_segments;
+use super::{Inner, PATH_NOTE};
+use crate::{Error, Kind, Result, Upload, UploadState};
+
+pub(crate) struct SwiftUpload {
+    inner: Arc<Inner>,
+    segments: Segments,
+}
+
+impl SwiftUpload {
+    pub(crate) async fn begin(inner: Arc<Inner>, at: &str, state: Option<UploadState>) -> Result<Self> {
+        let Some(state) = state else {
+            let segments = Segments::new(Arc::clone(&inner), at, None);
+            return Ok(Self { inner, segments });
+        };
+        let segments = Segments::resume(Arc::clone(&inner), at, &state)?;
+        // Where somebody else wrote it, it may have been forgotten since.
+        if let Some(last) = segments.done.keys().next_back().filter(|_| segments.doubtful) {
+            let name = segment(&segments.directory, *last);
+            let there = inner.store.head(&name, Newest::No).await;
+            if there.map_err(|error| failed(format!("look at {name} in swift"), error))?.is_none() {
+                return Err(Error::new(Kind::Broken, format!("go on with the upload at {at}: its bytes are gone")));
+            }
+        }
+        Ok(Self { inner, segments })
+    }
+}
+
+impl Upload for SwiftUpload {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
+        self.segments.write(bytes).boxed()
+    }
+
+    fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
+        self.segments.save().boxed()
+    }
+
+    fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move { end_segments(&self.inner, self.segments, path, false).await }.boxed()
+    }
+}
+
+/// Forgets an upload, unless it has become an object: the end of one process is not always noted by the next.
+pub(crate) async fn discard(inner: &Inner, at: &str, state: &UploadState) -> Result<()> {
+    let Some(saved) = Saved::read(state) else {
+        return Err(Error::new(Kind::Misuse, format!("forget the upload at {at}: its state is not one of Swift's")));
+    };
+    inner.handovers.discarded(&saved.directory);
+    let noted = saved.segments.iter().map(|(number, ..)| segment(&saved.directory, *number));
+    let listed = inner.names_below(&format!("{}/", saved.directory)).await?.into_iter().map(|(name, _)| name);
+    let mut all: Vec<String> = noted.chain(listed).collect();
+    all.sort_unstable();
+    all.dedup();
+    if all.is_empty() || belongs_to_an_object(inner, &all[0], &saved.directory).await? {
+        return Ok(());
+    }
+    let removed = inner.store.remove_all(&all).await;
+    removed.map_err(|error| failed(format!("forget the upload at {at} in swift"), error))
+}
+
+/// Whether the path that is noted at a first segment leads to an object of this directory.
+pub(crate) async fn belongs_to_an_object(inner: &Inner, first: &str, directory: &str) -> Result<bool> {
+    let look = |name: &str| {
+        let what = format!("look at {name} in swift");
+        move |error| failed(what, error)
+    };
+    let head = inner.store.head(first, Newest::Yes).await.map_err(look(first))?;
+    let Some(path) = head.and_then(|head| head.note(PATH_NOTE).map(str::to_owned)) else { return Ok(false) };
+    inner.refers(&inner.names.file(&path), directory).await
+}
