@@ -98,7 +98,7 @@ user_domain_id = default
 project_domain_id = default
 delay_auth_decision = True
 memcached_servers = $HOST:$P_MEMCACHE
-include_service_catalog = False
+include_service_catalog = True
 service_type = object-store
 [filter:keystoneauth]
 use = egg:swift#keystoneauth
