@@ -13,6 +13,7 @@ pub(crate) async fn page(inner: &Inner, what: &List<'_>) -> Result<ListPage> {
     if what.limit == 0 {
         return Err(Error::new(Kind::Misuse, format!("list nothing below {:?}", what.prefix)));
     }
+    crate::path::check_prefix(what.prefix)?;
     let prefix = inner.names.file(what.prefix);
     let limit = what.limit.min(PAGE);
     let mut after = what.after.map(str::to_owned);

@@ -169,7 +169,7 @@ impl Inner {
 
     /// Writes a whole object of a few bytes. `false`: there is one.
     pub(crate) async fn put_plain(&self, path: &str, bytes: Bytes, if_absent: bool) -> Result<bool> {
-        names::check(path)?;
+        crate::path::check(path)?;
         self.ready().await?;
         let name = self.names.file(path);
         let options = PutOptions { if_absent, md5: Some(md5_of(&bytes)), ..PutOptions::default() };

@@ -4,8 +4,6 @@
 
 use jeroboam_openstack::object_store::ObjectStore;
 
-use crate::{Error, Kind, Result};
-
 /// Names below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
@@ -91,12 +89,6 @@ impl Names {
         let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
         (first.len() == 3 && !rest.is_empty() && hex(first) && hex(rest)).then(|| format!("{first}{rest}"))
     }
-}
-
-/// Whether a path is one: without a slash at its ends, and no part that is empty or means another place.
-pub(crate) fn check(path: &str) -> Result<()> {
-    let fine = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if fine { Ok(()) } else { Err(Error::new(Kind::Misuse, format!("use {path:?} as a path"))) }
 }
 
 /// The name of a segment.

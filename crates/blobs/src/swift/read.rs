@@ -7,7 +7,7 @@ use jeroboam_openstack::object_store::{Found, ListingQuery, Newest, ObjectHead};
 
 use super::Inner;
 use super::failure::{failed, kind};
-use super::names::check;
+use crate::path::check;
 use crate::{Error, Freshness, Kind, Object, ObjectMeta, Result};
 
 const fn newest(freshness: Freshness) -> Newest {

@@ -8,8 +8,8 @@ use jeroboam_openstack::object_store::{Newest, ObjectHead};
 use tracing::warn;
 
 use super::failure::failed;
-use super::names::check;
 use super::{Inner, MOVED_NOTE, manifest};
+use crate::path::check;
 use crate::{Error, Kind, Result};
 
 /// A path and what is there, if anything is.

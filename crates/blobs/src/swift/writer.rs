@@ -10,6 +10,7 @@ use jeroboam_openstack::object_store::{ObjectUpload, Taken, UploadOptions};
 use super::failure::failed;
 use super::segments::{SHORT, Segments};
 use super::{Inner, manifest};
+use crate::path::check;
 use crate::{Error, Kind, Result, Writer};
 
 /// How its bytes travel.
@@ -32,7 +33,7 @@ pub(crate) struct SwiftWriter {
 
 impl SwiftWriter {
     pub(crate) async fn begin(inner: Arc<Inner>, path: &str, size: Option<u64>) -> Result<Self> {
-        super::names::check(path)?;
+        check(path)?;
         let way = match size {
             Some(size) if size <= SHORT as u64 => Way::Memory(BytesMut::new()),
             Some(size) if size <= inner.config.max_plain => {
@@ -87,7 +88,7 @@ impl SwiftWriter {
 
 /// Makes the object of what is in segments, or in memory where it is short.
 pub(crate) async fn end_segments(inner: &Inner, mut segments: Segments, path: &str, noted: bool) -> Result<()> {
-    super::names::check(path)?;
+    check(path)?;
     if let Some(bytes) = segments.short() {
         return inner.put_plain(path, bytes, false).await.map(|_| ());
     }

@@ -1,7 +1,20 @@
 //! The same checks in the pretended Swift and in all real ones.
 
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use jeroboam_blobs::SharedBlobs;
+
+use crate::contract::Bed;
 use crate::places::{LIMITED, Place, real};
 use crate::pretended::Quirks;
+
+/// What every place keeps to.
+async fn contract(place: &Place) {
+    let open = || async move { Arc::new(place.open()) as SharedBlobs }.boxed();
+    let run = format!("docker/registry/v2/x{}", uuid::Uuid::new_v4().simple());
+    crate::contract::run(&Bed { open: &open, large: 12_000_007, run }).await;
+}
 
 /// Ends with nothing left in the container but what is named.
 async fn everything(place: &Place) {
@@ -14,6 +27,7 @@ async fn everything(place: &Place) {
     crate::checks::swept(place).await;
     crate::checks::listed(place).await;
     crate::checks::made_by_hand(place).await;
+    contract(place).await;
 }
 
 #[tokio::test]

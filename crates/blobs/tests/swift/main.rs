@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped, or measures, says so")]
 
 mod checks;
+#[path = "../it/contract/mod.rs"]
+mod contract;
 mod each;
 mod failures;
 mod places;
