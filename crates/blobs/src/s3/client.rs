@@ -263,8 +263,13 @@ impl Client {
         for (name, value) in call.headers.iter().chain(&added) {
             request = request.header(*name, value);
         }
-        let has_body = !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST;
-        if has_body { request.body(call.body.clone()) } else { request }
+        // Some stores want to be told that there is nothing.
+        let writes = call.method == Method::PUT || call.method == Method::POST;
+        match call.body.is_empty() {
+            true if writes => request.header("content-length", "0"),
+            true => request,
+            false => request.body(call.body.clone()),
+        }
     }
 
     fn path(&self, key: Option<&str>) -> String {
