@@ -4,13 +4,12 @@
 #   test-differential.sh                                          5000 sequences; about 40 minutes of two processors
 #   test-differential.sh --sequences 300 --minimise               some, and what of them a difference needs
 #   test-differential.sh --seed 5 --first 141 --sequences 1 --verbose   one of them again
-#   KEEP=1 leaves both running
+#   KEEP=1 leaves both running, JEROBOAM=… and DIFFERENTIAL=… take those programs instead of building them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 export PORT_BASE=${PORT_BASE:-31800} STATE=${STATE:-$CACHE/run/differential-$$} PROCESSES=${PROCESSES:-2}
-export JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
 
 finish() {
   local status=$?
@@ -21,8 +20,15 @@ finish() {
 }
 trap finish EXIT
 
-tools/build.sh --bin jeroboam
-tools/build.sh --package jeroboam-differential
+if [ -z "${JEROBOAM:-}" ]; then
+  tools/build.sh --bin jeroboam
+  JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
+fi
+export JEROBOAM
+if [ -z "${DIFFERENTIAL:-}" ]; then
+  tools/build.sh --package jeroboam-differential
+  DIFFERENTIAL=$CARGO_TARGET_DIR/debug/jeroboam-differential
+fi
 tests/beds/magnum/up.sh
 
 # As Magnum has it, but for its database and the key that ours seals with.
@@ -47,5 +53,5 @@ until curl -sf -o /dev/null "$ours/"; do
 done
 
 theirs=$(for number in $(seq "$PROCESSES"); do printf 'http://127.0.0.1:%d,' $((PORT_BASE + 9 + number)); done)
-"$CARGO_TARGET_DIR/debug/jeroboam-differential" --ours "$ours" --theirs "${theirs%,}" --identity "http://127.0.0.1:$((PORT_BASE + 1))/v3" \
+"$DIFFERENTIAL" --ours "$ours" --theirs "${theirs%,}" --identity "http://127.0.0.1:$((PORT_BASE + 1))/v3" \
   --socket "$STATE/mysql.sock" "$@"

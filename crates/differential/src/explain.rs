@@ -26,6 +26,12 @@ struct Rule {
     /// Why ours is as it is.
     #[expect(dead_code, reason = "for whoever reads the list; a rule without a reason is refused")]
     why: String,
+    /// What asks for it: a [FIX] of the specification by its section, or a kind of difference that ADR 0011 decides.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for whoever reads the list; a test looks for it in the decision")
+    )]
+    fix: String,
     /// The part of Magnum whose behaviour it is.
     #[expect(dead_code, reason = "for whoever reads the list; a rule without it is refused")]
     magnum: String,
@@ -213,6 +219,7 @@ mod tests {
         let text = "
 - rule: refused
   why: it is better
+  fix: some decision
   magnum: there
   requests: ['GET /v1/*']
   ours: {status: [400]}
@@ -253,5 +260,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "each name is given once");
+
+        let decision = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/adr/0011-what-may-differ-from-magnum.md");
+        let decision = std::fs::read_to_string(decision).expect("the decision");
+        for rule in &explained.rules {
+            assert!(decision.contains(&format!("| {} |", rule.fix)), "{}: {} is no decision", rule.rule, rule.fix);
+        }
     }
 }
