@@ -186,7 +186,8 @@ impl Store {
             }
         }
         let mut look_at = fresh.clone();
-        if marked.is_none() {
+        // A repository without manifests has no lists of them either.
+        if marked.is_none() && !fresh.is_empty() {
             look_at.extend(self.listed_in_fallback_tags(repository).await?);
         }
         let looked = stream::iter(look_at)

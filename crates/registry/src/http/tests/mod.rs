@@ -8,3 +8,4 @@ mod errors;
 mod manifests;
 mod referrers;
 mod uploads;
+mod wire;
