@@ -19,7 +19,7 @@ use super::{Compat, StoreConfig};
 const CORNERS: usize = 1024;
 
 /// Links that are remembered.
-const LINKS: u64 = 200_000;
+const LINKS: u64 = 50_000;
 
 /// How long something is believed that only we delete. Other replicas may: their garbage collection waits longer than this.
 const OURS_ALONE: Duration = Duration::from_secs(600);

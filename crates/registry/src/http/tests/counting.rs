@@ -1,7 +1,7 @@
 //! A place of objects that says what it was asked, and fails when it is told to.
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use jeroboam_blobs::{
 pub(super) struct Counting {
     inner: SharedBlobs,
     calls: Mutex<Vec<String>>,
-    fails: Mutex<Option<(Kind, &'static str)>>,
+    fails: Arc<Mutex<Option<(Kind, &'static str)>>>,
     /// What [`Blobs::presign`] puts before a path.
     pub(super) presigned: Option<&'static str>,
     pub(super) listing_is_fresh: bool,
@@ -25,7 +25,7 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(inner: SharedBlobs) -> Self {
-        let (calls, fails) = (Mutex::default(), Mutex::default());
+        let (calls, fails) = (Mutex::default(), Arc::default());
         Self { inner, calls, fails, presigned: None, listing_is_fresh: true, listing_is_empty: false }
     }
 
@@ -41,14 +41,48 @@ impl Counting {
 
     fn call(&self, what: &str, path: &str) -> Result<()> {
         let line = format!("{what} {path}");
-        let fails = *self.fails.lock().unwrap();
-        if let Some((kind, text)) = fails
-            && line.contains(text)
-        {
-            return Err(Error::new(kind, format!("{line}: told to fail")));
-        }
+        told_to_fail(&self.fails, &line)?;
         self.calls.lock().unwrap().push(line);
         Ok(())
+    }
+}
+
+fn told_to_fail(fails: &Mutex<Option<(Kind, &'static str)>>, line: &str) -> Result<()> {
+    match *fails.lock().unwrap() {
+        Some((kind, text)) if line.contains(text) => Err(Error::new(kind, format!("{line}: told to fail"))),
+        _ => Ok(()),
+    }
+}
+
+/// An upload that fails when it is told to: `write upload`, `save upload`, `commit upload`.
+struct FailingUpload {
+    inner: Box<dyn Upload>,
+    fails: Arc<Mutex<Option<(Kind, &'static str)>>>,
+}
+
+impl Upload for FailingUpload {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
+        async move {
+            told_to_fail(&self.fails, "write upload")?;
+            self.inner.write(bytes).await
+        }
+        .boxed()
+    }
+
+    fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
+        async move {
+            told_to_fail(&self.fails, "save upload")?;
+            self.inner.save().await
+        }
+        .boxed()
+    }
+
+    fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            told_to_fail(&self.fails, "commit upload")?;
+            self.inner.commit(path).await
+        }
+        .boxed()
     }
 }
 
@@ -102,7 +136,8 @@ impl Blobs for Counting {
     fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>> {
         async move {
             self.call("upload", at)?;
-            self.inner.upload(at, state).await
+            let inner = self.inner.upload(at, state).await?;
+            Ok(Box::new(FailingUpload { inner, fails: self.fails.clone() }) as Box<dyn Upload>)
         }
         .boxed()
     }

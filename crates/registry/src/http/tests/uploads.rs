@@ -22,9 +22,9 @@ async fn patch(bed: &Bed, location: &str, range: &str, bytes: &'static str) -> R
     bed.send("PATCH", location, &[("content-range", range)], bytes).await
 }
 
-async fn finish(bed: &Bed, location: &str, bytes: &str, rest: &'static str) -> Reply {
+async fn finish(bed: &Bed, location: &str, bytes: &str, rest: &str) -> Reply {
     let digest = Digest::sha256(bytes.as_bytes()).to_string().replace(':', "%3A");
-    bed.send("PUT", &format!("{location}&digest={digest}"), &[], rest).await
+    bed.send("PUT", &format!("{location}&digest={digest}"), &[], rest.to_owned()).await
 }
 
 /// A body whose length nobody announces.
@@ -200,6 +200,53 @@ async fn a_client_that_goes_away_loses_nothing_that_came() {
         }
         assert_eq!(status.header("range"), "0-4");
         finish(&bed, &status.location(), "hello_world", "_world").await.is(201);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_the_store_failed_at_any_point() {
+    use jeroboam_blobs::Kind;
+    for bed in Bed::each().await {
+        for text in ["write upload", "save upload", "put docker/registry/v2/_x/sessions", "upload docker/"] {
+            let location = begin(&bed, "a").await;
+            if text != "upload docker/" {
+                patch(&bed, &location, "0-4", "hello").await.is(202);
+            }
+            let (from, range, rest) =
+                if text == "upload docker/" { ("0-0", "0-4", "hello") } else { ("0-4", "5-5", "_") };
+            bed.blobs.fail(Some((Kind::Unavailable, text)));
+            patch(&bed, &location, range, rest).await.is(503);
+            bed.blobs.fail(None);
+            let status = bed.get(&location).await.is(204);
+            assert_eq!(status.header("range"), from, "{text}");
+            let mut location = patch(&bed, &status.location(), range, rest).await.is(202).location();
+            if text == "upload docker/" {
+                location = patch(&bed, &location, "5-5", "_").await.is(202).location();
+            }
+            finish(&bed, &location, &format!("hello_{text}"), text).await.is(201);
+        }
+        for text in
+            ["commit upload", "put docker/registry/v2/repositories/a/_layers", "delete docker/registry/v2/_x/sessions"]
+        {
+            let whole = format!("whole {text}");
+            let location = begin(&bed, "a").await;
+            patch(&bed, &location, "0-4", "whole").await.is(202);
+            let rest = format!(" {text}");
+            bed.blobs.fail(Some((Kind::Unavailable, text)));
+            finish(&bed, &location, &whole, &rest).await.is(503);
+            bed.blobs.fail(None);
+            // The bytes may be there or not; the client begins again where the upload is, or with another one.
+            let again = bed.get(&location).await;
+            let pushed = match again.status.as_u16() {
+                204 if again.header("range") == "0-4" => finish(&bed, &again.location(), &whole, &rest).await.status,
+                _ => http::StatusCode::NOT_FOUND,
+            };
+            if pushed != 201 {
+                bed.push("a", whole.as_bytes()).await;
+            }
+            let digest = Digest::sha256(whole.as_bytes());
+            assert_eq!(bed.get(&format!("/v2/a/blobs/{digest}")).await.is(200).body, whole, "{text}");
+        }
     }
 }
 

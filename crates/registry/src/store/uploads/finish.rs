@@ -79,10 +79,15 @@ impl Store {
         let seat = self.flights.board(&canonical);
         {
             let _landing = seat.landing().await;
-            if self.look_for(&canonical).await? == Some(size) {
-                self.drop_bytes(state).await?;
+            let done = if self.look_for(&canonical).await? == Some(size) {
+                self.drop_bytes(state).await
             } else {
-                self.appear(state, &canonical).await?;
+                self.appear(state, &canonical).await
+            };
+            if let Err(error) = done {
+                // Of bytes that were not saved before, nobody knows now where they are.
+                self.fall_back(session, state)?;
+                return Err(error);
             }
             seat.land();
         }

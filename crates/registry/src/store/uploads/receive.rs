@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Forgets what came since the upload was last saved: the place of objects may have any part of it.
-    fn fall_back(&self, session: &Session, state: &mut State) -> Result<()> {
+    pub(super) fn fall_back(&self, session: &Session, state: &mut State) -> Result<()> {
         match state.saved.take() {
             Some(record) => {
                 session.set_durable(record.offset());

@@ -22,7 +22,7 @@ const IDLE: i64 = 3600;
 const IDLE_EMPTY: i64 = 60;
 
 /// How many uploads are remembered to have ended, so that their locations do not begin new ones.
-const ENDED: u64 = 100_000;
+const ENDED: u64 = 20_000;
 
 /// The uploads that this process knows.
 pub(in crate::store) struct Sessions {
@@ -151,7 +151,7 @@ impl Session {
 impl Sessions {
     pub(in crate::store) fn new() -> Self {
         let instance = UploadId::of_random(rand::rng().random()).to_string().into();
-        let ended = Cache::builder().max_capacity(ENDED).time_to_live(Duration::from_secs(24 * 3600)).build();
+        let ended = Cache::builder().max_capacity(ENDED).time_to_live(Duration::from_secs(3600)).build();
         Self { live: Mutex::default(), ended, instance }
     }
 
