@@ -110,7 +110,7 @@ impl Store {
         Ok(pointed.map(|(tag, (_, below))| (tag, below)).collect())
     }
 
-    /// Those of some tags that point to a manifest, as the store has it now.
+    /// Those of some tags that point to a manifest, as the store has it now; and those that were deleted in part, and point to nothing.
     pub(super) async fn pointing_to(
         &self,
         repository: &RepositoryName,
@@ -118,8 +118,8 @@ impl Store {
         candidates: BTreeMap<Tag, Vec<String>>,
     ) -> Result<Vec<(Tag, Vec<String>)>> {
         let looked = stream::iter(candidates).map(|(tag, below)| async move {
-            let points = self.read_tag(repository, &tag).await?.as_ref() == Some(canonical);
-            Ok::<_, StoreError>(points.then_some((tag, below)))
+            let target = self.read_tag(repository, &tag).await?;
+            Ok::<_, StoreError>(target.is_none_or(|target| target == *canonical).then_some((tag, below)))
         });
         let looked: Vec<_> = looked.buffered(AT_ONCE).try_collect().await?;
         Ok(looked.into_iter().flatten().collect())

@@ -12,11 +12,21 @@ use jeroboam_blobs::{
     Sweep, Swept, Upload, UploadState, Writer, Written,
 };
 
+/// When the process dies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Death {
+    /// After so many calls; from then on none gets through.
+    pub(super) calls: usize,
+    /// Whether the last call still has its effect, though nobody learns of it; of a deletion, on the first half of the paths.
+    pub(super) has_effect: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Counting {
     inner: SharedBlobs,
     calls: Mutex<Vec<String>>,
     fails: Arc<Mutex<Option<(Kind, &'static str)>>>,
+    death: Mutex<Option<Death>>,
     /// What [`Blobs::presign`] puts before a path.
     pub(super) presigned: Option<&'static str>,
     pub(super) listing_is_fresh: bool,
@@ -26,7 +36,15 @@ pub(super) struct Counting {
 impl Counting {
     pub(super) fn new(inner: SharedBlobs) -> Self {
         let (calls, fails) = (Mutex::default(), Arc::default());
-        Self { inner, calls, fails, presigned: None, listing_is_fresh: true, listing_is_empty: false }
+        Self {
+            inner,
+            calls,
+            fails,
+            death: Mutex::default(),
+            presigned: None,
+            listing_is_fresh: true,
+            listing_is_empty: false,
+        }
     }
 
     /// What was asked since the last time, as `put docker/registry/…`.
@@ -39,12 +57,34 @@ impl Counting {
         *self.fails.lock().unwrap() = with;
     }
 
+    /// Makes the process die some calls from now.
+    pub(super) fn die(&self, death: Option<Death>) {
+        *self.death.lock().unwrap() = death;
+    }
+
+    /// Whether this call is the one at which the process dies; an error of each one after it.
+    fn dies(&self) -> Result<Option<Death>> {
+        let mut death = self.death.lock().unwrap();
+        let Some(at) = death.as_mut() else { return Ok(None) };
+        if at.calls == 0 {
+            let now = *at;
+            at.has_effect = false;
+            return if now.has_effect { Ok(Some(now)) } else { Err(dead()) };
+        }
+        at.calls -= 1;
+        Ok(None)
+    }
+
     fn call(&self, what: &str, path: &str) -> Result<()> {
         let line = format!("{what} {path}");
         told_to_fail(&self.fails, &line)?;
         self.calls.lock().unwrap().push(line);
         Ok(())
     }
+}
+
+fn dead() -> Error {
+    Error::new(Kind::Unavailable, "the process is dead")
 }
 
 fn told_to_fail(fails: &Mutex<Option<(Kind, &'static str)>>, line: &str) -> Result<()> {
@@ -99,6 +139,7 @@ impl Blobs for Counting {
     fn head<'a>(&'a self, path: &'a str, freshness: Freshness) -> BoxFuture<'a, Result<Option<ObjectMeta>>> {
         async move {
             self.call("head", path)?;
+            self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             self.inner.head(path, freshness).await
         }
         .boxed()
@@ -112,6 +153,7 @@ impl Blobs for Counting {
     ) -> BoxFuture<'a, Result<Option<Object>>> {
         async move {
             self.call("read", path)?;
+            self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             self.inner.read(path, range, freshness).await
         }
         .boxed()
@@ -120,7 +162,9 @@ impl Blobs for Counting {
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         async move {
             self.call("put", path)?;
-            self.inner.put(path, bytes, condition).await
+            let last = self.dies()?;
+            let written = self.inner.put(path, bytes, condition).await?;
+            last.map_or(Ok(written), |_| Err(dead()))
         }
         .boxed()
     }
@@ -128,6 +172,7 @@ impl Blobs for Counting {
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         async move {
             self.call("create", path)?;
+            self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             self.inner.create(path, size).await
         }
         .boxed()
@@ -136,6 +181,7 @@ impl Blobs for Counting {
     fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>> {
         async move {
             self.call("upload", at)?;
+            self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             let inner = self.inner.upload(at, state).await?;
             Ok(Box::new(FailingUpload { inner, fails: self.fails.clone() }) as Box<dyn Upload>)
         }
@@ -153,6 +199,7 @@ impl Blobs for Counting {
     fn list<'a>(&'a self, what: List<'a>) -> BoxFuture<'a, Result<ListPage>> {
         async move {
             self.call("list", what.prefix)?;
+            self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             if self.listing_is_empty {
                 return Ok(ListPage::default());
             }
@@ -164,6 +211,10 @@ impl Blobs for Counting {
     fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>> {
         async move {
             self.call("delete", &paths.join(" "))?;
+            if self.dies()?.is_some() {
+                self.inner.delete(&paths[..paths.len().div_ceil(2)]).await?;
+                return Err(dead());
+            }
             self.inner.delete(paths).await
         }
         .boxed()

@@ -4,6 +4,7 @@ mod bed;
 mod blobs;
 mod budget;
 mod counting;
+mod crashes;
 mod errors;
 mod manifests;
 mod referrers;

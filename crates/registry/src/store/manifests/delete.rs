@@ -1,5 +1,7 @@
 //! Letting go of a manifest: first its tags, then its link. Its bytes are left to the garbage collection.
 
+use std::collections::BTreeSet;
+
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
 
 use crate::store::{Result, Store, StoreError};
@@ -63,13 +65,16 @@ impl Store {
         let current = layout::tag_current(repository, tag);
         let _turn = self.turns.of(std::slice::from_ref(&current)).await;
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
-        let target = self.read_tag(repository, tag).await?.ok_or_else(unknown)?;
+        let target = self.read_tag(repository, tag).await?;
         let mut paths = vec![current];
         paths.extend(self.objects_below(&layout::tag(repository, tag)).await?);
-        let once = layout::tag_once(repository, tag, &target);
-        if !paths.contains(&once) {
-            paths.push(once);
+        if let Some(target) = &target {
+            paths.push(layout::tag_once(repository, tag, target));
+        } else if paths.len() == 1 {
+            return Err(unknown());
         }
+        let mut seen = BTreeSet::new();
+        paths.retain(|path| seen.insert(path.clone()));
         self.blobs.delete(&paths).await?;
         for path in &paths {
             self.cache.tags.forget(path).await;
@@ -77,6 +82,7 @@ impl Store {
         }
         self.recent.tag_is(repository, tag, false);
         self.cache.tag_lists.forget(repository).await;
-        Ok(target)
+        // What was left of a tag without a target is gone now, too.
+        target.ok_or_else(unknown)
     }
 }
