@@ -32,7 +32,10 @@ impl Store {
         };
         match done {
             Ok(blob) => {
-                self.end(session, state).await?;
+                if let Err(error) = self.end(session, state).await {
+                    // The blob is there. What is left of its upload is purged later.
+                    warn!(upload = %session.id, %error, "the record of a finished upload was not removed");
+                }
                 Ok(blob)
             }
             Err(error @ StoreError::DigestMismatch { .. }) => {
@@ -150,8 +153,10 @@ impl Store {
 
     /// Forgets an upload that has no more bytes.
     async fn end(&self, session: &Session, state: &mut State) -> Result<()> {
+        state.ended = true;
+        self.sessions.end(&session.id);
         let mut paths = Vec::new();
-        if state.saved.is_some() {
+        if state.saved.take().is_some() {
             paths.push(SessionRecord::path(&session.id));
         }
         if state.foreign {
@@ -160,9 +165,6 @@ impl Store {
         if !paths.is_empty() {
             self.blobs.delete(&paths).await?;
         }
-        state.ended = true;
-        state.saved = None;
-        self.sessions.end(&session.id);
         Ok(())
     }
 }
