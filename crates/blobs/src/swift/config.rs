@@ -94,8 +94,8 @@ pub struct SwiftConfig {
     pub limits: StoreLimits,
 }
 
-/// Swift's own limit of a plain object.
-const MAX_PLAIN: u64 = 5_368_709_122;
+/// A Ceph gateway's limit of a plain object; Swift's is two bytes more.
+const MAX_PLAIN: u64 = 5_368_709_120;
 
 impl SwiftConfig {
     /// The settings that most have.

@@ -18,7 +18,7 @@ pub(crate) async fn page(inner: &Inner, what: &List<'_>) -> Result<ListPage> {
     let limit = what.limit.min(PAGE);
     let mut after = what.after.map(str::to_owned);
     loop {
-        let marker = after.as_deref().map(|after| marker(inner, after, what.folders));
+        let marker = after.as_deref().map(|after| marker(inner, after, what));
         let query =
             ListingQuery { prefix: &prefix, marker: marker.as_deref(), end: None, folders: what.folders, limit };
         let listed = inner.store.list(&query).await;
@@ -38,9 +38,10 @@ pub(crate) async fn page(inner: &Inner, what: &List<'_>) -> Result<ListPage> {
 }
 
 /// Where to go on: behind a folder, behind all that is in it.
-fn marker(inner: &Inner, after: &str, folders: bool) -> String {
+fn marker(inner: &Inner, after: &str, what: &List<'_>) -> String {
     let name = inner.names.file(after);
-    if folders && after.ends_with('/') { format!("{name}{LAST}") } else { name }
+    let is_line = what.folders && after.ends_with('/') && after.len() > what.prefix.len();
+    if is_line { format!("{name}{LAST}") } else { name }
 }
 
 fn line(inner: &Inner, entry: ListingEntry) -> Option<Listed> {

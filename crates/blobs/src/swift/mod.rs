@@ -234,12 +234,9 @@ impl Blobs for Swift {
 
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
         async move {
-            let known = self.inner.facts.initialized();
-            self.inner.facts().await?;
-            if known {
-                self.inner.answers().await?;
-            }
-            Ok(())
+            self.inner.ready().await?;
+            self.inner.answers().await?;
+            self.inner.facts().await.map(|_| ())
         }
         .boxed()
     }

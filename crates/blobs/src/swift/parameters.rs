@@ -123,10 +123,8 @@ impl SwiftConfig {
             Some(_) => return Err(BadParameters::Unreadable { name: "largeobject", wanted: "auto, dlo or slo" }),
         };
         config.temp_url.enabled = true;
-        // Of the account where it is not said to be the container's: such a key is shared with all of the project, and nothing of ours.
-        if given.truth("tempurlcontainerkey")?.unwrap_or(true) {
-            config.temp_url.key = given.secret("secretkey");
-        }
+        // Whether it is the container's or the account's, somebody else looks after it.
+        config.temp_url.key = given.secret("secretkey");
         if let Some(methods) = given.text("tempurlmethods") {
             config.temp_url.enabled = methods.to_ascii_uppercase().contains("GET");
         }

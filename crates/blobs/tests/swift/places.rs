@@ -22,7 +22,7 @@ pub(crate) struct Place {
 }
 
 /// Whose access rules allow one container and nothing else.
-pub(crate) const LIMITED: &str = "swift by an application credential for one container";
+const LIMITED: &str = "swift by an application credential for one container";
 
 /// Short segments, so that a few bytes make several.
 const SEGMENTS: SegmentSizes = SegmentSizes { first: 1_500_000, each: 2 };
