@@ -6,6 +6,7 @@
 mod digest;
 mod error;
 pub mod events;
+pub mod gc;
 pub mod hash_state;
 pub mod layout;
 pub mod link;
