@@ -12,10 +12,13 @@ trap 'tests/beds/registry/down.sh' EXIT
 
 nice -n 10 cargo build --release --quiet --package jeroboam
 nice -n 10 cargo build --release --quiet --package jeroboam-bench
+nice -n 10 cargo build --release --quiet --package jeroboam-conformance --bin jeroboam-fault-proxy
 programs=$(tests/beds/registry/build.sh registry3)
 eval "$(tests/beds/registry/up.sh swift)"
 mkdir -p "$CACHE/bench"
+# A thousand clients at once, on this side too.
+ulimit -n 16384
 json=$CACHE/bench/registry-$(date -u +%Y%m%dT%H%M%SZ).json
 "$CARGO_TARGET_DIR/release/jeroboam-bench" registry --binary "$CARGO_TARGET_DIR/release/jeroboam" --registry3 "$programs/registry3" \
-  --swift "$JEROBOAM_SWIFT_V1" --folder "$BED/bench" --json "$json" "$@"
+  --proxy "$CARGO_TARGET_DIR/release/jeroboam-fault-proxy" --swift "$JEROBOAM_SWIFT_V1" --folder "$BED/bench" --extra "{limits: {connections: 2000}}" --json "$json" "$@"
 echo "bench: all figures are in $json" >&2

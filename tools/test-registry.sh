@@ -115,7 +115,7 @@ part_faults() {
 part_soak() {
   local backend
   for backend in ${SOAK_BACKENDS:-directory}; do
-    PORT=$port SOAK=${SOAK:-1200} BENCH=${BENCH:-} $beds/soak.sh "$backend" "$(store "$backend" soak)"
+    PORT=$port SOAK=${SOAK:-1200} SOAK_PROGRAM=$CONFORMANCE/jeroboam-soak $beds/soak.sh "$backend" "$(store "$backend" soak)"
     say "soak on $backend"
   done
 }

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// How the report looks
     #[arg(short, long, default_value = "text")]
     pub(crate) format: Format,
-    /// Also show cases that pass
+    /// Also show cases that passed, and those that are off
     #[arg(short, long)]
     pub(crate) all: bool,
     /// Count what was skipped as failed
@@ -63,7 +63,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// What is no pass, and the counts
+    /// What failed or was skipped, and the counts
     Text,
     /// Every case
     Json,

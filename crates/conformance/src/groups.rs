@@ -8,7 +8,7 @@ mod invalid;
 mod listing;
 mod mounts;
 mod ranges;
-mod upload;
+pub(crate) mod upload;
 mod workflow;
 
 use jeroboam_oci::Algorithm;

@@ -1,7 +1,8 @@
 //! Whether a registry speaks the distribution specification: a black box asked over HTTP, one case for each thing that it owes.
 //!
 //! Nothing here knows how a registry is made. A case says what was asked, what came and what the specification wants; cases
-//! of optional parts are skipped where a registry says that it does not have them, and disabled where the caller says so.
+//! of optional parts are skipped where a registry says that it does not have them, and disabled where the caller says so. What
+//! stands on the registry's other side in tests is in `proxy`.
 
 mod auth;
 mod check;
@@ -11,8 +12,10 @@ mod data;
 mod groups;
 mod noise;
 mod options;
+pub mod proxy;
 mod recorder;
 mod report;
+pub mod soak;
 mod stop;
 
 pub use crate::client::SetupError;

@@ -127,7 +127,9 @@ push "$ours" new/many many --seed new-many --architectures amd64,arm64
 push "$ours" new/large one --seed new-large --layers 1 --bytes 23000000
 sk copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$ours/old/large:one" "docker://$ours/new/mounted:one"
 filled "" new/mounted one "$(awk '$1 == "old/large" { print $3 }' "$work/expected")"
-oras blob push --plain-http "$ours/new/plain@$(head -c 9000000 "$JEROBOAM" | sha256sum | awk '{ print "sha256:" $1 }')" - --size 9000000 < <(head -c 9000000 "$JEROBOAM") >/dev/null
+head -c 9000000 /dev/urandom >"$work/blob"
+oras blob push --plain-http "$ours/new/plain@sha256:$(sha256sum <"$work/blob" | cut -d' ' -f1)" "$work/blob" >/dev/null
+printf 'new/plain %s\n' "$(sha256sum <"$work/blob" | cut -d' ' -f1)" >>"$work/blobs"
 serves "$ours"
 lists "$ours"
 registry down jeroboam "$PORT"

@@ -16,7 +16,7 @@ X
 containerd -c "$work/config.toml" >"$work/containerd.log" 2>&1 &
 daemon=$!
 at_end+=("kill $daemon; wait $daemon 2>/dev/null")
-ctr() { command ctr -a "$work/containerd.sock" "$@"; }
+ctr() { command ctr -a "$work/containerd.sock" "$@" 2> >(grep -v DEPRECATION >&2); }
 for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; kill -0 "$daemon" 2>/dev/null || { tail -n 20 "$work/containerd.log" >&2; exit 1; }; sleep 0.1; done
 plain=(--local --plain-http)
 

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Pushes, pulls and deletes at once while garbage is collected: no push fails, no blob is missing.
+#   soak.sh BACKEND STORE     $PORT is free, $JEROBOAM is the program, $SOAK_PROGRAM pushes, for $SOAK seconds
+# shellcheck source-path=SCRIPTDIR source=backend.sh
+. "$(dirname "$0")/backend.sh"
+backend=$1 place=$2
+: "${PORT:?}" "${JEROBOAM:?}" "${SOAK_PROGRAM:?}" "${SOAK:?}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"; "$HERE/registry.sh" down jeroboam "$PORT"' EXIT
+fail() { printf 'error: soak on %s: %s\n' "$backend" "$*" >&2; exit 1; }
+
+# Collected every few seconds, with a grace that is shorter than any operator would dare, and longer than any pause of the pushers.
+more="jeroboam:
+  compat: exclusive
+  gc: {enabled: true, interval: 5s, grace: 20s}"
+EXTRA=$more "$HERE/registry.sh" up jeroboam "$backend" "$PORT" "$place"
+"$SOAK_PROGRAM" "http://127.0.0.1:$PORT" --seconds "$SOAK" >"$work/outcome" || { cat "$work/outcome" >&2; fail "something was lost"; }
+jq -c '{pushes, spared, deletes, pulls, failed: (.failed_pushes | length), missing: (.missing | length)}' "$work/outcome"
+EXTRA=$more "$HERE/registry.sh" config jeroboam "$backend" "$PORT" "$place" >"$work/config.yml"
+"$JEROBOAM" registry inspect "$work/config.yml" >"$work/inspected" 2>&1 || { cat "$work/inspected" >&2; fail "inspect finds more than garbage"; }
