@@ -20,7 +20,7 @@ dev: ## The service and a pretend cloud, until Ctrl-C
 	@"$(CARGO_TARGET_DIR)/debug/jeroboam" dev
 
 test: ## Every test of the fast tier, with the real databases, Cluster API and openstack client
-	@tools/setup.sh build engines clients magnum kubernetes
+	@tools/setup.sh build engines clients magnum kubernetes registry
 	@tools/test.sh
 
 check: ## Format, lints, licences, layers, documents

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Measure beside Magnum, which its bed keeps ready, and print
     Versus(VersusArgs),
+    /// Measure the registry beside others, in turns, and print
+    Registry(crate::registry::RegistryArgs),
     /// The bare routes that figures are compared with
     #[command(hide = true)]
     Floor(FloorArgs),

@@ -12,6 +12,7 @@ mod life;
 mod load;
 mod machine;
 mod process;
+mod registry;
 mod report;
 mod requests;
 mod start;
@@ -45,6 +46,7 @@ fn run(args: Args) -> Result<()> {
         match args.command {
             Command::Run(args) => measure(&args).await,
             Command::Versus(args) => versus::measure(&args).await,
+            Command::Registry(args) => registry::measure(&args).await,
             Command::Floor(args) => floor::serve(args).await,
         }
     })

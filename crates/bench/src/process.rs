@@ -76,6 +76,19 @@ impl Process {
         Ok(all)
     }
 
+    /// The most memory that it alone has used since `forget_peak`, all pages in full, in MiB.
+    pub(crate) fn peak(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("read its memory")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("read its memory")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse().context("read its memory")?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Lets the kernel count the most memory from now on; where it does not, the peak is that of its whole life.
+    pub(crate) fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").ok();
+    }
+
     /// Its id, then those of the processes that it started, and that they started.
     pub(crate) fn family(&self) -> Vec<u32> {
         let mut all = vec![self.child.id()];

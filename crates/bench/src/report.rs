@@ -217,6 +217,11 @@ impl Table {
         self.0.push(cells.into());
     }
 
+    /// A row of as many cells as the head has.
+    pub(crate) fn add(&mut self, cells: Vec<String>) {
+        self.0.push(cells);
+    }
+
     /// As Markdown, so that it can be pasted; nothing where there are no rows.
     pub(crate) fn write(&self, out: &mut impl Write, title: &str) -> Result<()> {
         if self.0.len() < 2 {
