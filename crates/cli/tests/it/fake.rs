@@ -119,6 +119,7 @@ pub(crate) async fn run(env: BTreeMap<String, String>, line: &str, answer: Optio
         Command::Client(command) => jeroboam_cli::run_client(command, &mut surroundings).await,
         Command::Operator(command) => jeroboam_cli::run_operator(command, &mut surroundings),
         Command::Server(command) => panic!("{command:?} is not carried out here"),
+        Command::Registry(command) => panic!("{command:?} is not carried out here"),
     };
     Ran { code, out: out.text(), err: err.text() }
 }
