@@ -48,6 +48,7 @@ const LEVELS: &[(&str, Level)] = &[
 /// Crates beside the levels: what they may know, and from which level on they may be known.
 const BESIDE: &[(&str, Level, Level)] = &[
     ("jeroboam-telemetry", Level::Nouns, Level::Surfaces),
+    ("jeroboam-listen", Level::Nouns, Level::Surfaces),
     ("jeroboam-notify", Level::Nouns, Level::Work),
     ("jeroboam-sandbox", Level::Nouns, Level::Programs),
 ];
@@ -63,10 +64,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kube", &["jeroboam-management"]),
     ("lapin", &["jeroboam-notify"]),
     ("quick-xml", &["jeroboam-blobs"]),
-    ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api"]),
+    ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api", "jeroboam-registry"]),
+    ("minijinja", &["jeroboam-registry"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
     ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"]),
     ("axum", &["jeroboam-api", "jeroboam-registry", "jeroboam-sandbox", "jeroboam", "jeroboam-bench"]),
+    ("argon2", &["jeroboam-registry"]),
+    ("bcrypt", &["jeroboam-registry"]),
     (
         "anyhow",
         &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"],

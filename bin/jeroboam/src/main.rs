@@ -1,6 +1,5 @@
 //! Installs the TLS provider, parses the command line, dispatches, and turns the outcome into an exit code.
 
-mod connection;
 mod database;
 mod dev;
 mod faults;
@@ -8,7 +7,6 @@ mod listen;
 mod metrics;
 mod obstacles;
 mod policy;
-mod polite;
 mod presence;
 mod registry;
 mod serve;

@@ -4,12 +4,12 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
 use http::header::CONTENT_TYPE;
+use jeroboam_listen::Limits;
 use jeroboam_oslo::Config;
 use jeroboam_telemetry::{Metrics, Shutdown, metrics};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::connection::Limits;
 use crate::listen;
 
 /// Where the numbers are when nobody says otherwise.
@@ -35,7 +35,7 @@ pub(crate) async fn start(config: &Config, metrics: &Metrics, shutdown: &Shutdow
         Err(error) => return Err(error).with_context(|| format!("listen on {address}, [jeroboam] metrics_listen")),
     };
     info!("metrics are at http://{address}/metrics");
-    let (routes, limits) = (routes(metrics.clone()), Limits { connections: CONNECTIONS, ..Limits::of(config) });
+    let (routes, limits) = (routes(metrics.clone()), Limits { connections: CONNECTIONS, ..listen::limits(config) });
     let stop = shutdown.clone();
     shutdown.tasks().spawn(async move { listen::serve(listener, None, routes, limits, &stop).await });
     Ok(())

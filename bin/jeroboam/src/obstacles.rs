@@ -23,7 +23,7 @@ pub(crate) async fn of(args: &ConfigArgs) -> Vec<String> {
         settings::notifications(&config).map(drop),
         management(&config).await,
         serve::api_config(&config).map(drop),
-        listen::acceptor(&config).map(drop),
+        listen::tls(&config).map(drop),
         Enforcer::new(PolicySettings::from_config(&config)).map(drop).context("read the policy"),
     ];
     let mut sentences = Vec::new();

@@ -20,7 +20,6 @@ use jeroboam_telemetry::{Metrics, Shutdown};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::connection::Limits;
 use crate::presence::{self, Presence};
 use crate::{faults, listen, metrics, policy, settings};
 
@@ -208,8 +207,8 @@ async fn serve_api(config: &Config, app: App, shutdown: &Shutdown) -> Result<()>
     let address = listen::address(config)?;
     let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
     info!("listening on {address}");
-    let (tls, routes) = (listen::acceptor(config)?, jeroboam_api::router(app));
-    listen::serve(listener, tls, routes, Limits::of(config), shutdown).await;
+    let (tls, routes) = (listen::tls(config)?, jeroboam_api::router(app));
+    listen::serve(listener, tls, routes, listen::limits(config), shutdown).await;
     Ok(())
 }
 

@@ -6,12 +6,12 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
 use jeroboam_cli::args::RegistryServeArgs;
+use jeroboam_listen::Limits;
 use jeroboam_model::SystemClock;
 use jeroboam_telemetry::{LogConfig, Shutdown};
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::connection::Limits;
 use crate::listen;
 
 /// Serves until told to stop.

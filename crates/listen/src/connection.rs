@@ -2,57 +2,28 @@
 //!
 //! A connection that is idle, and every one when the process stops, is told that it ends, and what was begun on it is finished.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use jeroboam_oslo::Config;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 use tracing::debug;
 
 use crate::polite::Polite;
+use crate::{Limits, Peer, Versions};
 
-/// What a listener takes on, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Connections at a time. More wait in the kernel until one ends.
-    pub(crate) connections: usize,
-    /// A client that has sent no header by then is cut off.
-    pub(crate) header: Duration,
-    /// A connection without a request for so long is ended, after twice that time at the latest.
-    pub(crate) idle: Duration,
-    /// What was begun on a connection that ends gets so long to finish.
-    pub(crate) finish: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        // A process usually has 1,024 descriptors, and the database and the other services want some of them.
-        Self { connections: 900, header: seconds(30), idle: seconds(75), finish: seconds(10) }
-    }
-}
-
-impl Limits {
-    /// As `[jeroboam]` says.
-    pub(crate) fn of(config: &Config) -> Self {
-        let natural = |name: &str| config.int("jeroboam", name).and_then(|value| u64::try_from(value).ok());
-        let default = Self::default();
-        let connections = natural("max_connections").and_then(|count| usize::try_from(count).ok());
-        Self {
-            connections: connections.unwrap_or(default.connections),
-            finish: natural("shutdown_timeout").map_or(default.finish, Duration::from_secs),
-            ..default
-        }
-    }
-}
+/// So many streams may be opened and taken back before they were looked at; whoever does it more often is cut off.
+const RESETS: usize = 20;
 
 /// What there is to know about the requests of one connection.
 #[derive(Debug, Default)]
@@ -93,30 +64,29 @@ impl Activity {
 }
 
 /// Serves one connection until the client, its silence or `stop` ends it.
-pub(crate) async fn serve<S>(stream: S, routes: Router, limits: Limits, stop: CancellationToken)
+pub(crate) async fn serve<T, S, B>(stream: T, peer: Peer, service: S, limits: Limits, stop: CancellationToken)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header);
-    let mut http2 = builder.http2();
-    http2.timer(TokioTimer::new());
-    // A client whose machine is gone does not answer.
-    http2.keep_alive_interval(limits.idle / 2).keep_alive_timeout(limits.header);
+    let builder = builder(&limits);
     let activity = Arc::<Activity>::default();
     let counting = Arc::clone(&activity);
-    let service = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
+    let service = tower::service_fn(move |mut request: Request<Incoming>| {
         let running = Running::begin(&counting);
-        let answer = tower::ServiceExt::oneshot(routes.clone(), request);
+        request.extensions_mut().insert(peer.clone());
+        let answer = tower::ServiceExt::oneshot(service.clone(), request);
         async move {
             let answer = answer.await;
             drop(running);
             answer
         }
     });
-    let connection =
-        builder.serve_connection(TokioIo::new(Polite::new(stream, limits.header)), TowerToHyperService::new(service));
-    let mut connection = pin!(connection);
+    let stream = TokioIo::new(Polite::new(stream, limits.header, limits.stall));
+    let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = activity.idle(limits.idle) => None,
@@ -137,5 +107,29 @@ where
     };
     if let Err(error) = ended {
         debug!(error = %error, "a connection ended early");
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    let mut http1 = builder.http1();
+    http1.timer(TokioTimer::new()).header_read_timeout(limits.header);
+    if let Some(most) = limits.header_bytes {
+        http1.max_buf_size(most);
+    }
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new());
+    // A client whose machine is gone does not answer.
+    http2.keep_alive_interval(limits.idle / 2).keep_alive_timeout(limits.header);
+    http2.max_concurrent_streams(limits.streams);
+    http2.max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(RESETS);
+    http2.initial_stream_window_size(limits.window);
+    http2.initial_connection_window_size(limits.window.saturating_mul(4));
+    if let Some(most) = limits.header_bytes.and_then(|most| u32::try_from(most).ok()) {
+        http2.max_header_list_size(most);
+    }
+    match limits.versions {
+        Versions::Both => builder,
+        Versions::Http1 => builder.http1_only(),
     }
 }

@@ -3,7 +3,8 @@
 //! A kernel that closes a socket with unread bytes resets the connection, and then a client whose body was too large never reads
 //! the answer that says so.
 //!
-//! Until a client has shown which HTTP it speaks, nobody else looks at the clock: who keeps that open is cut off here.
+//! Until a client has shown which HTTP it speaks, nobody else looks at the clock: who keeps that open is cut off here. So is who takes
+//! nothing of what it asked for.
 
 use std::io;
 use std::pin::Pin;
@@ -28,6 +29,10 @@ pub(crate) struct Polite<S> {
     stream: S,
     opening: Option<Opening>,
     farewell: Option<Farewell>,
+    /// How long a client may take nothing of what is written to it.
+    stall: Duration,
+    /// When that is over, while something waits to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// The beginning of a stream, while it may still become HTTP/1 or HTTP/2.
@@ -45,9 +50,21 @@ struct Farewell {
 
 impl<S> Polite<S> {
     /// A client that has not shown after `patience` which HTTP it speaks is read no further.
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+    /// One that takes nothing of its answer for `stall` is cut off.
+    pub(crate) fn new(stream: S, patience: Duration, stall: Duration) -> Self {
         let opening = Opening { end: Box::pin(sleep(patience)), said: 0 };
-        Self { stream, opening: Some(opening), farewell: None }
+        Self { stream, opening: Some(opening), farewell: None, stall, stalled: None }
+    }
+
+    /// What came of writing, unless it has waited for too long.
+    fn watched<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stall = self.stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -107,7 +124,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Polite<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watched(written, cx)
     }
 
     fn poll_write_vectored(
@@ -115,7 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watched(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -123,7 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watched(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,7 +171,7 @@ mod tests {
         for said in [&b""[..], b"P", &PREFACE[..23]] {
             let (mut client, server) = tokio::io::duplex(1024);
             client.write_all(said).await.expect("written");
-            let mut server = Polite::new(server, PATIENCE);
+            let mut server = Polite::new(server, PATIENCE, PATIENCE);
             let mut heard = Vec::new();
             let read = timeout(AN_HOUR, server.read_to_end(&mut heard)).await.expect("an end within the hour");
             assert_eq!(read.expect_err("cut off").kind(), io::ErrorKind::TimedOut, "{said:?}");
@@ -164,7 +184,7 @@ mod tests {
         for said in [&b"G"[..], b"PO", PREFACE, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore"] {
             let (mut client, server) = tokio::io::duplex(1024);
             client.write_all(said).await.expect("written");
-            let mut server = Polite::new(server, PATIENCE);
+            let mut server = Polite::new(server, PATIENCE, PATIENCE);
             let mut heard = Vec::new();
             assert!(timeout(AN_HOUR, server.read_to_end(&mut heard)).await.is_err(), "{said:?}");
         }
@@ -173,7 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_last_word_is_heard_by_who_is_still_talking() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server, PATIENCE);
+        let mut server = Polite::new(server, PATIENCE, PATIENCE);
         let (sent, ended) = tokio::join!(
             async {
                 let sent = client.write_all(&[b'x'; 1_000_000]).await;
@@ -194,17 +214,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_not_waited_for() {
         let (_silent, server) = tokio::io::duplex(1024);
-        Polite::new(server, PATIENCE).shutdown().await.expect("an end");
+        Polite::new(server, PATIENCE, PATIENCE).shutdown().await.expect("an end");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_never_ends_is_left() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server, PATIENCE);
+        let mut server = Polite::new(server, PATIENCE, PATIENCE);
         let endless = async { while client.write_all(&[b'x'; 4096]).await.is_ok() {} };
         tokio::select! {
             () = endless => panic!("the server went before it had heard enough"),
             ended = server.shutdown() => ended.expect("an end"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_cut_off() {
+        let (_client, server) = tokio::io::duplex(16);
+        let mut server = Polite::new(server, PATIENCE, PATIENCE);
+        let written = timeout(AN_HOUR, server.write_all(&[b'x'; 64])).await.expect("an end within the hour");
+        assert_eq!(written.expect_err("cut off").kind(), io::ErrorKind::TimedOut);
     }
 }
