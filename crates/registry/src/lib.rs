@@ -2,7 +2,10 @@
 
 pub mod access;
 pub mod auth;
+pub mod config;
 pub mod events;
 pub mod http;
 pub mod leases;
+pub mod page;
+pub mod serve;
 pub mod store;

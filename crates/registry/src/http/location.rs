@@ -15,7 +15,7 @@ const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of a path, which begins with `/v2/`.
-pub(super) fn of(config: &HttpConfig, request: &Parts, peer: &Peer, path: &str) -> String {
+pub(crate) fn of(config: &HttpConfig, request: &Parts, peer: &Peer, path: &str) -> String {
     let prefix = &config.prefix;
     match base(config, request, peer) {
         Some(base) => format!("{base}{prefix}{path}"),
@@ -46,7 +46,7 @@ fn base(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<String> {
 }
 
 /// Where the client itself is, as far as can be believed.
-pub(super) fn client(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<IpAddr> {
+pub(crate) fn client(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<IpAddr> {
     if !is_trusted(config, peer) {
         return peer.address;
     }

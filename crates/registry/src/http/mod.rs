@@ -11,7 +11,7 @@ mod config;
 mod dispatch;
 mod extensions;
 mod failure;
-mod location;
+pub(crate) mod location;
 mod manifest_delete;
 mod manifest_get;
 mod manifest_put;

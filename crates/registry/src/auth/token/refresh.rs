@@ -1,0 +1,133 @@
+//! Refresh tokens: what a client keeps in place of a password. Only their hashes are kept here, one file for each.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jeroboam_model::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::fs;
+
+use crate::auth::keyed::random_text;
+
+/// Most refresh tokens that are kept.
+const MOST: usize = 10_000;
+
+/// What is known of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::auth) struct Record {
+    /// Whose it is.
+    pub(in crate::auth) user: String,
+    /// Of the user's password when it was given: with another password it is worth nothing.
+    pub(in crate::auth) fingerprint: String,
+    /// When it ends, in seconds.
+    pub(in crate::auth) ends: i64,
+}
+
+pub(in crate::auth) struct RefreshTokens {
+    directory: PathBuf,
+    lifetime: Duration,
+}
+
+/// Nothing can be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The directory cannot be written or read.
+    #[error("keep refresh tokens in {}", .0.display())]
+    Directory(PathBuf, #[source] std::io::Error),
+    /// There are too many.
+    #[error("keep more than {MOST} refresh tokens")]
+    TooMany,
+}
+
+impl RefreshTokens {
+    /// Keeps them in this directory, which has to be there and nobody else's.
+    pub(in crate::auth) fn open(directory: PathBuf, lifetime: Duration) -> Result<Self, RefreshError> {
+        match std::fs::read_dir(&directory) {
+            Ok(_) => Ok(Self { directory, lifetime }),
+            Err(error) => Err(RefreshError::Directory(directory, error)),
+        }
+    }
+
+    /// A new one.
+    pub(in crate::auth) async fn give(
+        &self,
+        user: &str,
+        fingerprint: String,
+        now: Timestamp,
+    ) -> Result<SecretString, RefreshError> {
+        self.tidy(now).await?;
+        let token = SecretString::from(random_text());
+        let ends = now.as_second().saturating_add(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
+        let record = Record { user: user.to_owned(), fingerprint, ends };
+        let path = self.path(&token);
+        let staged = path.with_extension("tmp");
+        let bytes = serde_json::to_vec(&record).unwrap_or_default();
+        let written = async {
+            fs::write(&staged, bytes).await?;
+            fs::rename(&staged, &path).await
+        };
+        written.await.map_err(|error| RefreshError::Directory(self.directory.clone(), error))?;
+        Ok(token)
+    }
+
+    /// What is known of one; none of one that nobody was given, or that has ended.
+    pub(in crate::auth) async fn find(&self, token: &SecretString, now: Timestamp) -> Option<Record> {
+        // The name is a hash: how long it takes to find says nothing about the token.
+        let bytes = fs::read(self.path(token)).await.ok()?;
+        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        (record.ends > now.as_second()).then_some(record)
+    }
+
+    /// Forgets those that have ended.
+    async fn tidy(&self, now: Timestamp) -> Result<(), RefreshError> {
+        let failed = |error| RefreshError::Directory(self.directory.clone(), error);
+        let mut entries = fs::read_dir(&self.directory).await.map_err(failed)?;
+        let mut left = 0;
+        while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+            let path = entry.path();
+            if path.extension().is_none_or(|ending| ending != "refresh") {
+                continue;
+            }
+            let bytes = fs::read(&path).await.unwrap_or_default();
+            match serde_json::from_slice::<Record>(&bytes) {
+                Ok(record) if record.ends > now.as_second() => left += 1,
+                // Somebody else may be doing the same.
+                _ => drop(fs::remove_file(&path).await),
+            }
+        }
+        if left >= MOST { Err(RefreshError::TooMany) } else { Ok(()) }
+    }
+
+    fn path(&self, token: &SecretString) -> PathBuf {
+        let sum = digest(&SHA256, token.expose_secret().as_bytes());
+        let name: String = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.directory.join(name).with_extension("refresh")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refresh_token_is_found_until_it_ends_and_stands_nowhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tokens = RefreshTokens::open(dir.path().to_owned(), Duration::from_secs(60)).expect("a directory");
+        let now = Timestamp::from_second(1000).expect("a time");
+        let token = tokens.give("ada", "f".to_owned(), now).await.expect("a token");
+        let record = tokens.find(&token, now).await.expect("it is known");
+        assert_eq!((record.user.as_str(), record.fingerprint.as_str()), ("ada", "f"));
+        assert_eq!(tokens.find(&"../other".into(), now).await, None);
+        for entry in std::fs::read_dir(dir.path()).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let kept = format!("{}{}", path.display(), std::fs::read_to_string(&path).expect("a text"));
+            assert!(!kept.contains(token.expose_secret()));
+        }
+        let later = Timestamp::from_second(1060).expect("a time");
+        assert_eq!(tokens.find(&token, later).await, None);
+        tokens.give("bob", "g".to_owned(), later).await.expect("a token");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 1, "what has ended is gone");
+    }
+}

@@ -1,0 +1,380 @@
+//! `jeroboam`: what distribution does not have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::auth::Prefix;
+use super::distribution::WEEK;
+use super::section::Section;
+use crate::http::Network;
+
+/// Whether blobs are read from the store itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedirectMode {
+    /// Never.
+    Off,
+    /// Always.
+    On,
+    /// Large ones, by clients that can reach the store.
+    #[default]
+    Auto,
+}
+
+/// `jeroboam.redirect`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectConfig {
+    /// Whether.
+    pub mode: RedirectMode,
+    /// With `auto`, smaller blobs go through the registry.
+    pub minimum: u64,
+    /// With `auto`, only these are sent to the store.
+    pub networks: Vec<Network>,
+    /// How long an address can be used.
+    pub lifetime: Duration,
+}
+
+/// `jeroboam.limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct LimitsConfig {
+    pub connections: usize,
+    pub header: usize,
+    pub uri: usize,
+    pub manifest: u64,
+    pub buffered: u64,
+    pub uploads_per_account: usize,
+    pub uploads_per_repository: usize,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub body_rate: u64,
+    pub streams: u32,
+}
+
+/// `jeroboam.gc` and `jeroboam.scrub`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct CollectionConfig {
+    pub enabled: bool,
+    pub interval: Duration,
+    pub grace: Duration,
+    pub delete_untagged: bool,
+    pub dry_run: bool,
+    /// Bytes a second that are compared with their digests; none, and nothing is.
+    pub scrub_rate: Option<u64>,
+}
+
+/// One of `jeroboam.quotas`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct QuotaRule {
+    pub prefix: Prefix,
+    pub bytes: Option<u64>,
+    pub tags: Option<u64>,
+}
+
+/// One of `jeroboam.retention`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct RetentionRule {
+    pub prefix: Prefix,
+    pub tags: Vec<String>,
+    pub keep: Option<usize>,
+    pub keep_for: Option<Duration>,
+    pub untagged: Option<Duration>,
+}
+
+/// One of `jeroboam.immutable`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct ImmutableRule {
+    pub prefix: Prefix,
+    pub tags: Vec<String>,
+}
+
+/// Another registry, and who we are there.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct RemoteConfig {
+    pub url: url::Url,
+    pub user_name: Option<String>,
+    pub password: Option<SecretString>,
+    pub password_file: Option<PathBuf>,
+    pub ca_cert: Option<PathBuf>,
+}
+
+/// One of `jeroboam.replication.targets`.
+#[derive(Clone, Debug)]
+pub struct TargetConfig {
+    /// Its name for the log, the metrics and the state.
+    pub name: String,
+    /// Where it is.
+    pub remote: RemoteConfig,
+    /// Which repositories go there.
+    pub prefixes: Vec<Prefix>,
+}
+
+/// When a pushed manifest is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the values, which the reference explains")]
+pub enum Acknowledge {
+    #[default]
+    Local,
+    All,
+    Quorum,
+}
+
+/// Which of two tags wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the values, which the reference explains")]
+pub enum ConflictRule {
+    #[default]
+    Newest,
+    Primary,
+    Deny,
+}
+
+/// `jeroboam.replication`.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct ReplicationConfig {
+    pub acknowledge: Acknowledge,
+    pub conflict: ConflictRule,
+    pub interval: Duration,
+    pub rate: Option<u64>,
+    pub deletes: bool,
+    pub targets: Vec<TargetConfig>,
+}
+
+/// One of `jeroboam.mirrors`.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct MirrorConfig {
+    pub prefix: Option<Prefix>,
+    pub host: Option<String>,
+    pub remote: RemoteConfig,
+    pub ttl: Duration,
+}
+
+/// `jeroboam.nodecache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct NodeCacheConfig {
+    pub directory: PathBuf,
+    pub size: u64,
+    pub push: bool,
+}
+
+/// What distribution does not have.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct Additions {
+    /// Whether anything of this was written.
+    pub is_there: bool,
+    pub exclusive: bool,
+    pub insecure_open: bool,
+    pub trusted_proxies: Vec<Network>,
+    pub manifest_cache: u64,
+    pub existence_ttl: Duration,
+    pub tag_ttl: Duration,
+    pub redirect: RedirectConfig,
+    pub limits: LimitsConfig,
+    pub protect_referenced: bool,
+    pub sparse_index: bool,
+    pub page: bool,
+    pub metrics: Option<String>,
+    pub collection: CollectionConfig,
+    pub quotas: Vec<QuotaRule>,
+    pub retention: Vec<RetentionRule>,
+    pub immutable: Vec<ImmutableRule>,
+    pub origin: Option<String>,
+    pub replication: ReplicationConfig,
+    pub mirrors: Vec<MirrorConfig>,
+    pub node_cache: Option<NodeCacheConfig>,
+}
+
+pub(super) fn read(root: &Section<'_>) -> Additions {
+    let ours = root.section("jeroboam");
+    let cache = ours.section("cache");
+    Additions {
+        is_there: ours.is_there(),
+        exclusive: ours.choice("compat", &[("shared", false), ("exclusive", true)]).unwrap_or(false),
+        insecure_open: ours.flag("insecureopen").unwrap_or(false),
+        trusted_proxies: networks(&ours, "trustedproxies"),
+        manifest_cache: cache.size("manifests").unwrap_or(64 << 20),
+        existence_ttl: cache.duration("existence").unwrap_or(Duration::from_secs(60)),
+        tag_ttl: cache.duration("tags").unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1)),
+        redirect: redirect(&ours.section("redirect")),
+        limits: limits(&ours.section("limits")),
+        protect_referenced: ours.section("delete").flag("protectreferenced").unwrap_or(false),
+        sparse_index: ours
+            .section("validation")
+            .choice("sparseindex", &[("allow", true), ("deny", false)])
+            .unwrap_or(false),
+        page: ours.section("page").flag("enabled").unwrap_or(true),
+        metrics: ours.section("metrics").given("addr"),
+        collection: collection(&ours),
+        quotas: ours.list("quotas").iter().filter_map(quota).collect(),
+        retention: ours.list("retention").iter().map(retention).collect(),
+        immutable: ours.list("immutable").iter().map(immutable).collect(),
+        origin: ours.given("origin"),
+        replication: replication(&ours.section("replication")),
+        mirrors: ours.list("mirrors").iter().filter_map(mirror).collect(),
+        node_cache: node_cache(&ours.section("nodecache")),
+    }
+}
+
+fn networks(section: &Section<'_>, name: &str) -> Vec<Network> {
+    let mut found = Vec::new();
+    for text in section.texts(name).unwrap_or_default() {
+        match text.parse() {
+            Ok(network) => found.push(network),
+            Err(why) => section.refuse(name, &format!("has {text:?}: {why}")),
+        }
+    }
+    found
+}
+
+fn redirect(section: &Section<'_>) -> RedirectConfig {
+    let modes = [
+        ("off", RedirectMode::Off),
+        ("false", RedirectMode::Off),
+        ("on", RedirectMode::On),
+        ("true", RedirectMode::On),
+        ("auto", RedirectMode::Auto),
+    ];
+    RedirectConfig {
+        mode: section.choice("mode", &modes).unwrap_or_default(),
+        minimum: section.size("minimum").unwrap_or(1 << 20),
+        networks: networks(section, "networks"),
+        lifetime: section.duration("lifetime").unwrap_or(Duration::from_secs(1200)),
+    }
+}
+
+fn limits(section: &Section<'_>) -> LimitsConfig {
+    let count = |name: &str, default: usize| section.count(name).unwrap_or(default).max(1);
+    let size = |name: &str, default: u64| section.size(name).unwrap_or(default);
+    let bytes =
+        |name: &str, default: usize| section.size(name).and_then(|size| usize::try_from(size).ok()).unwrap_or(default);
+    let seconds = |name: &str, default: u64| section.duration(name).unwrap_or(Duration::from_secs(default));
+    let manifest = size("manifest", 4 << 20);
+    if !(4 << 20..=16 << 20).contains(&manifest) {
+        section.refuse("manifest", "has to lie between 4MiB and 16MiB");
+    }
+    let header = bytes("header", 64 << 10);
+    if !(8 << 10..=1 << 20).contains(&header) {
+        section.refuse("header", "has to lie between 8KiB and 1MiB");
+    }
+    LimitsConfig {
+        connections: count("connections", 900),
+        header,
+        uri: bytes("uri", 16 << 10),
+        manifest,
+        buffered: size("buffered", 64 << 20),
+        uploads_per_account: count("uploadsperaccount", 64),
+        uploads_per_repository: count("uploadsperrepository", 256),
+        header_timeout: seconds("headertimeout", 30),
+        idle_timeout: seconds("idletimeout", 75),
+        body_rate: size("bodyrate", 1 << 10),
+        streams: section.number("streams").and_then(|number| u32::try_from(number).ok()).unwrap_or(128).max(1),
+    }
+}
+
+fn collection(ours: &Section<'_>) -> CollectionConfig {
+    let (gc, scrub) = (ours.section("gc"), ours.section("scrub"));
+    let hours = |name: &str, default: u64| gc.duration(name).unwrap_or(Duration::from_secs(default * 3600));
+    let rate = scrub.size("rate").unwrap_or(8 << 20);
+    CollectionConfig {
+        enabled: gc.flag("enabled").unwrap_or(false),
+        interval: hours("interval", 24),
+        grace: hours("grace", 24),
+        delete_untagged: gc.flag("deleteuntagged").unwrap_or(false),
+        dry_run: gc.flag("dryrun").unwrap_or(false),
+        scrub_rate: scrub.flag("enabled").unwrap_or(false).then_some(rate),
+    }
+}
+
+fn prefix(section: &Section<'_>) -> Prefix {
+    section.given("prefix").map_or(Prefix::All, |text| Prefix::parse(&text))
+}
+
+fn quota(section: &Section<'_>) -> Option<QuotaRule> {
+    let rule = QuotaRule { prefix: prefix(section), bytes: section.size("bytes"), tags: section.number("tags") };
+    if rule.bytes.is_none() && rule.tags.is_none() {
+        section.refuse("bytes", "is missing, and so is tags: the rule would limit nothing");
+        return None;
+    }
+    Some(rule)
+}
+
+fn retention(section: &Section<'_>) -> RetentionRule {
+    RetentionRule {
+        prefix: prefix(section),
+        tags: section.texts("tags").unwrap_or_default(),
+        keep: section.count("keep"),
+        keep_for: section.duration("keepfor"),
+        untagged: section.duration("untagged"),
+    }
+}
+
+fn immutable(section: &Section<'_>) -> ImmutableRule {
+    ImmutableRule { prefix: prefix(section), tags: section.texts("tags").unwrap_or_else(|| vec!["*".to_owned()]) }
+}
+
+fn remote(section: &Section<'_>) -> Option<RemoteConfig> {
+    if section.given("url").is_none() {
+        section.refuse("url", "is missing");
+    }
+    Some(RemoteConfig {
+        url: section.parsed("url", str::parse)?,
+        user_name: section.given("username"),
+        password: section.secret("password"),
+        password_file: section.given("passwordfile").map(PathBuf::from),
+        ca_cert: section.given("cacert").map(PathBuf::from),
+    })
+}
+
+fn replication(section: &Section<'_>) -> ReplicationConfig {
+    let acknowledge = [("local", Acknowledge::Local), ("all", Acknowledge::All), ("quorum", Acknowledge::Quorum)];
+    let conflict = [("newest", ConflictRule::Newest), ("primary", ConflictRule::Primary), ("deny", ConflictRule::Deny)];
+    let targets = section.list("targets");
+    let targets = targets.iter().filter_map(|target| {
+        let remote = remote(target)?;
+        let prefixes = target.texts("prefixes").unwrap_or_default();
+        Some(TargetConfig {
+            name: target.given("name").or_else(|| remote.url.host_str().map(str::to_owned)).unwrap_or_default(),
+            remote,
+            prefixes: prefixes.iter().map(|text| Prefix::parse(text)).collect(),
+        })
+    });
+    ReplicationConfig {
+        acknowledge: section.choice("ack", &acknowledge).unwrap_or_default(),
+        conflict: section.choice("conflict", &conflict).unwrap_or_default(),
+        interval: section.duration("interval").unwrap_or(Duration::from_secs(600)),
+        rate: section.size("rate"),
+        deletes: section.flag("deletes").unwrap_or(false),
+        targets: targets.collect(),
+    }
+}
+
+fn mirror(section: &Section<'_>) -> Option<MirrorConfig> {
+    let (prefix, host) = (section.given("prefix"), section.given("host"));
+    if prefix.is_none() && host.is_none() {
+        section.refuse("prefix", "is missing, and so is host: nothing would be read from there");
+    }
+    Some(MirrorConfig {
+        prefix: prefix.map(|text| Prefix::parse(&text)),
+        host,
+        remote: remote(section)?,
+        ttl: section.duration("ttl").unwrap_or(WEEK),
+    })
+}
+
+fn node_cache(section: &Section<'_>) -> Option<NodeCacheConfig> {
+    Some(NodeCacheConfig {
+        directory: section.given("directory")?.into(),
+        size: section.size("size").unwrap_or(20 << 30),
+        push: section.flag("push").unwrap_or(true),
+    })
+}

@@ -1,0 +1,209 @@
+use jeroboam_blobs::SwiftConfig;
+use jeroboam_openstack::clouds::Lookup;
+
+use super::*;
+
+fn read(text: &str) -> Read {
+    Config::read(text, &BTreeMap::new()).expect("YAML")
+}
+
+fn remarks(text: &str) -> Vec<String> {
+    read(text).remarks.iter().map(ToString::to_string).collect()
+}
+
+fn config(text: &str, variables: &[(&str, &str)]) -> Config {
+    let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::read(text, &environment).expect("YAML").into_config().expect("a configuration")
+}
+
+fn swift(config: &Config) -> &Parameters {
+    match &config.storage.place {
+        PlaceConfig::Swift(swift) => swift,
+        other => panic!("{other:?} is not Swift"),
+    }
+}
+
+/// What Magnum's nodes write to `/etc/sysconfig/registry-config.yml`.
+const MAGNUM: &str = r#"version: 0.1
+log:
+  fields:
+    service: registry
+storage:
+  cache:
+    layerinfo: inmemory
+  swift:
+    authurl: "https://keystone.example.org:5000/v3"
+    region: "RegionOne"
+    username: "5d9c-1a2b_trustee"
+    password: "0123456789"
+    domainid: "4f0d6b1a5d0e4d0b8a3b2c1d0e9f8a7b"
+    trustid: "9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d"
+    container: "docker_registry"
+    insecureskipverify: true
+    chunksize: 5242880
+http:
+    addr: :5000
+"#;
+
+#[test]
+fn what_magnum_writes_starts_as_it_is() {
+    let config = config(MAGNUM, &[]);
+    let swift = swift(&config);
+    assert_eq!(swift.get("container"), Some("docker_registry"));
+    assert_eq!(swift.get("trustid"), Some("9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d"));
+    assert_eq!(swift.get("domainid"), Some("4f0d6b1a5d0e4d0b8a3b2c1d0e9f8a7b"));
+    assert_eq!((swift.get("password"), swift.get("insecureskipverify")), (Some("0123456789"), Some("true")));
+    let (store, unknown) = SwiftConfig::from_parameters(swift.all(), &Lookup::default()).expect("settings of Swift");
+    assert!(unknown.is_empty() && store.container == "docker_registry", "{unknown:?}");
+    assert_eq!(config.http.address, Address::Tcp(":5000".to_owned()));
+    assert_eq!(config.log.fields, [("service".to_owned(), "registry".to_owned())]);
+    // The node's unit publishes the port; nobody is asked who they are, which has to be said to be meant.
+    assert!(config.auth.is_open() && !config.ours.insecure_open);
+    let said = remarks(MAGNUM);
+    let wanted = [
+        "storage.cache has no effect",
+        "storage.swift.chunksize has no effect",
+        "any certificate of the store is believed",
+    ];
+    assert_eq!(said.len(), wanted.len(), "{said:#?}");
+    assert!(said.iter().zip(wanted).all(|(said, wanted)| said.contains(wanted)), "{said:#?}");
+}
+
+/// What `tutor openstack registry` writes to a temporary file.
+const TUTOR: &str = "version: 0.1
+log:
+  level: debug
+http:
+  addr: :5000
+  headers:
+    Access-Control-Allow-Origin: ['*']
+    Access-Control-Allow-Methods: ['HEAD', 'GET', 'OPTIONS', 'DELETE']
+    Access-Control-Expose-Headers: ['Docker-Content-Digest']
+storage:
+  swift:
+    authurl: https://keystone.example.org/v3
+    authversion: 3
+    username: demo
+    domain: Default
+    password: secret
+    container: docker_registry
+    tenant: demo
+    tenantdomain: Default
+    region: RegionOne
+  delete:
+    enabled: true
+  maintenance:
+    readonly:
+      enabled: false
+";
+
+#[test]
+fn what_tutor_writes_starts_as_it_is() {
+    let config = config(TUTOR, &[]);
+    let swift = swift(&config);
+    assert_eq!((swift.get("tenant"), swift.get("tenantdomain")), (Some("demo"), Some("Default")));
+    let (_, unknown) = SwiftConfig::from_parameters(swift.all(), &Lookup::default()).expect("settings of Swift");
+    assert!(swift.get("authversion") == Some("3") && unknown.is_empty(), "{unknown:?}");
+    assert!(config.storage.delete && !config.storage.read_only);
+    assert_eq!(config.log.level, Level::Debug);
+    let methods = ["HEAD", "GET", "OPTIONS", "DELETE"].map(str::to_owned).to_vec();
+    assert!(config.http.headers.contains(&("Access-Control-Allow-Methods".to_owned(), methods)));
+    assert!(remarks(TUTOR).is_empty(), "{:#?}", remarks(TUTOR));
+}
+
+#[test]
+fn an_environment_alone_is_enough() {
+    let config = config(
+        "version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/registry}}\n",
+        &[
+            ("REGISTRY_STORAGE", "swift"),
+            ("REGISTRY_STORAGE_SWIFT_AUTHURL", "http://keystone/v3"),
+            ("REGISTRY_STORAGE_SWIFT_CONTAINER", "c"),
+            ("REGISTRY_STORAGE_SWIFT_PASSWORD", "'1234'"),
+            ("REGISTRY_STORAGE_DELETE_ENABLED", "true"),
+            ("REGISTRY_HTTP_SECRET", "s"),
+        ],
+    );
+    assert_eq!(swift(&config).get("container"), Some("c"));
+    assert_eq!(swift(&config).get("password"), Some("1234"));
+    assert!(config.storage.delete && config.http.secret.is_some());
+}
+
+#[test]
+fn what_cannot_stay_as_it_is_is_named_with_its_place() {
+    for (text, error) in [
+        ("version: 0.1\n", "line 1: storage names no driver: filesystem, s3, swift and inmemory are known"),
+        ("version: 0.2\nstorage: inmemory\n", "line 1: version is \"0.2\", and there is only 0.1"),
+        ("storage: inmemory\n", "line 1: version is missing: it has to be 0.1"),
+        (
+            "version: 0.1\nstorage:\n  inmemory:\n  filesystem:\n",
+            "line 3: storage names more than one driver: inmemory, filesystem",
+        ),
+        (
+            "version: 0.1\nstorage: {gcs: {bucket: b}}\n",
+            "line 2: storage.gcs is a driver that is not here: filesystem, s3, swift and inmemory are known",
+        ),
+        ("version: 0.1\nstorage: {swift: {authurl: a}}\n", "line 2: storage.swift.container is missing"),
+        (
+            "version: 0.1\nstorage: inmemory\nhttp:\n  relativeurls: perhaps\n",
+            "line 4: http.relativeurls has to be true or false",
+        ),
+        (
+            "version: 0.1\nstorage: inmemory\nhttp:\n  draintimeout: soon\n",
+            "line 4: http.draintimeout has to be a time such as 90s, 10m or 24h",
+        ),
+        ("version: 0.1\nstorage: inmemory\nhttp:\n  tls:\n    certificate: /c\n", "line 5: http.tls.key is missing"),
+        (
+            "version: 0.1\nstorage: inmemory\nhttp: {host: registry}\n",
+            "line 3: http.host has to be a whole address such as https://registry.example.org",
+        ),
+        ("version: 0.1\nstorage: inmemory\nauth: {htpasswd: {realm: r}}\n", "line 3: auth.htpasswd.path is missing"),
+        (
+            "version: 0.1\nstorage: inmemory\njeroboam:\n  compat: none\n",
+            "line 4: jeroboam.compat is \"none\" and has to be one of shared, exclusive",
+        ),
+        (
+            "version: 0.1\nstorage: inmemory\nnotifications: {endpoints: [{name: a}]}\n",
+            "line 3: notifications.endpoints[].url is missing",
+        ),
+    ] {
+        assert_eq!(read(text).into_config().map(drop), Err(vec![error.to_owned()]), "{text}");
+    }
+}
+
+#[test]
+fn the_sample_is_read_without_a_word() {
+    assert!(remarks(sample()).is_empty(), "{:#?}", remarks(sample()));
+    let config = config(sample(), &[]);
+    assert!(matches!(config.storage.place, PlaceConfig::Filesystem { .. }));
+}
+
+#[test]
+fn the_reference_is_what_the_program_knows() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/registry/configuration.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == reference(),
+        "write it again: jeroboam registry config reference > docs/registry/configuration.md"
+    );
+}
+
+/// What is used here is what the stores read, so that nothing is lost between the two.
+#[test]
+fn parameters_of_stores_are_those_that_the_stores_know() {
+    let used = |driver: &str| {
+        let names = keys::children(&["storage".to_owned(), driver.to_owned()]).into_iter();
+        names.filter(|name| keys::kind(driver, name) != Some(keys::Kind::Free)).collect::<Vec<_>>()
+    };
+    for name in used("s3") {
+        assert!(jeroboam_blobs::s3::S3Config::is_parameter(name), "S3 knows no {name}");
+    }
+    let swift = used("swift");
+    let one = |name: &str| (name.to_owned(), if name == "authurl" { "http://k/v3" } else { "" }.to_owned());
+    let parameters: BTreeMap<String, String> = swift.iter().map(|name| one(name)).collect();
+    let set = [("container", "c"), ("username", "u"), ("password", "p")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let parameters = parameters.into_iter().chain(set).collect();
+    let (_, unknown) = SwiftConfig::from_parameters(&parameters, &Lookup::default()).expect("settings of Swift");
+    assert_eq!(unknown, ["secretsfile"], "read here");
+}

@@ -1,0 +1,173 @@
+//! From what is configured to the parts: the place of objects, the settings of the store and of the API.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use jeroboam_blobs::s3::{S3, S3Config, Source};
+use jeroboam_blobs::{Directory, Memory, SharedBlobs, Swift, SwiftConfig};
+use jeroboam_model::Clock;
+use jeroboam_openstack::clouds::Lookup;
+
+use crate::config::{Children, Config, Parameters, PlaceConfig, RedirectMode};
+use crate::http::{HttpConfig, Redirect};
+use crate::store::{Compat, StoreConfig};
+
+/// The place of objects cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The directory.
+    #[error("use the directory {}", root.display())]
+    Directory {
+        /// Which.
+        root: PathBuf,
+        /// Why not.
+        #[source]
+        source: jeroboam_blobs::Error,
+    },
+    /// What is said of a bucket.
+    #[error(transparent)]
+    S3(#[from] jeroboam_blobs::s3::BadS3Config),
+    /// What is said of a container.
+    #[error("storage.swift")]
+    Swift(#[source] jeroboam_blobs::swift::BadParameters),
+    /// The file of secrets.
+    #[error("read storage.swift.secretsfile {file}: {reason}")]
+    Secrets {
+        /// Which.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The client of the store cannot be made.
+    #[error("prepare the store")]
+    Client(#[source] jeroboam_blobs::Error),
+}
+
+/// The place that is configured. Nobody has been asked whether it answers, unless it is on this machine.
+pub async fn place(
+    config: &Config,
+    environment: &BTreeMap<String, String>,
+    clock: Arc<dyn Clock>,
+) -> Result<SharedBlobs, PlaceError> {
+    match &config.storage.place {
+        PlaceConfig::Filesystem { root, .. } => {
+            let failed = |source| PlaceError::Directory { root: root.clone(), source };
+            Ok(Arc::new(Directory::open(root).await.map_err(failed)?))
+        }
+        PlaceConfig::InMemory => Ok(Arc::new(Memory::new(clock))),
+        PlaceConfig::S3(parameters) => {
+            let s3 = S3Config::from_parameters(parameters.all())?;
+            let source = Source::choose(s3.keys.as_ref(), &s3.region, &|name| environment.get(name).cloned());
+            Ok(Arc::new(S3::new(s3, source, clock).map_err(PlaceError::Client)?))
+        }
+        PlaceConfig::Swift(parameters) => {
+            let swift = swift(config, parameters, environment)?;
+            Ok(Arc::new(Swift::new(swift, clock).map_err(PlaceError::Client)?))
+        }
+    }
+}
+
+fn swift(
+    config: &Config,
+    parameters: &Parameters,
+    environment: &BTreeMap<String, String>,
+) -> Result<SwiftConfig, PlaceError> {
+    let mut given = parameters.all().clone();
+    if let Some(file) = given.remove("secretsfile") {
+        for (name, value) in secrets(&file)? {
+            given.entry(name).or_insert(value);
+        }
+    }
+    let lookup = Lookup::new(environment.clone(), None);
+    let (mut swift, _) = SwiftConfig::from_parameters(&given, &lookup).map_err(PlaceError::Swift)?;
+    swift.exclusive = config.ours.exclusive;
+    swift.temp_url.enabled &= !config.storage.redirect_disabled && config.ours.redirect.mode != RedirectMode::Off;
+    Ok(swift)
+}
+
+/// `name: value` lines.
+fn secrets(file: &str) -> Result<BTreeMap<String, String>, PlaceError> {
+    let bad = |reason: String| PlaceError::Secrets { file: file.to_owned(), reason };
+    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let read = lines.map(|line| {
+        let (name, value) = line.split_once(':').ok_or_else(|| bad("a line is not name: value".to_owned()))?;
+        Ok((name.trim().to_lowercase(), value.trim().trim_matches(['"', '\'']).to_owned()))
+    });
+    read.collect()
+}
+
+/// The settings of the store.
+#[must_use]
+pub fn store_config(config: &Config) -> StoreConfig {
+    let (ours, limits) = (&config.ours, &config.ours.limits);
+    StoreConfig {
+        compat: if ours.exclusive { Compat::Exclusive } else { Compat::Shared },
+        read_only: config.storage.read_only,
+        delete_enabled: config.storage.delete,
+        protect_referenced: ours.protect_referenced,
+        sparse_index: ours.sparse_index || !config.manifests.checked || config.manifests.children != Children::All,
+        manifest_limit: limits.manifest,
+        tag_ttl: ours.tag_ttl,
+        existence_ttl: ours.existence_ttl,
+        manifest_cache: ours.manifest_cache,
+        buffered: limits.buffered,
+        uploads_per_account: limits.uploads_per_account,
+        uploads_per_repository: limits.uploads_per_repository,
+        secret: config.http.secret.clone(),
+        ..StoreConfig::default()
+    }
+}
+
+/// The settings of the API.
+pub(super) fn http_config(config: &Config) -> HttpConfig {
+    let (http, ours) = (&config.http, &config.ours);
+    let headers = http.headers.iter().flat_map(|(name, values)| {
+        let name: Option<HeaderName> = name.parse().ok();
+        let values = values.iter().filter_map(|value| HeaderValue::from_str(value).ok());
+        name.into_iter().flat_map(move |name| values.clone().map(move |value| (name.clone(), value)))
+    });
+    let pages = &config.manifests;
+    HttpConfig {
+        host: http.host.clone(),
+        relative_urls: http.relative_urls,
+        prefix: http.prefix.clone(),
+        trusted_proxies: ours.trusted_proxies.clone(),
+        headers: headers.collect(),
+        redirect: match ours.redirect.mode {
+            _ if config.storage.redirect_disabled => Redirect::Off,
+            RedirectMode::Off => Redirect::Off,
+            RedirectMode::On => Redirect::On,
+            // Nobody knows which clients reach the store, unless somebody said so.
+            RedirectMode::Auto if ours.redirect.networks.is_empty() => Redirect::Off,
+            RedirectMode::Auto => Redirect::Auto(ours.redirect.networks.clone()),
+        },
+        redirect_lifetime: ours.redirect.lifetime,
+        tags_page: pages.tags_page,
+        catalog_page: (pages.catalog_page.min(100), pages.catalog_page),
+        body_pace: (Duration::from_secs(30), ours.limits.body_rate),
+        ..HttpConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_secrets_is_lines_of_names_and_values() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("secrets");
+        let path = file.display().to_string();
+        std::fs::write(&file, "# ours\n\nPassword: 'a: b'\ntrustid:t\n").expect("written");
+        let read = secrets(&path).expect("secrets");
+        assert_eq!((read["password"].as_str(), read["trustid"].as_str()), ("a: b", "t"));
+        std::fs::write(&file, "opensesame\n").expect("written");
+        let error = secrets(&path).expect_err("no lines").to_string();
+        assert!(error.contains("is not name: value") && !error.contains("opensesame"), "{error}");
+        assert!(secrets("/nowhere").is_err());
+    }
+}

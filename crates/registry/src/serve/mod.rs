@@ -1,0 +1,204 @@
+//! Serving: puts the parts of a registry together as they are configured, listens, and takes them apart in order.
+//!
+//! The listener is there before the store is: a store that does not answer makes requests fail with 503, and no process end.
+
+mod access_log;
+mod build;
+mod health;
+mod measured;
+mod metrics;
+mod outside;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jeroboam_listen::{Limits, Socket, SocketError, Tls, TlsError, TlsFiles, Versions};
+use jeroboam_model::Clock;
+use jeroboam_telemetry::Shutdown;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::auth::{Auth, AuthError};
+use crate::config::{Address, Config, HttpConfig, MinimumTls, TlsConfig};
+use crate::events::Events;
+use crate::http::Registry;
+use crate::leases::{GRACE, Leases};
+use crate::store::Store;
+
+pub use build::{PlaceError, place, store_config};
+pub use metrics::Metrics;
+
+/// How long it takes until those who distribute requests have seen that we are not ready any more.
+const NOTICED: Duration = Duration::from_millis(200);
+
+/// What serving needs.
+pub struct ServeParts {
+    /// What is configured.
+    pub config: Config,
+    /// The environment, for what credentials of the store are not configured.
+    pub environment: BTreeMap<String, String>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Owner of all tasks, and the word that they shall end.
+    pub shutdown: Shutdown,
+    /// The version of the program, for pages and metrics.
+    pub version: &'static str,
+}
+
+impl std::fmt::Debug for ServeParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeParts").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Nobody can listen there.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// TLS cannot be spoken.
+    #[error("http.tls")]
+    Tls(#[from] TlsError),
+    /// Who is who cannot be told.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Everybody would be let in from everywhere, and nobody said that this is meant.
+    #[error(
+        "everybody would be let in from everywhere: configure auth, listen on 127.0.0.1, or say jeroboam.insecureopen: true"
+    )]
+    Open,
+}
+
+/// Serves until told to stop.
+pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
+    let ServeParts { config, environment, clock, shutdown, version } = parts;
+    let socket = listen(&config.http.address).await?;
+    may_be_open(&config, socket.is_local())?;
+    let tls = config.http.tls.as_ref().map(|tls| Tls::open(files(tls, config.http.http2))).transpose()?;
+    let metrics = Metrics::new(version);
+    let http = build::http_config(&config);
+    let auth = Auth::new(config.auth.clone(), &http, Arc::clone(&clock))?;
+    let place = place(&config, &environment, Arc::clone(&clock)).await?;
+    let place = measured::measured(place, config.storage.place.name(), metrics.clone());
+    let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
+    let store = Arc::new(Store::new(Arc::clone(&place), Arc::clone(&clock), leases, store_config(&config)));
+    let registry = Registry::new(Arc::clone(&store), auth.clone(), Events::silent(), http);
+
+    let health = health::Health::new(config.health.clone());
+    let (tasks, token) = (shutdown.tasks(), shutdown.token());
+    tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
+    if let Some(tls) = &tls {
+        tasks.spawn(tls.clone().follow(token.clone()));
+    }
+    let routes = outside::routes(outside::Parts {
+        registry,
+        auth,
+        health: health.clone(),
+        metrics: metrics.clone(),
+        config: &config,
+    });
+    for (address, path) in numbers(&config) {
+        let socket = Socket::tcp(&address).await?;
+        info!("metrics and health are at {}", shown(&socket, false));
+        let routes = outside::debug_routes(health.clone(), metrics.clone(), path.as_deref());
+        let limits = Limits { connections: 16, ..limits(&config.http, &config) };
+        let (token, tracker) = (token.clone(), tasks.clone());
+        tasks.spawn(async move { jeroboam_listen::serve(socket, None, routes, limits, token, &tracker).await });
+    }
+    info!(fields = ?config.log.fields, "listening on {}", shown(&socket, tls.is_some()));
+
+    // Whoever distributes requests sees first that there is no place for new ones here; then the listener goes.
+    let stop = CancellationToken::new();
+    let told = {
+        let (stop, health, token) = (stop.clone(), health.clone(), token.clone());
+        async move {
+            token.cancelled().await;
+            health.end();
+            tokio::time::sleep(NOTICED).await;
+            stop.cancel();
+        }
+    };
+    tasks.spawn(told);
+    jeroboam_listen::serve(socket, tls, routes, limits(&config.http, &config), stop, tasks).await;
+    finish(&shutdown, &store, config.http.drain).await;
+    Ok(())
+}
+
+/// What was begun is finished, and what is half received is made durable.
+async fn finish(shutdown: &Shutdown, store: &Store, drain: Duration) {
+    if !shutdown.finish(drain + NOTICED).await {
+        warn!("requests were still running after {} s and are cut off", drain.as_secs());
+    }
+    if tokio::time::timeout(drain, store.drain()).await.is_err() {
+        warn!("not all that was received is durable after {} s", drain.as_secs());
+    }
+}
+
+async fn listen(address: &Address) -> Result<Socket, SocketError> {
+    match address {
+        Address::Tcp(address) => Socket::tcp(address).await,
+        Address::Unix(path) => Socket::unix(path).await,
+    }
+}
+
+/// A file that is distribution's alone does what distribution did with it; one that knows of us has to say that it is meant.
+fn may_be_open(config: &Config, local: bool) -> Result<(), ServeError> {
+    if local || !config.auth.is_open() || config.ours.insecure_open {
+        return Ok(());
+    }
+    if config.ours.is_there || config.auth.none {
+        return Err(ServeError::Open);
+    }
+    warn!(
+        "everybody is let in from everywhere, as distribution does with this configuration: configure auth, or listen on 127.0.0.1"
+    );
+    Ok(())
+}
+
+fn files(tls: &TlsConfig, http2: bool) -> TlsFiles {
+    TlsFiles {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_authorities: tls.client_authorities.clone(),
+        certificate_optional: tls.certificate_optional,
+        only_1_3: tls.minimum == MinimumTls::V1_3,
+        suites: tls.suites.clone(),
+        http2,
+    }
+}
+
+fn limits(http: &HttpConfig, config: &Config) -> Limits {
+    let limits = config.ours.limits;
+    // Over TLS the client chooses among what was offered; without it, whoever begins with HTTP/2 is one that was told so.
+    let both = if http.tls.is_some() { http.http2 } else { http.h2c };
+    Limits {
+        connections: limits.connections,
+        header: limits.header_timeout,
+        header_bytes: Some(limits.header),
+        idle: limits.idle_timeout,
+        stall: limits.idle_timeout,
+        streams: limits.streams,
+        window: 256 << 10,
+        finish: http.drain,
+        versions: if both { Versions::Both } else { Versions::Http1 },
+    }
+}
+
+/// Addresses for numbers, and the path of metrics there.
+fn numbers(config: &Config) -> Vec<(String, Option<String>)> {
+    let debug = config.http.debug.as_ref().map(|debug| (debug.address.clone(), debug.metrics.clone()));
+    let ours = config.ours.metrics.as_ref().map(|address| (address.clone(), Some("/metrics".to_owned())));
+    debug.into_iter().chain(ours).collect()
+}
+
+fn shown(socket: &Socket, tls: bool) -> String {
+    match socket.address() {
+        Some(address) => format!("{}://{address}", if tls { "https" } else { "http" }),
+        None => "a unix socket".to_owned(),
+    }
+}
