@@ -236,6 +236,8 @@ impl Reader {
                 self.run(place, &command.replace(CONFIGURATION, &self.configuration()))
             }
             ["jeroboam" | "kubectl" | "openstack", ..] => self.run(place, command),
+            ["echo", .., "|", "jeroboam", "registry", "htpasswd", _, "--file", _] => self.run(place, command),
+            ["echo", .., "|", "jeroboam", "registry", "htpasswd", _, _, "--file", _] => self.run(place, command),
             _ => panic!("{place}: nobody knows how to run `{command}`: teach it to this test"),
         }
     }

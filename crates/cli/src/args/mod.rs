@@ -16,7 +16,10 @@ pub use client::{
 };
 pub use common::{CloudArgs, ConfirmArgs, Format, ListArgs, OutputArgs, Pair, WaitArgs};
 pub use operator::{CompletionArgs, ConfigCommand, OperatorCommand, PolicyCommand};
-pub use registry::{RegistryCommand, RegistryConfigArgs, RegistryServeArgs};
+pub use registry::{
+    HtpasswdArgs, RegistryCommand, RegistryConfigArgs, RegistryConfigCommand, RegistryServeArgs, TokenCommand,
+    TokenMakeArgs,
+};
 pub use server::{ConfigArgs, DbCommand, DevArgs, Really, SandboxArgs, ServerArgs, ServerCommand};
 
 const STYLES: Styles = Styles::styled()
