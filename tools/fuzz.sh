@@ -2,7 +2,7 @@
 # Looks for what breaks the rules that every reader of other people's words keeps: no panic, no second of work, and what is said beside it. Then for requests
 # that the service answers with a 5xx, with what its OpenAPI document does not know, or after more than a second. Called by `make fuzz`.
 #   fuzz.sh [--seconds N] [TARGET…]   each for N seconds (1800), two at a time and `api` after them; all of them unless some are named:
-#     config csr head labels listing manifest microversion name patch policy range route
+#     config csr head labels listing manifest microversion name patch policy range registry-config route
 #                                                   libFuzzer; what must hold is in `properties.rs` beside the reader
 #     api                                           schemathesis with the service on the pretend cloud
 #   FUZZERS=… takes the fuzzers of that folder instead of building them, JEROBOAM=… that program for `api`.
@@ -17,7 +17,7 @@ if [ "${1:-}" = --seconds ]; then
   seconds=$2
   shift 2
 fi
-readers=(config csr head labels listing manifest microversion name patch policy range route)
+readers=(config csr head labels listing manifest microversion name patch policy range registry-config route)
 [ $# -gt 0 ] || set -- "${readers[@]}" api
 for target; do
   case " ${readers[*]} api " in

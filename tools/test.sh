@@ -45,3 +45,15 @@ page() {
   rm -f "$log"
 }
 part "replacing Magnum" page
+
+# The same for a docker-registry, and for the first page about the registry.
+registry_pages() {
+  local crane log=$CACHE/run/test-$$-registry.log
+  crane=$(tests/beds/registry/build.sh crane)
+  export JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam CRANE=$crane
+  PORT=$((PORT_BASE + 190)) tests/registry/README.sh >"$log" 2>&1 &&
+    PORT=$((PORT_BASE + 191)) STATE=$CACHE/run/test-$$-registry tests/operate/replace-docker-registry.sh >>"$log" 2>&1 ||
+    { tail -n 60 "$log" >&2; return 1; }
+  rm -rf "$log" "$CACHE/run/test-$$-registry"
+}
+part "the registry's pages" registry_pages
