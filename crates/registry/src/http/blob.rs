@@ -17,9 +17,6 @@ use super::reply::{self, Answer};
 use super::{Failure, Redirect, conditional, location};
 use crate::store::BlobView;
 
-/// Smaller blobs are given at once: the second request would cost more than it saves.
-const WORTH_A_REDIRECT: u64 = 1 << 20;
-
 pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
     let store = &call.registry.store;
     if call.parts.method == Method::HEAD {
@@ -87,7 +84,7 @@ async fn redirect(call: &Call, blob: &BlobView) -> Option<String> {
         Redirect::Auto(networks) => {
             let client = location::client(config, &call.parts, &call.peer);
             let reaches = |client| networks.iter().any(|network| network.contains(client));
-            blob.size >= WORTH_A_REDIRECT && (networks.is_empty() || client.is_some_and(reaches))
+            blob.size >= config.redirect_minimum && (networks.is_empty() || client.is_some_and(reaches))
         }
     };
     if !wanted {

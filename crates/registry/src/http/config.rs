@@ -23,6 +23,8 @@ pub struct HttpConfig {
     pub warnings: Vec<HeaderValue>,
     /// Whether clients are sent to the store for the bytes of blobs.
     pub redirect: Redirect,
+    /// With [`Redirect::Auto`], smaller blobs are not worth it.
+    pub redirect_minimum: u64,
     /// How long an address of the store is good.
     pub redirect_lifetime: Duration,
     /// Most names of a page of tags.
@@ -31,6 +33,8 @@ pub struct HttpConfig {
     pub catalog_page: (usize, usize),
     /// Most tags that one push of a manifest may give it.
     pub tags_per_push: usize,
+    /// Most bytes of a path and its query.
+    pub longest_target: usize,
     /// How long a body may trickle, and so many bytes it has to bring each second after that.
     pub body_pace: (Duration, u64),
 }
@@ -45,10 +49,12 @@ impl Default for HttpConfig {
             headers: Vec::new(),
             warnings: Vec::new(),
             redirect: Redirect::Off,
+            redirect_minimum: 1 << 20,
             redirect_lifetime: Duration::from_secs(20 * 60),
             tags_page: 10_000,
             catalog_page: (100, 1000),
             tags_per_push: 100,
+            longest_target: 16 << 10,
             body_pace: (Duration::from_secs(30), 1024),
         }
     }

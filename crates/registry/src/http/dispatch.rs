@@ -18,9 +18,6 @@ use crate::access::{Action, Actor, Need};
 use crate::auth::{Peer, Refusal};
 use crate::store::Incoming;
 
-/// Longest path and query.
-const LONGEST_TARGET: usize = 16 << 10;
-
 /// A request that was let in.
 pub(super) struct Call {
     pub(super) registry: Registry,
@@ -102,7 +99,7 @@ fn let_in<'a>(
 
 async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody) -> Answer {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if target > LONGEST_TARGET {
+    if target > registry.config.longest_target {
         let failure = Failure::new(ErrorCode::Unsupported, "the address is too long");
         return Err(failure.status(StatusCode::URI_TOO_LONG));
     }

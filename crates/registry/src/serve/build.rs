@@ -145,9 +145,11 @@ pub(super) fn http_config(config: &Config) -> HttpConfig {
             RedirectMode::Auto if ours.redirect.networks.is_empty() => Redirect::Off,
             RedirectMode::Auto => Redirect::Auto(ours.redirect.networks.clone()),
         },
+        redirect_minimum: ours.redirect.minimum,
         redirect_lifetime: ours.redirect.lifetime,
         tags_page: pages.tags_page,
         catalog_page: (pages.catalog_page.min(100), pages.catalog_page),
+        longest_target: ours.limits.uri,
         body_pace: (Duration::from_secs(30), ours.limits.body_rate),
         ..HttpConfig::default()
     }

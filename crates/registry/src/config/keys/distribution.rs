@@ -1,7 +1,7 @@
 //! distribution's sections that are about neither the store, nor those who ask, nor the network.
 
 use super::Kind::{Duration, Flag, Free, Number, Secret, Text, Texts};
-use super::{Chapter, key, without_effect};
+use super::{Chapter, key, later, without_effect};
 
 pub(super) const LOG: Chapter = Chapter {
     title: "Log",
@@ -23,37 +23,42 @@ pub(super) const NOTIFICATIONS: Chapter = Chapter {
     title: "Notifications",
     about: "Events in distribution's envelope, sent to whoever wants to know what was pushed, pulled or deleted.",
     keys: &[
-        key(
+        later(key(
             "notifications.events.includereferences",
             Flag,
             "false",
             "Whether events of manifests name what these refer to",
-        ),
-        key("notifications.endpoints[].name", Text, "", "A name for the log and the metrics"),
-        key("notifications.endpoints[].disabled", Flag, "false", "Whether nothing is sent there"),
-        key("notifications.endpoints[].url", Text, "", "Where events are posted"),
-        key("notifications.endpoints[].headers.*", Texts, "", "Headers of each request, such as `Authorization`"),
-        key("notifications.endpoints[].timeout", Duration, "1s", "How long an answer is waited for"),
-        key(
+        )),
+        later(key("notifications.endpoints[].name", Text, "", "A name for the log and the metrics")),
+        later(key("notifications.endpoints[].disabled", Flag, "false", "Whether nothing is sent there")),
+        later(key("notifications.endpoints[].url", Text, "", "Where events are posted")),
+        later(key(
+            "notifications.endpoints[].headers.*",
+            Texts,
+            "",
+            "Headers of each request, such as `Authorization`",
+        )),
+        later(key("notifications.endpoints[].timeout", Duration, "1s", "How long an answer is waited for")),
+        later(key(
             "notifications.endpoints[].threshold",
             Number,
             "10",
             "Failures in a row after which the endpoint is left alone for `backoff`",
-        ),
-        key("notifications.endpoints[].backoff", Duration, "1s", "How long it is left alone"),
-        key(
+        )),
+        later(key("notifications.endpoints[].backoff", Duration, "1s", "How long it is left alone")),
+        later(key(
             "notifications.endpoints[].ignoredmediatypes",
             Texts,
             "",
             "Media types of which no event is sent; older name of `ignore.mediatypes`",
-        ),
-        key("notifications.endpoints[].ignore.mediatypes", Texts, "", "Media types of which no event is sent"),
-        key(
+        )),
+        later(key("notifications.endpoints[].ignore.mediatypes", Texts, "", "Media types of which no event is sent")),
+        later(key(
             "notifications.endpoints[].ignore.actions",
             Texts,
             "",
             "Actions of which no event is sent: `pull`, `push`, `mount`, `delete`",
-        ),
+        )),
     ],
 };
 
@@ -88,10 +93,10 @@ pub(super) const PROXY: Chapter = Chapter {
     title: "Pull-through cache",
     about: "One registry that is read through this one. Several, beside repositories of one's own, are `jeroboam.mirrors`.",
     keys: &[
-        key("proxy.remoteurl", Text, "", "The registry that is read through this one"),
-        key("proxy.username", Text, "", "Who asks there"),
-        key("proxy.password", Secret, "", "The password"),
-        key("proxy.ttl", Duration, "168h", "How long what was read is kept"),
+        later(key("proxy.remoteurl", Text, "", "The registry that is read through this one")),
+        later(key("proxy.username", Text, "", "Who asks there")),
+        later(key("proxy.password", Secret, "", "The password")),
+        later(key("proxy.ttl", Duration, "168h", "How long what was read is kept")),
         without_effect("proxy.exec", "no program is called for credentials"),
     ],
 };
@@ -104,20 +109,20 @@ pub(super) const REST: Chapter = Chapter {
         key("tags.maxtags", Number, "1000", "Most tags of one page"),
         key("validation.disabled", Flag, "false", "No checks of manifests beyond their form"),
         key("validation.enabled", Flag, "true", "The opposite, as some versions spell it"),
-        key(
+        later(key(
             "validation.manifests.urls.allow",
             Texts,
             "",
             "Expressions that addresses of layers kept elsewhere have to match",
-        ),
-        key("validation.manifests.urls.deny", Texts, "", "Expressions that they must not match"),
+        )),
+        later(key("validation.manifests.urls.deny", Texts, "", "Expressions that they must not match")),
         key(
             "validation.manifests.indexes.platforms",
             Text,
             "all",
-            "Which children of an index have to be there: `all`, `none` or `list`",
+            "Which children of an index have to be there: `all`, or with `none` and `list` none",
         ),
-        key("validation.manifests.indexes.platformlist", Free, "", "Those of `list`"),
+        later(key("validation.manifests.indexes.platformlist", Free, "", "Those of `list`")),
         without_effect("policy", "classes of repositories are of Docker Hub"),
         without_effect("compatibility", "manifests of schema 1 are handed out as they are and taken from nobody"),
         without_effect(

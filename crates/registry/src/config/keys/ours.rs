@@ -1,7 +1,7 @@
 //! What distribution does not have.
 
 use super::Kind::{Duration, Flag, Number, Secret, Size, Text, Texts};
-use super::{Chapter, key};
+use super::{Chapter, key, later};
 
 pub(super) const OURS: Chapter = Chapter {
     title: "Additions",
@@ -91,23 +91,28 @@ pub(super) const COLLECTION: Chapter = Chapter {
     title: "Garbage collection and checks",
     about: "What runs beside serving. The same can be done by hand with `jeroboam registry gc` and `scrub`.",
     keys: &[
-        key("jeroboam.gc.enabled", Flag, "false", "Whether what nothing refers to is collected from time to time"),
-        key("jeroboam.gc.interval", Duration, "24h", "How often"),
-        key("jeroboam.gc.grace", Duration, "24h", "How long something has to have been without any reference"),
-        key(
+        later(key(
+            "jeroboam.gc.enabled",
+            Flag,
+            "false",
+            "Whether what nothing refers to is collected from time to time",
+        )),
+        later(key("jeroboam.gc.interval", Duration, "24h", "How often")),
+        later(key("jeroboam.gc.grace", Duration, "24h", "How long something has to have been without any reference")),
+        later(key(
             "jeroboam.gc.deleteuntagged",
             Flag,
             "false",
             "Whether manifests without a tag, that no other manifest refers to, go, too",
-        ),
-        key("jeroboam.gc.dryrun", Flag, "false", "Whether it is only told what would go"),
-        key(
+        )),
+        later(key("jeroboam.gc.dryrun", Flag, "false", "Whether it is only told what would go")),
+        later(key(
             "jeroboam.scrub.enabled",
             Flag,
             "false",
             "Whether stored bytes are compared with their digests from time to time",
-        ),
-        key("jeroboam.scrub.rate", Size, "8MiB", "Bytes a second that are read for it"),
+        )),
+        later(key("jeroboam.scrub.rate", Size, "8MiB", "Bytes a second that are read for it")),
     ],
 };
 
@@ -117,16 +122,16 @@ pub(super) const POLICIES: Chapter = Chapter {
     keys: &[
         key("jeroboam.namespaces[].prefix", Text, "", "Repositories of this name and below it"),
         key("jeroboam.namespaces[].project", Text, "", "belong to this project of Keystone, by id"),
-        key("jeroboam.quotas[].prefix", Text, "", "Repositories of this name and below it"),
-        key("jeroboam.quotas[].bytes", Size, "", "have together at most so many bytes"),
-        key("jeroboam.quotas[].tags", Number, "", "and so many tags"),
-        key("jeroboam.retention[].prefix", Text, "", "Repositories of this name and below it"),
-        key("jeroboam.retention[].tags", Texts, "", "Patterns of tags that the rule is about; without any, all"),
-        key("jeroboam.retention[].keep", Number, "", "The newest so many stay"),
-        key("jeroboam.retention[].keepfor", Duration, "", "What is younger stays"),
-        key("jeroboam.retention[].untagged", Duration, "", "Manifests without a tag go after so long"),
-        key("jeroboam.immutable[].prefix", Text, "", "In repositories of this name and below it"),
-        key("jeroboam.immutable[].tags", Texts, "", "tags that match one of these patterns are never moved"),
+        later(key("jeroboam.quotas[].prefix", Text, "", "Repositories of this name and below it")),
+        later(key("jeroboam.quotas[].bytes", Size, "", "have together at most so many bytes")),
+        later(key("jeroboam.quotas[].tags", Number, "", "and so many tags")),
+        later(key("jeroboam.retention[].prefix", Text, "", "Repositories of this name and below it")),
+        later(key("jeroboam.retention[].tags", Texts, "", "Patterns of tags that the rule is about; without any, all")),
+        later(key("jeroboam.retention[].keep", Number, "", "The newest so many stay")),
+        later(key("jeroboam.retention[].keepfor", Duration, "", "What is younger stays")),
+        later(key("jeroboam.retention[].untagged", Duration, "", "Manifests without a tag go after so long")),
+        later(key("jeroboam.immutable[].prefix", Text, "", "In repositories of this name and below it")),
+        later(key("jeroboam.immutable[].tags", Texts, "", "tags that match one of these patterns are never moved")),
     ],
 };
 
@@ -134,44 +139,54 @@ pub(super) const REPLICATION: Chapter = Chapter {
     title: "Other registries",
     about: "Registries that get what is pushed here, registries that are read through this one, and a cache on a node.",
     keys: &[
-        key("jeroboam.origin", Text, "", "The name of this registry towards others, such as that of its region"),
-        key(
+        later(key("jeroboam.origin", Text, "", "The name of this registry towards others, such as that of its region")),
+        later(key(
             "jeroboam.replication.ack",
             Text,
             "local",
             "When a pushed manifest is acknowledged: `local`, `all` or `quorum`",
-        ),
-        key("jeroboam.replication.conflict", Text, "newest", "Which of two tags wins: `newest`, `primary` or `deny`"),
-        key("jeroboam.replication.interval", Duration, "10m", "How often the tags of both sides are compared"),
-        key("jeroboam.replication.rate", Size, "", "Most bytes a second to each target"),
-        key("jeroboam.replication.deletes", Flag, "false", "Whether deletes are replicated"),
-        key("jeroboam.replication.targets[].name", Text, "", "A name for the log, the metrics and the state"),
-        key("jeroboam.replication.targets[].url", Text, "", "The other registry"),
-        key("jeroboam.replication.targets[].username", Text, "", "Who pushes there"),
-        key("jeroboam.replication.targets[].password", Secret, "", "The password"),
-        key(
+        )),
+        later(key(
+            "jeroboam.replication.conflict",
+            Text,
+            "newest",
+            "Which of two tags wins: `newest`, `primary` or `deny`",
+        )),
+        later(key("jeroboam.replication.interval", Duration, "10m", "How often the tags of both sides are compared")),
+        later(key("jeroboam.replication.rate", Size, "", "Most bytes a second to each target")),
+        later(key("jeroboam.replication.deletes", Flag, "false", "Whether deletes are replicated")),
+        later(key("jeroboam.replication.targets[].name", Text, "", "A name for the log, the metrics and the state")),
+        later(key("jeroboam.replication.targets[].url", Text, "", "The other registry")),
+        later(key("jeroboam.replication.targets[].username", Text, "", "Who pushes there")),
+        later(key("jeroboam.replication.targets[].password", Secret, "", "The password")),
+        later(key(
             "jeroboam.replication.targets[].passwordfile",
             Text,
             "",
             "A file with the password; read again when it changes",
-        ),
-        key("jeroboam.replication.targets[].prefixes", Texts, "", "Only repositories of these names and below them"),
-        key("jeroboam.replication.targets[].cacert", Text, "", "The only authorities to believe, in PEM"),
-        key("jeroboam.mirrors[].prefix", Text, "", "Repositories of this name and below it are read from there"),
-        key("jeroboam.mirrors[].host", Text, "", "The registry that clients name in `ns=`"),
-        key("jeroboam.mirrors[].url", Text, "", "The other registry"),
-        key("jeroboam.mirrors[].username", Text, "", "Who asks there"),
-        key("jeroboam.mirrors[].password", Secret, "", "The password"),
-        key("jeroboam.mirrors[].passwordfile", Text, "", "A file with the password; read again when it changes"),
-        key("jeroboam.mirrors[].ttl", Duration, "168h", "How long what was read is kept"),
-        key("jeroboam.mirrors[].cacert", Text, "", "The only authorities to believe, in PEM"),
-        key(
+        )),
+        later(key(
+            "jeroboam.replication.targets[].prefixes",
+            Texts,
+            "",
+            "Only repositories of these names and below them",
+        )),
+        later(key("jeroboam.replication.targets[].cacert", Text, "", "The only authorities to believe, in PEM")),
+        later(key("jeroboam.mirrors[].prefix", Text, "", "Repositories of this name and below it are read from there")),
+        later(key("jeroboam.mirrors[].host", Text, "", "The registry that clients name in `ns=`")),
+        later(key("jeroboam.mirrors[].url", Text, "", "The other registry")),
+        later(key("jeroboam.mirrors[].username", Text, "", "Who asks there")),
+        later(key("jeroboam.mirrors[].password", Secret, "", "The password")),
+        later(key("jeroboam.mirrors[].passwordfile", Text, "", "A file with the password; read again when it changes")),
+        later(key("jeroboam.mirrors[].ttl", Duration, "168h", "How long what was read is kept")),
+        later(key("jeroboam.mirrors[].cacert", Text, "", "The only authorities to believe, in PEM")),
+        later(key(
             "jeroboam.nodecache.directory",
             Text,
             "",
             "The registry is a cache on a node: it reads through to the store and keeps what it read here",
-        ),
-        key("jeroboam.nodecache.size", Size, "20GiB", "Most bytes of it"),
-        key("jeroboam.nodecache.push", Flag, "true", "Whether pushes are taken, and go to the store"),
+        )),
+        later(key("jeroboam.nodecache.size", Size, "20GiB", "Most bytes of it")),
+        later(key("jeroboam.nodecache.push", Flag, "true", "Whether pushes are taken, and go to the store")),
     ],
 };
