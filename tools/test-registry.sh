@@ -76,18 +76,14 @@ part_conformance() {
 }
 
 part_clients() {
-  local backend name size place
+  local backend size place
   for backend in $backends; do
     place=$(store "$backend" clients)
     registry up jeroboam "$backend" "$port" "$place"
-    for name in skopeo podman crane oras regctl helm containerd; do
-      tests/client/registry/$name.sh "127.0.0.1:$port"
-    done
     # Ceph's cluster is in memory, and has 4 GiB of it.
     case $backend in rgw*) size=512 ;; directory | versitygw) size=10240 ;; *) size=2048 ;; esac
-    tests/client/registry/large.sh "127.0.0.1:$port" "${LARGE:-$size}"
-    KILL="$beds/registry.sh kill jeroboam $port" START="$beds/registry.sh up jeroboam $backend $port $place" \
-      tests/client/registry/resume.sh "127.0.0.1:$port"
+    KILL="$PWD/$beds/registry.sh kill jeroboam $port" START="$PWD/$beds/registry.sh up jeroboam $backend $port $place" \
+      tests/client/registry/all.sh "127.0.0.1:$port" "${LARGE:-$size}"
     registry down jeroboam "$port"
     [ "$backend" != directory ] || rm -rf "$place"
     say "clients on $backend"

@@ -57,3 +57,18 @@ registry_pages() {
   rm -rf "$log" "$CACHE/run/test-$$-registry"
 }
 part "the registry's pages" registry_pages
+
+# Other people's clients against the registry on a directory; `make test-registry` has them on everything else.
+registry_clients() {
+  local log=$CACHE/run/test-$$-registry-clients.log beds=$PWD/tests/beds/registry port=$((PORT_BASE + 220)) status=0
+  (
+    export BED=$CACHE/run/test-$$-registry-clients JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam PORT_BASE=$((PORT_BASE + 200))
+    "$beds/registry.sh" up jeroboam directory "$port" &&
+      PATH=$("$beds/build.sh"):$PATH KILL="$beds/registry.sh kill jeroboam $port" START="$beds/registry.sh up jeroboam directory $port" \
+        tests/client/registry/all.sh "127.0.0.1:$port" 128 || status=1
+    "$beds/down.sh" || true
+    exit $status
+  ) >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }
+  rm -f "$log"
+}
+part "the registry's clients" registry_clients

@@ -27,7 +27,7 @@ start fault-proxy "$PROXY" --listen "127.0.0.1:$PROXY_PORT" --to "$to"
 wait_http fault-proxy "$proxy"
 plan() { curl -sf -o /dev/null -X PUT --data-binary "$1" "$proxy" || fail "the proxy does not take $1"; }
 requests() { curl -sf "$proxy" | jq .requests; }
-alive_now() { kill -0 "$(cat "$RUN/registry-jeroboam-$PORT.pid" 2>/dev/null)" 2>/dev/null; }
+alive_now() { curl -s -o /dev/null "http://$ours/v2/"; }
 up() { registry up jeroboam "$backend" "$PORT" "$place"; }
 again() { rm -f "$RUN/registry-jeroboam-$PORT.pid"; up; }
 
