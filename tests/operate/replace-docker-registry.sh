@@ -80,14 +80,14 @@ push() { # name tag: an image of one file that nothing else has
   tar --create --file "$ROOT/run/layer.tar" --directory "$ROOT/run" file
   crane append --new_layer "$ROOT/run/layer.tar" --new_tag "$host/$1:$2" >/dev/null
 }
-seen() { # all that a client sees: repositories, tags, digests, and that everything can be pulled
+seen() { # all that a client sees, in whatever order: repositories, tags, digests, and that everything can be pulled
   local name tag
   crane catalog "$host" | while read -r name; do
     crane ls "$host/$name" | while read -r tag; do
       printf '%s:%s %s\n' "$name" "$tag" "$(crane digest "$host/$name:$tag")"
       crane pull "$host/$name:$tag" "$ROOT/run/pulled.tar"
     done
-  done
+  done | sort
 }
 
 # What is there before: images that docker-registry took.

@@ -26,7 +26,7 @@ jobs -p >>"$work/pids"
 [ "\$(crane ls 127.0.0.1:$PORT/team/app)" = 1 ]
 tar --list --file app.tar | grep -q manifest.json
 [ -d images/docker/registry/v2/repositories/team/app ]
-curl --silent --fail http://127.0.0.1:$PORT/ | grep -q 'team/app'
+curl --silent --fail http://127.0.0.1:$PORT/ | grep -q '>team&#x2f;app</a>'
 kill %1
 wait %1
 END

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::USER_AGENT;
+use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tracing::{Instrument as _, info};
@@ -57,6 +57,7 @@ pub(super) async fn watch(State(watch): State<Watch>, mut request: Request, next
         span: tracing::info_span!("request", request.id = %id),
         code: 0,
         sent: 0,
+        length: None,
         whole: false,
         handler,
         watch,
@@ -68,6 +69,9 @@ pub(super) async fn watch(State(watch): State<Watch>, mut request: Request, next
         response.headers_mut().insert(REQUEST_ID, value);
     }
     told.code = response.status().as_u16();
+    // A body of a known length is not asked for an end once all of it is there.
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    told.length = length.or_else(|| response.body().size_hint().exact());
     // Nothing of such a body is sent, and nobody asks for it.
     told.whole = told.method == Method::HEAD || response.body().is_end_stream();
     response.map(|body| Body::new(Watched { body, told }))
@@ -96,6 +100,8 @@ struct Told {
     span: tracing::Span,
     code: u16,
     sent: u64,
+    /// Bytes of the whole answer, where that is known.
+    length: Option<u64>,
     /// Whether all of the answer was sent.
     whole: bool,
 }
@@ -111,7 +117,8 @@ impl Drop for Told {
         let (method, path, code, sent) = (&self.method, &self.path, self.code, self.sent);
         let (client, agent) = (self.client.as_str(), self.agent.as_str());
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let broken = if self.whole { "" } else { ", broken off" };
+        let whole = self.whole || self.length.is_some_and(|length| self.sent >= length);
+        let broken = if whole { "" } else { ", broken off" };
         info!(target: TARGET, { client, agent, duration_ms, sent_bytes = sent }, "{method} {path} {code}{broken}");
     }
 }
