@@ -3,20 +3,36 @@
 //! **First the promise, then the look, then the answer.** Whoever is about to tell a client that a blob is in a repository (a HEAD that finds it, a
 //! mount, the end of an upload, a manifest that names it) calls [`Leases::promise`], then looks whether it is there, or writes it, and then answers.
 //! In another order the blob may go between the look and the promise.
+//!
+//! What is promised of something that is a candidate of the garbage collection is written into the store before [`Leases::promise`] returns; of
+//! anything else it is only remembered. Why that is enough says `jeroboam_oci::gc`.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use jeroboam_blobs::{Condition, SharedBlobs};
 use jeroboam_model::{Clock, Timestamp};
+use jeroboam_oci::gc::{Adoption, Epoch, Key, Lease, Passage, Promise, Times, Warrant, paths};
 use jeroboam_oci::{Digest, RepositoryName};
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use crate::gc::documents::{self, ReadDocument};
 
 /// How long a promise holds unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// So many promises are remembered; what is forgotten is only looked for once more.
 const REMEMBERED: usize = 100_000;
+
+/// How long a promise waits until something that is being collected is gone or spared.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What was promised before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,40 +69,228 @@ impl NotNow {
     }
 }
 
+/// What a process says of itself, for whoever wonders why nothing is collected or promised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// When it last read what is announced.
+    pub read: Timestamp,
+    /// The epoch that it knows.
+    pub epoch: Option<u64>,
+    /// The times that it keeps to.
+    pub times: Times,
+    /// So many promises of it have not ended.
+    pub promises: u64,
+}
+
 /// The promises of this process.
 pub struct Leases {
     clock: Arc<dyn Clock>,
-    grace: Duration,
-    until: Mutex<HashMap<(RepositoryName, Digest), Timestamp>>,
+    /// Where they are written; `None`: nothing is ever collected from the store.
+    place: Option<Place>,
+    state: Mutex<State>,
+}
+
+struct Place {
+    blobs: SharedBlobs,
+    instance: String,
+    /// One reads what is announced, the others wait for it.
+    reading: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    adoption: Adoption,
+    /// By repository and digest.
+    leases: HashMap<Key, Lease>,
 }
 
 impl Leases {
     /// Promises that nobody but this process knows: for a store that nothing is collected from.
     #[must_use]
     pub fn in_memory(clock: Arc<dyn Clock>, grace: Duration) -> Self {
-        Self { clock, grace, until: Mutex::new(HashMap::new()) }
+        let slack = Duration::from_secs(1);
+        let interval = (grace / 4).max(Duration::from_millis(1));
+        let times = Times::new(interval * 4, interval, slack).unwrap_or_default();
+        Self { clock, place: None, state: Mutex::new(State::new(times)) }
+    }
+
+    /// Promises that all who use the store keep. `instance` is another one each time that a process begins.
+    #[must_use]
+    pub fn stored(blobs: SharedBlobs, clock: Arc<dyn Clock>, times: Times, instance: String) -> Self {
+        let place = Place { blobs, instance, reading: tokio::sync::Mutex::new(()) };
+        Self { clock, place: Some(place), state: Mutex::new(State::new(times)) }
     }
 
     /// Promises that `digest`, if it is in `repository` when looked for after this, stays there for the grace time. The digest is that by which the
     /// store sorts it (what its link says), not an alias.
-    #[expect(clippy::unused_async, reason = "a promise of what is about to be collected is written into the store")]
     pub async fn promise(&self, repository: &RepositoryName, digest: &Digest) -> Result<Held, NotNow> {
-        let now = self.clock.now();
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.len() >= REMEMBERED {
-            until.retain(|_, until| *until > now);
-            if until.len() >= REMEMBERED {
-                until.clear();
+        let (of, blob) = (Key::revision(repository, digest), Key::blob(digest));
+        let Some(place) = &self.place else { return Ok(self.state().remember_alone(of, self.clock.now())) };
+        self.keep_in_touch(place).await;
+        let decided = {
+            let state = self.state();
+            state.adoption.promise(&blob, state.leases.get(&of).copied(), self.clock.now())
+        };
+        match decided {
+            Promise::OutOfTouch => Err(NotNow::OutOfTouch),
+            Promise::Made { lease, already } => {
+                self.state().remember(of, lease, self.clock.now());
+                Ok(if already { Held::Already } else { Held::Anew })
+            }
+            Promise::Write { epochs, lease } => {
+                self.write(place, &epochs, &blob).await?;
+                self.wait(place, &epochs, &blob).await?;
+                self.state().remember(of, lease, self.clock.now());
+                Ok(Held::Anew)
             }
         }
-        let before = until.insert((repository.clone(), digest.clone()), now + self.grace);
-        Ok(if before.is_some_and(|until| until > now) { Held::Already } else { Held::Anew })
+    }
+
+    /// Reads what is announced. Called by itself before a promise when it is due; a process that wants to be quick about the first one calls it at
+    /// its beginning.
+    pub async fn read(&self) -> jeroboam_blobs::Result<()> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let _one = place.reading.lock().await;
+        self.read_now(place).await
+    }
+
+    /// Says that this process has ended, and makes no promises any more.
+    pub async fn retire(&self) {
+        if let Some(place) = &self.place
+            && let Err(error) = place.blobs.delete(&[paths::instance(&place.instance)]).await
+        {
+            warn!(%error, "what this process says of itself stays in the store");
+        }
+    }
+
+    /// What this process knows of the garbage collection, and when it read it.
+    #[must_use]
+    pub fn instance(&self) -> Option<Instance> {
+        let state = self.state();
+        let read = state.adoption.read()?;
+        let now = self.clock.now();
+        let promises = state.leases.values().filter(|lease| lease.until > now).count() as u64;
+        Some(Instance { read, epoch: state.adoption.number(), times: state.adoption.times(), promises })
+    }
+
+    async fn keep_in_touch(&self, place: &Place) {
+        if !self.is_due() {
+            return;
+        }
+        let _one = place.reading.lock().await;
+        if !self.is_due() {
+            return;
+        }
+        // A place that is away does not matter yet: what was read before is good for another interval.
+        if let Err(error) = self.read_now(place).await {
+            warn!(%error, "what is announced of the garbage collection could not be read");
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let state = self.state();
+        let due = |read: Timestamp| read.saturating_add(state.adoption.times().interval()).unwrap_or(Timestamp::MAX);
+        state.adoption.read().is_none_or(|read| self.clock.now() >= due(read))
+    }
+
+    async fn read_now(&self, place: &Place) -> jeroboam_blobs::Result<()> {
+        let began = self.clock.now();
+        let found: Option<Epoch> = documents::read(&place.blobs, &paths::epoch()).await?.sound(&paths::epoch())?;
+        let news = found.filter(|epoch| self.state().adoption.misses(epoch));
+        if let Some(epoch) = news {
+            let candidates = documents::read_keys(&place.blobs, &epoch.files).await?;
+            if candidates.len() as u64 != epoch.candidates {
+                let what = format!(
+                    "read the candidates of epoch {}: {} of {}",
+                    epoch.number,
+                    candidates.len(),
+                    epoch.candidates
+                );
+                return Err(jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Broken, what));
+            }
+            info!(gc.epoch = epoch.number, gc.candidates = epoch.candidates, "what may be collected is known");
+            self.state().adoption.adopt(&epoch, candidates, began);
+        } else {
+            self.state().adoption.nothing_new(began);
+        }
+        if let Some(said) = self.instance()
+            && let Err(error) = documents::write(&place.blobs, &paths::instance(&place.instance), &said).await
+        {
+            // For those who look; nothing depends on it.
+            warn!(%error, "what this process says of itself was not written");
+        }
+        Ok(())
+    }
+
+    async fn write(&self, place: &Place, epochs: &[u64], blob: &Key) -> Result<(), NotNow> {
+        for epoch in epochs {
+            let text = Bytes::from(self.clock.now().to_string());
+            let written = place.blobs.put(&paths::lease(*epoch, blob), text, Condition::Always).await;
+            written.map_err(|error| {
+                warn!(%error, gc.key = %blob, "a promise was not written down");
+                NotNow::NotWritten
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody is about to collect it on a warrant from before the lease.
+    async fn wait(&self, place: &Place, epochs: &[u64], blob: &Key) -> Result<(), NotNow> {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            for epoch in epochs {
+                loop {
+                    let found = documents::read::<Warrant>(&place.blobs, &paths::warrant(*epoch, blob)).await;
+                    let found = found.map_err(|error| {
+                        warn!(%error, gc.key = %blob, "it is not known whether something is being collected");
+                        NotNow::NotWritten
+                    })?;
+                    let passage = match found {
+                        ReadDocument::Broken => Passage::Wait,
+                        ReadDocument::Absent => Passage::Go,
+                        ReadDocument::Is(warrant) => self.state().adoption.passage(Some(&warrant), self.clock.now()),
+                    };
+                    if passage == Passage::Go {
+                        break;
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+            Ok(())
+        });
+        waited.await.unwrap_or(Err(NotNow::BeingCollected))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(times: Times) -> Self {
+        Self { adoption: Adoption::new(times), leases: HashMap::new() }
+    }
+
+    fn remember(&mut self, of: Key, lease: Lease, now: Timestamp) {
+        if self.leases.len() >= REMEMBERED {
+            self.leases.retain(|_, lease| lease.until > now);
+            if self.leases.len() >= REMEMBERED {
+                self.leases.clear();
+            }
+        }
+        self.leases.insert(of, lease);
+    }
+
+    /// Where nothing is collected, nobody has to be in touch.
+    fn remember_alone(&mut self, of: Key, now: Timestamp) -> Held {
+        let before = self.leases.get(&of).copied();
+        let until = now.saturating_add(self.adoption.times().grace()).unwrap_or(Timestamp::MAX);
+        self.remember(of, Lease { until, written: None }, now);
+        if before.is_some_and(|before| before.until > now) { Held::Already } else { Held::Anew }
     }
 }
 
 impl fmt::Debug for Leases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leases").field("grace", &self.grace).finish_non_exhaustive()
+        f.debug_struct("Leases").field("stored", &self.place.is_some()).finish_non_exhaustive()
     }
 }
 

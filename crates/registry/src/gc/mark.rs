@@ -1,0 +1,283 @@
+//! Finds what nothing refers to.
+//!
+//! Blobs are listed first, then what is in repositories, and manifests are read last: what is pushed meanwhile is either not listed or found to be
+//! referenced. A listing that fails ends the mark; a manifest that cannot be read keeps all blobs that its repositories link.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jeroboam_blobs::{Freshness, Result, SharedBlobs};
+use jeroboam_oci::gc::{Key, Mark};
+use jeroboam_oci::layout::{self, InRepository, Meaning};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, link};
+
+use super::documents::read_bytes;
+use super::pages::each_object;
+use super::references::{References, Shard, digest_of};
+use super::{GcConfig, Unreadable};
+
+/// So many damages are told one by one.
+const TOLD: usize = 1_000;
+
+/// What a mark is made for.
+pub(super) enum Wanted {
+    /// To find what nothing refers to.
+    Unreferenced,
+    /// To find what of these nothing refers to, and where it is linked. Sorted.
+    Of(Vec<Key>),
+}
+
+/// What a mark found.
+#[derive(Debug, Default)]
+pub(super) struct Marking {
+    pub(super) mark: Mark,
+    /// Repositories, by the number that links have.
+    pub(super) repositories: Vec<RepositoryName>,
+    /// So many manifests are referred to by a repository.
+    pub(super) manifests: u64,
+    /// Where the wanted ones are linked.
+    pub(super) links: HashMap<Key, Vec<u32>>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A manifest, and a repository that has it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Revision {
+    key: Key,
+    repository: u32,
+    /// Whether a tag only pointed to it once, or an index names it: then it need not be there.
+    by_the_way: bool,
+}
+
+struct Marker<'a> {
+    blobs: &'a SharedBlobs,
+    config: &'a GcConfig,
+    wanted: &'a Wanted,
+    found: Marking,
+    numbers: HashMap<RepositoryName, u32>,
+    revisions: Vec<Revision>,
+    /// Links to manifests under another digest than the store's own.
+    aliases: Vec<(u32, Digest)>,
+    /// Repositories of which something could not be read.
+    doubtful: HashSet<u32>,
+}
+
+/// Makes a mark.
+pub(super) async fn mark(blobs: &SharedBlobs, config: &GcConfig, wanted: &Wanted) -> Result<Marking> {
+    let found = Marking { mark: list_blobs(blobs, wanted).await?, ..Marking::default() };
+    let mut marker = Marker {
+        blobs,
+        config,
+        wanted,
+        found,
+        numbers: HashMap::new(),
+        revisions: Vec::new(),
+        aliases: Vec::new(),
+        doubtful: HashSet::new(),
+    };
+    marker.list_repositories().await?;
+    marker.read_aliases().await;
+    marker.read_manifests().await?;
+    marker.keep_doubtful().await?;
+    Ok(marker.found)
+}
+
+/// Where unreferenced blobs are linked, for a report: another listing, so that no mark has to remember all links.
+pub(super) async fn links_of(blobs: &SharedBlobs, marking: &Marking) -> Result<BTreeMap<RepositoryName, (u64, u64)>> {
+    let sizes: HashMap<Key, u64> = marking.mark.unreferenced().map(|blob| (blob.key, blob.size)).collect();
+    let mut shares: BTreeMap<RepositoryName, (u64, u64)> = BTreeMap::new();
+    each_object(blobs, layout::REPOSITORIES, |entry| {
+        if let Meaning::Repository(name, InRepository::Layer(digest)) = layout::meaning(&entry.path)
+            && let Some(size) = sizes.get(&Key::blob(&digest))
+        {
+            let share = shares.entry(name).or_default();
+            *share = (share.0 + 1, share.1 + size);
+        }
+    })
+    .await?;
+    Ok(shares)
+}
+
+async fn list_blobs(blobs: &SharedBlobs, wanted: &Wanted) -> Result<Mark> {
+    let mut all = Vec::new();
+    each_object(blobs, layout::BLOBS, |entry| {
+        // What the store sorts by another algorithm, nobody has put there, and it stays.
+        if let Meaning::Blob(digest) = layout::meaning(&entry.path)
+            && digest.algorithm() == Algorithm::Sha256
+        {
+            let key = Key::blob(&digest);
+            let counts = match wanted {
+                Wanted::Unreferenced => true,
+                Wanted::Of(keys) => keys.binary_search(&key).is_ok(),
+            };
+            if counts {
+                all.push((key, entry.size));
+            }
+        }
+    })
+    .await?;
+    Ok(Mark::of(all))
+}
+
+impl Marker<'_> {
+    async fn list_repositories(&mut self) -> Result<()> {
+        let blobs = self.blobs.clone();
+        each_object(&blobs, layout::REPOSITORIES, |entry| {
+            let Meaning::Repository(name, what) = layout::meaning(&entry.path) else { return };
+            match what {
+                InRepository::Revision(digest) => self.revision(name, digest, false),
+                InRepository::TagOnce(_, digest) if self.config.tag_history => self.revision(name, digest, true),
+                InRepository::Layer(digest) => {
+                    let repository = self.number(name);
+                    if let Wanted::Of(keys) = self.wanted {
+                        let key = Key::blob(&digest);
+                        if keys.binary_search(&key).is_ok() {
+                            self.found.links.entry(key).or_default().push(repository);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        })
+        .await
+    }
+
+    fn number(&mut self, name: RepositoryName) -> u32 {
+        let next = u32::try_from(self.numbers.len()).expect("a store has fewer repositories than objects");
+        let repositories = &mut self.found.repositories;
+        *self.numbers.entry(name).or_insert_with_key(|name| {
+            repositories.push(name.clone());
+            next
+        })
+    }
+
+    fn revision(&mut self, name: RepositoryName, digest: Digest, by_the_way: bool) {
+        let repository = self.number(name);
+        match digest.algorithm() {
+            Algorithm::Sha256 => self.revisions.push(Revision { key: Key::blob(&digest), repository, by_the_way }),
+            Algorithm::Sha512 => self.aliases.push((repository, digest)),
+        }
+    }
+
+    /// An alias says which manifest is meant. One that is torn leads nowhere, as for everybody who reads it.
+    async fn read_aliases(&mut self) {
+        for (repository, digest) in std::mem::take(&mut self.aliases) {
+            let Some(name) = self.found.repositories.get(repository as usize).cloned() else { continue };
+            match read_bytes(self.blobs, &layout::revision(&name, &digest), Freshness::Any).await {
+                Ok(Some(bytes)) => {
+                    if let Ok(canonical) = link::parse(&bytes) {
+                        let key = Key::blob(&canonical);
+                        self.revisions.push(Revision { key, repository, by_the_way: true });
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => self.doubt(&[repository], &digest, &error.to_string()),
+            }
+        }
+    }
+
+    async fn read_manifests(&mut self) -> Result<()> {
+        self.revisions.sort_unstable();
+        self.revisions.dedup();
+        let mut done: HashSet<Key> = HashSet::new();
+        let mut pending = std::mem::take(&mut self.revisions);
+        self.found.manifests = count_manifests(&pending);
+        // Manifests that an index names, and that no link leads to, are read in further rounds.
+        while !pending.is_empty() {
+            let mut named = Vec::new();
+            for byte in 0..=u8::MAX {
+                let of_shard: Vec<Revision> =
+                    pending.iter().filter(|revision| revision.key.bytes()[0] == byte).copied().collect();
+                if !of_shard.is_empty() {
+                    self.read_shard(byte, pending.len(), &of_shard, &mut done, &mut named).await?;
+                }
+            }
+            named.retain(|revision: &Revision| !done.contains(&revision.key));
+            named.sort_unstable();
+            named.dedup();
+            pending = named;
+        }
+        Ok(())
+    }
+
+    async fn read_shard(
+        &mut self,
+        byte: u8,
+        all: usize,
+        of_shard: &[Revision],
+        done: &mut HashSet<Key>,
+        named: &mut Vec<Revision>,
+    ) -> Result<()> {
+        let mut who: HashMap<Key, Vec<Revision>> = HashMap::new();
+        for revision in of_shard {
+            who.entry(revision.key).or_default().push(*revision);
+        }
+        let keys: Vec<Key> = who.keys().copied().collect();
+        done.extend(&keys);
+        let mut doubts = Vec::new();
+        let mut shard = Shard::read(self.blobs, byte, all).await?;
+        let mark = &mut self.found.mark;
+        shard
+            .of(self.blobs, keys, |key, references| {
+                mark.reference(&key);
+                let revisions = who.get(&key).map(Vec::as_slice).unwrap_or_default();
+                match references {
+                    References::Are(names) => {
+                        for key in names.blobs.iter().chain(&names.children) {
+                            mark.reference(key);
+                        }
+                        for child in names.children {
+                            let children =
+                                revisions.iter().map(|revision| Revision { key: child, by_the_way: true, ..*revision });
+                            named.extend(children);
+                        }
+                    }
+                    References::Missing => {
+                        let needed = revisions.iter().filter(|revision| !revision.by_the_way);
+                        let repositories: Vec<u32> = needed.map(|revision| revision.repository).collect();
+                        doubts.push((key, repositories, "the manifest is not there".to_owned()));
+                    }
+                    References::Unreadable(why) => {
+                        let repositories = revisions.iter().map(|revision| revision.repository).collect();
+                        doubts.push((key, repositories, why));
+                    }
+                }
+            })
+            .await;
+        for (key, repositories, why) in doubts {
+            self.doubt(&repositories, &digest_of(&key), &why);
+        }
+        shard.keep(self.blobs, byte).await
+    }
+
+    fn doubt(&mut self, repositories: &[u32], digest: &Digest, why: &str) {
+        for repository in repositories {
+            self.doubtful.insert(*repository);
+            if let Some(name) = self.found.repositories.get(*repository as usize)
+                && self.found.unreadable.len() < TOLD
+            {
+                let told = Unreadable { repository: name.clone(), manifest: digest.clone(), why: why.to_owned() };
+                self.found.unreadable.push(told);
+            }
+        }
+    }
+
+    /// What could not be read may refer to anything that its repository links.
+    async fn keep_doubtful(&mut self) -> Result<()> {
+        for repository in std::mem::take(&mut self.doubtful) {
+            let Some(name) = self.found.repositories.get(repository as usize).cloned() else { continue };
+            let mark = &mut self.found.mark;
+            each_object(self.blobs, &layout::layers(&name), |entry| {
+                if let Meaning::Repository(_, InRepository::Layer(digest)) = layout::meaning(&entry.path) {
+                    mark.keep(&Key::blob(&digest));
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+fn count_manifests(revisions: &[Revision]) -> u64 {
+    let linked = revisions.iter().filter(|revision| !revision.by_the_way);
+    linked.count() as u64
+}

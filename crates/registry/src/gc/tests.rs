@@ -1,0 +1,298 @@
+//! Pushes, deletions and collections over a store in memory, with a clock that is moved by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jeroboam_blobs::{Condition, Freshness, Memory, SharedBlobs};
+use jeroboam_model::{Clock, ManualClock, Timestamp};
+use jeroboam_oci::gc::Times;
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{Collector, GcConfig, Outcome, Report};
+use crate::leases::Leases;
+use crate::store::{Compat, NewManifest, Store, StoreConfig, TagCondition};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Bed {
+    blobs: SharedBlobs,
+    clock: Arc<ManualClock>,
+    store: Store,
+    config: GcConfig,
+}
+
+fn times() -> Times {
+    let s = Duration::from_secs;
+    Times::new(s(1000), s(100), s(10)).unwrap()
+}
+
+impl Bed {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_700_000_000).unwrap()));
+        let blobs: SharedBlobs = Arc::new(Memory::new(clock.clone()));
+        let store = store(&blobs, &clock, "first");
+        let config = GcConfig { times: times(), per_second: None, ..GcConfig::default() };
+        Self { blobs, clock, store, config }
+    }
+
+    fn collector(&self, me: &str) -> Collector {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Collector::new(self.blobs.clone(), clock, Compat::Exclusive, self.config.clone(), me.to_owned()).unwrap()
+    }
+
+    async fn step(&self, me: &str) -> Outcome {
+        self.collector(me).step(&CancellationToken::new()).await.unwrap()
+    }
+
+    /// An announcement, the wait, and the sweep.
+    async fn collect(&self) -> Report {
+        let until = match self.step("collector").await {
+            Outcome::Announced(until, _) | Outcome::Waits(until) => until,
+            other => panic!("{other:?}"),
+        };
+        self.clock.advance(until.duration_since(self.clock.now()).unsigned_abs());
+        match self.step("collector").await {
+            Outcome::Swept(report) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn push_blob(&self, repository: &str, bytes: &'static [u8]) -> Digest {
+        let digest = Digest::sha256(bytes);
+        self.store.put_small_blob(&name(repository), &digest, Bytes::from_static(bytes)).await.unwrap();
+        digest
+    }
+
+    async fn push_manifest(&self, repository: &str, tag: &str, config: &Digest, layers: &[&Digest]) -> Digest {
+        let mut named = Vec::new();
+        for layer in layers {
+            named.push(self.descriptor("application/x", layer).await);
+        }
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": self.descriptor("application/x", config).await,
+            "layers": named,
+        });
+        self.put(repository, tag, manifest.to_string()).await
+    }
+
+    async fn descriptor(&self, media_type: &str, digest: &Digest) -> serde_json::Value {
+        let meta = self.blobs.head(&layout::blob(digest), Freshness::Any).await.unwrap().unwrap();
+        json!({"mediaType": media_type, "digest": digest.to_string(), "size": meta.size})
+    }
+
+    async fn put(&self, repository: &str, tag: &str, manifest: String) -> Digest {
+        let digest = Digest::sha256(manifest.as_bytes());
+        let new = NewManifest {
+            reference: Reference::Tag(tag.parse().unwrap()),
+            tags: Vec::new(),
+            content_type: None,
+            condition: TagCondition::Always,
+            bytes: manifest.into(),
+        };
+        self.store.put_manifest(&name(repository), new).await.unwrap();
+        digest
+    }
+
+    async fn has(&self, digest: &Digest) -> bool {
+        self.blobs.head(&layout::blob(digest), Freshness::Any).await.unwrap().is_some()
+    }
+}
+
+fn store(blobs: &SharedBlobs, clock: &Arc<ManualClock>, instance: &str) -> Store {
+    let leases = Leases::stored(blobs.clone(), clock.clone(), times(), instance.to_owned());
+    let config = StoreConfig { compat: Compat::Exclusive, delete_enabled: true, ..StoreConfig::default() };
+    Store::new(blobs.clone(), clock.clone(), Arc::new(leases), config)
+}
+
+fn name(text: &str) -> RepositoryName {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_nothing_refers_to_goes_and_the_rest_stays() {
+    let bed = Bed::new();
+    let (config, layer) = (bed.push_blob("a", b"config").await, bed.push_blob("a", b"layer").await);
+    let manifest = bed.push_manifest("a", "v1", &config, &[&layer]).await;
+    let orphan = bed.push_blob("a", b"orphan").await;
+    let looked = bed.collector("other").look().await.unwrap();
+    assert_eq!((looked.found.blobs, looked.found.unreferenced, looked.found.manifests), (4, 1, 1));
+    assert_eq!(looked.repositories[&name("a")].bytes, 6);
+    let report = bed.collect().await;
+    assert_eq!((report.collected.removed, report.collected.bytes, report.collected.links), (1, 6, 1));
+    assert!(bed.has(&config).await && bed.has(&layer).await && bed.has(&manifest).await);
+    assert!(!bed.has(&orphan).await);
+    assert!(bed.store.promise_blob(&name("a"), &orphan).await.is_err());
+    assert!(bed.store.promise_blob(&name("a"), &layer).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_goes_before_its_time() {
+    let bed = Bed::new();
+    bed.push_blob("a", b"orphan").await;
+    let Outcome::Announced(until, _) = bed.step("collector").await else { panic!("it announces") };
+    assert_eq!(until.duration_since(bed.clock.now()).as_secs(), 200 + 1000 + 30);
+    bed.clock.advance(Duration::from_secs(1200));
+    assert!(matches!(bed.step("collector").await, Outcome::Waits(at) if at == until));
+    assert!(bed.has(&Digest::sha256(b"orphan")).await);
+}
+
+#[tokio::test]
+async fn a_candidate_that_is_promised_stays_and_can_be_referred_to() {
+    let bed = Bed::new();
+    let orphan = bed.push_blob("a", b"orphan").await;
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1210));
+    bed.store.promise_blob(&name("a"), &orphan).await.unwrap();
+    // Another process, and its promise of something that was not there is of no use and does no harm.
+    let second = store(&bed.blobs, &bed.clock, "second");
+    bed.clock.advance(Duration::from_secs(100));
+    let Outcome::Swept(report) = bed.step("collector").await else { panic!("it sweeps") };
+    assert_eq!((report.collected.removed, report.collected.leased), (0, 1));
+    second.promise_blob(&name("a"), &orphan).await.unwrap();
+    bed.push_manifest("a", "v1", &orphan, &[]).await;
+    assert_eq!(bed.collect().await.collected.removed, 0);
+    assert!(bed.has(&orphan).await);
+}
+
+#[tokio::test]
+async fn a_crash_of_who_promised_changes_nothing() {
+    let bed = Bed::new();
+    let orphan = bed.push_blob("a", b"orphan").await;
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1000));
+    {
+        let crashes = store(&bed.blobs, &bed.clock, "crashes");
+        crashes.promise_blob(&name("a"), &orphan).await.unwrap();
+    }
+    bed.clock.advance(Duration::from_secs(300));
+    let Outcome::Swept(report) = bed.step("collector").await else { panic!("it sweeps") };
+    assert_eq!(report.collected.leased, 1);
+    assert!(bed.has(&orphan).await);
+}
+
+#[tokio::test]
+async fn a_process_that_is_out_of_touch_promises_nothing() {
+    let bed = Bed::new();
+    let layer = bed.push_blob("a", b"layer").await;
+    // The announcement cannot be read any more.
+    let torn = Bytes::from_static(b"{\"number\":");
+    bed.blobs.put(&jeroboam_oci::gc::paths::epoch(), torn, Condition::Always).await.unwrap();
+    bed.clock.advance(Duration::from_secs(199));
+    assert!(bed.store.promise_blob(&name("a"), &layer).await.is_ok());
+    bed.clock.advance(Duration::from_secs(2));
+    let refused = bed.store.promise_blob(&name("a"), &layer).await.unwrap_err();
+    assert_eq!(refused.status(), 503);
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_keeps_what_its_repository_links() {
+    let bed = Bed::new();
+    let (config, layer) = (bed.push_blob("a", b"config").await, bed.push_blob("a", b"layer").await);
+    let manifest = bed.push_manifest("a", "v1", &config, &[&layer]).await;
+    let elsewhere = bed.push_blob("b", b"elsewhere").await;
+    let foreign = Bytes::from_static(b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.unheard.of\"}");
+    bed.blobs.put(&layout::blob(&manifest), foreign, Condition::Always).await.unwrap();
+    let report = bed.collect().await;
+    assert_eq!(report.collected.removed, 1, "what another repository links goes");
+    assert!(bed.has(&config).await && bed.has(&layer).await && !bed.has(&elsewhere).await);
+    let looked = bed.collector("other").look().await.unwrap();
+    assert_eq!(looked.unreadable.len(), 1);
+    assert_eq!((&looked.unreadable[0].repository, &looked.unreadable[0].manifest), (&name("a"), &manifest));
+}
+
+#[tokio::test]
+async fn an_index_keeps_its_manifests_and_what_they_name() {
+    let bed = Bed::new();
+    let config = bed.push_blob("a", b"config").await;
+    let child = bed.push_manifest("a", "child", &config, &[]).await;
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [bed.descriptor("application/vnd.oci.image.manifest.v1+json", &child).await],
+    });
+    bed.put("a", "v1", index.to_string()).await;
+    // No link leads to the child any more; the index still names it.
+    bed.store.remove_tag(&name("a"), &"child".parse::<Tag>().unwrap()).await.unwrap();
+    bed.blobs.delete(&[layout::revision(&name("a"), &child)]).await.unwrap();
+    assert_eq!(bed.collect().await.collected.removed, 0);
+    assert!(bed.has(&config).await && bed.has(&child).await);
+}
+
+#[tokio::test]
+async fn a_deleted_manifest_goes_with_what_it_named_and_the_trash_gives_it_back() {
+    let mut bed = Bed::new();
+    bed.config.trash = Some(DAY);
+    let layer = bed.push_blob("a", b"layer").await;
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    bed.store.delete_manifest(&name("a"), &manifest).await.unwrap();
+    let report = bed.collect().await;
+    assert_eq!(report.collected.removed, 2);
+    assert!(!bed.has(&layer).await && !bed.has(&manifest).await);
+    let restored = bed.collector("other").restore(&layer).await.unwrap();
+    assert_eq!((restored.bytes, restored.links, restored.was_there), (5, 1, false));
+    assert!(bed.store.promise_blob(&name("a"), &layer).await.is_ok());
+    assert!(bed.collector("other").restore(&layer).await.is_err(), "it is out of the trash");
+    bed.clock.advance(DAY * 2);
+    let Outcome::Announced(_, report) = bed.step("late").await else { panic!("it announces") };
+    assert_eq!(report.left_over.trash, 1, "the manifest's time is over");
+    assert!(bed.collector("other").restore(&manifest).await.is_err());
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_stopped_goes_on_where_it_was() {
+    let bed = Bed::new();
+    for bytes in [b"1", b"2", b"3"] {
+        bed.push_blob("a", bytes).await;
+    }
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1230));
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    let outcome = bed.collector("collector").step(&stopped).await.unwrap();
+    assert!(matches!(outcome, Outcome::Paused(report) if report.collected.removed == 0));
+    // Another process: not before the word of the first is old.
+    assert!(matches!(bed.step("other").await, Outcome::Taken(_)));
+    bed.clock.advance(Duration::from_secs(221));
+    let Outcome::Swept(report) = bed.step("other").await else { panic!("it sweeps") };
+    assert_eq!(report.collected.removed, 3);
+}
+
+#[tokio::test]
+async fn hours_in_which_nothing_is_removed_are_kept() {
+    let mut bed = Bed::new();
+    bed.push_blob("a", b"1").await;
+    // The clock stands at 22:13.
+    bed.config.window = Some("01:00-02:00".parse().unwrap());
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1230));
+    assert!(matches!(bed.step("collector").await, Outcome::Paused(_)));
+    bed.clock.advance(Duration::from_secs(3 * 3600));
+    assert!(matches!(bed.step("collector").await, Outcome::Swept(report) if report.collected.removed == 1));
+}
+
+#[tokio::test]
+async fn what_earlier_epochs_left_is_forgotten() {
+    let bed = Bed::new();
+    let orphan = bed.push_blob("a", b"orphan").await;
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1230));
+    bed.store.promise_blob(&name("a"), &orphan).await.unwrap();
+    bed.step("collector").await;
+    let below = async |prefix: &str| super::pages::all_objects(&bed.blobs, prefix).await.unwrap().len();
+    assert_eq!(below(&jeroboam_oci::gc::paths::leases()).await, 1);
+    assert_eq!(below(&jeroboam_oci::gc::paths::warrants()).await, 0, "each is taken back once it is decided");
+    bed.step("collector").await;
+    assert_eq!(below(&jeroboam_oci::gc::paths::leases()).await, 0);
+}
+
+#[test]
+fn a_store_that_distribution_may_write_into_is_left_alone() {
+    let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+    let blobs: SharedBlobs = Arc::new(Memory::new(clock.clone()));
+    assert!(Collector::new(blobs, clock, Compat::Shared, GcConfig::default(), "me".to_owned()).is_err());
+}

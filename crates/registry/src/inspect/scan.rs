@@ -1,0 +1,343 @@
+//! Reads a store, whole.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::{StreamExt, stream};
+use jeroboam_blobs::{Freshness, Result, SharedBlobs};
+use jeroboam_model::Timestamp;
+use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
+use jeroboam_oci::manifest::{Kind, Manifest};
+use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, Tag, link, referrers};
+
+use super::{InspectOptions, Inspection, Problem};
+use crate::gc::documents::read_bytes;
+use crate::gc::pages::{all_objects, each_object};
+
+/// So many objects are read at once.
+const AT_ONCE: usize = 16;
+
+/// What one repository has.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// Links to blobs, and their lengths.
+    pub(crate) layers: BTreeMap<Digest, u64>,
+    /// Links to manifests, and their lengths.
+    pub(crate) revisions: BTreeMap<Digest, u64>,
+    pub(crate) tags: BTreeSet<Tag>,
+    /// What tags once pointed to, and since when.
+    pub(crate) once: BTreeMap<Tag, Vec<(Option<Timestamp>, Digest)>>,
+    /// What tags point to, as far as that could be read.
+    pub(crate) targets: BTreeMap<Tag, Digest>,
+}
+
+/// What a store has.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Sizes of blobs.
+    pub(crate) blobs: HashMap<Digest, u64>,
+    pub(crate) repositories: BTreeMap<RepositoryName, Held>,
+    /// Where the bytes of uploads are.
+    pub(crate) uploads: Vec<String>,
+    pub(crate) problems: BTreeSet<Problem>,
+    referenced: BTreeSet<Digest>,
+    manifests: HashMap<Digest, std::result::Result<Manifest, String>>,
+    verified: u64,
+    foreign_uploads: BTreeSet<String>,
+}
+
+/// Reads a store, whole.
+pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions) -> Result<Scan> {
+    let mut scan = Scan::default();
+    scan.list(blobs).await?;
+    scan.true_sizes(blobs).await?;
+    scan.read_links(blobs).await?;
+    scan.read_manifests(blobs).await?;
+    scan.judge();
+    scan.verify(blobs, options.verify_percent).await?;
+    Ok(scan)
+}
+
+impl Scan {
+    async fn list(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        each_object(blobs, layout::ROOT, |entry| match layout::meaning(&entry.path) {
+            Meaning::Blob(digest) => {
+                self.blobs.insert(digest, entry.size);
+            }
+            Meaning::Repository(name, what) => {
+                let held = self.repositories.entry(name).or_default();
+                match what {
+                    InRepository::Layer(digest) => {
+                        held.layers.insert(digest, entry.size);
+                    }
+                    InRepository::Revision(digest) => {
+                        held.revisions.insert(digest, entry.size);
+                    }
+                    InRepository::TagCurrent(tag) => {
+                        held.tags.insert(tag);
+                    }
+                    InRepository::TagOnce(tag, digest) => {
+                        held.once.entry(tag).or_default().push((entry.modified, digest));
+                    }
+                    InRepository::UploadData(id)
+                    | InRepository::UploadStarted(id)
+                    | InRepository::UploadHashState(id, ..) => {
+                        self.foreign_uploads.insert(id.to_string());
+                    }
+                }
+            }
+            Meaning::Own(Area::Sessions, rest) if !rest.ends_with("/state") => self.uploads.push(entry.path),
+            Meaning::Own(..) | Meaning::Foreign => {}
+        })
+        .await?;
+        // Of sessions, those count whose state is known: their bytes may be where no listing shows them.
+        for entry in all_objects(blobs, &layout::area(Area::Sessions)).await? {
+            if entry.path.ends_with("/state")
+                && let Some(bytes) = read_bytes(blobs, &entry.path, Freshness::Newest).await?
+                && let Ok(record) = serde_json::from_slice::<crate::store::SessionRecord>(&bytes)
+            {
+                self.uploads.push(record.data);
+            }
+        }
+        self.uploads.sort();
+        self.uploads.dedup();
+        Ok(())
+    }
+
+    /// A listing of Swift shows large objects without bytes: only a look at each tells which really have none.
+    async fn true_sizes(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        let empty = |digest: &Digest| *digest == Digest::of(digest.algorithm(), b"");
+        let doubtful: Vec<Digest> = self
+            .blobs
+            .iter()
+            .filter(|(digest, size)| **size == 0 && !empty(digest))
+            .map(|(digest, _)| digest.clone())
+            .collect();
+        let mut looked = stream::iter(doubtful)
+            .map(|digest| async move {
+                let meta = blobs.head(&layout::blob(&digest), Freshness::Newest).await;
+                (digest, meta)
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((digest, meta)) = looked.next().await {
+            match meta? {
+                Some(meta) if meta.size > 0 => {
+                    self.blobs.insert(digest, meta.size);
+                }
+                Some(_) => {
+                    self.problems.insert(Problem::EmptyBlob { digest });
+                }
+                None => {
+                    self.blobs.remove(&digest);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tags are read all; other links, where their length is not that of what they have to say.
+    async fn read_links(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        let names: Vec<RepositoryName> = self.repositories.keys().cloned().collect();
+        for name in names {
+            let Some(held) = self.repositories.get_mut(&name) else { continue };
+            let tags: Vec<Tag> = held.tags.iter().cloned().collect();
+            let paths = tags.into_iter().map(|tag| (layout::tag_current(&name, &tag), tag));
+            let mut read = stream::iter(paths)
+                .map(|(path, tag)| async move { (tag, read_bytes(blobs, &path, Freshness::Newest).await) })
+                .buffer_unordered(AT_ONCE);
+            while let Some((tag, bytes)) = read.next().await {
+                let Some(bytes) = bytes? else { continue };
+                match link::parse(&bytes) {
+                    Ok(digest) => {
+                        held.targets.insert(tag, digest);
+                    }
+                    Err(why) => {
+                        let why = why.to_string();
+                        self.problems.insert(Problem::TornTag { repository: name.clone(), tag, why });
+                    }
+                }
+            }
+            drop(read);
+            for (digest, size) in held.revisions.clone() {
+                if let Some(why) = torn(blobs, layout::revision(&name, &digest), &digest, size).await? {
+                    held.revisions.remove(&digest);
+                    self.problems.insert(Problem::TornRevision { repository: name.clone(), digest, why });
+                }
+            }
+            for (digest, size) in held.layers.clone() {
+                if let Some(why) = torn(blobs, layout::layer(&name, &digest), &digest, size).await? {
+                    held.layers.remove(&digest);
+                    self.problems.insert(Problem::TornLayer { repository: name.clone(), digest, why });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_manifests(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        let canonical = |digest: &&Digest| digest.algorithm() == Algorithm::Sha256;
+        let mut pending: BTreeSet<Digest> = BTreeSet::new();
+        for held in self.repositories.values() {
+            pending.extend(held.revisions.keys().filter(canonical).cloned());
+            pending.extend(held.targets.values().cloned());
+        }
+        while !pending.is_empty() {
+            let mut read = stream::iter(std::mem::take(&mut pending))
+                .map(|digest| async move {
+                    let bytes = read_bytes(blobs, &layout::blob(&digest), Freshness::Any).await;
+                    (digest, bytes)
+                })
+                .buffer_unordered(AT_ONCE);
+            let mut children = BTreeSet::new();
+            while let Some((digest, bytes)) = read.next().await {
+                let Some(bytes) = bytes?.filter(|bytes| !bytes.is_empty()) else { continue };
+                let manifest = Manifest::stored(&bytes).map_err(|why| why.to_string());
+                self.referenced.insert(digest.clone());
+                if let Ok(manifest) = &manifest {
+                    self.referenced.extend(manifest.keeps().into_iter().cloned());
+                    children.extend(manifest.children().map(|child| child.digest.clone()));
+                }
+                self.manifests.insert(digest, manifest);
+            }
+            drop(read);
+            children.retain(|child| !self.manifests.contains_key(child) && self.blobs.contains_key(child));
+            pending = children;
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self) {
+        let mut found = Vec::new();
+        for (name, held) in &self.repositories {
+            let tagged: BTreeSet<&Digest> = held.targets.values().collect();
+            for (tag, manifest) in &held.targets {
+                let (repository, tag, manifest) = (name.clone(), tag.clone(), manifest.clone());
+                let bytes_are_there = self.manifests.contains_key(&manifest);
+                if !held.revisions.contains_key(&manifest) || !bytes_are_there {
+                    found.push(Problem::TagWithoutManifest { repository, tag, manifest, bytes_are_there });
+                } else if let Some(why) = self.not_whole(&manifest) {
+                    found.push(Problem::TagNotWhole { repository, tag, manifest, why });
+                }
+            }
+            for digest in held.revisions.keys().filter(|digest| digest.algorithm() == Algorithm::Sha256) {
+                let (repository, manifest) = (name.clone(), digest.clone());
+                if !self.manifests.contains_key(digest) {
+                    found.push(Problem::RevisionToNothing { repository, manifest });
+                } else if !tagged.contains(digest)
+                    && let Some(why) = self.not_whole(digest)
+                {
+                    found.push(Problem::ManifestNotWhole { repository, manifest, why });
+                }
+            }
+            for digest in held.layers.keys().filter(|digest| digest.algorithm() == Algorithm::Sha256) {
+                if !self.blobs.contains_key(digest) {
+                    found.push(Problem::LayerToNothing { repository: name.clone(), digest: digest.clone() });
+                }
+            }
+            if held.layers.is_empty()
+                && let Some(manifest) = held.revisions.keys().find(|digest| self.manifests.contains_key(*digest))
+            {
+                found.push(Problem::Unlisted { repository: name.clone(), manifest: manifest.clone() });
+            }
+        }
+        self.problems.extend(found);
+    }
+
+    /// What keeps a manifest, or one that it names, from being pulled.
+    fn not_whole(&self, digest: &Digest) -> Option<String> {
+        let mut pending = vec![digest];
+        let mut seen = BTreeSet::new();
+        while let Some(digest) = pending.pop() {
+            if !seen.insert(digest) {
+                continue;
+            }
+            let manifest = match self.manifests.get(digest) {
+                Some(Ok(manifest)) => manifest,
+                Some(Err(why)) => return Some(format!("{digest} cannot be read as a manifest: {why}")),
+                // An index may name manifests of platforms that nobody has copied.
+                None => continue,
+            };
+            for named in manifest.blobs().filter(|named| !named.is_elsewhere()) {
+                let blob = &named.descriptor.digest;
+                // By another algorithm it may be here under its own.
+                let known = blob.algorithm() != Algorithm::Sha256 || self.blobs.contains_key(blob);
+                if !known {
+                    return Some(format!("{blob} is not there"));
+                }
+                if self.problems.contains(&Problem::EmptyBlob { digest: blob.clone() }) {
+                    return Some(format!("{blob} has no bytes"));
+                }
+            }
+            pending.extend(manifest.children().map(|child| &child.digest));
+        }
+        None
+    }
+
+    async fn verify(&mut self, blobs: &SharedBlobs, percent: u8) -> Result<()> {
+        // The first two digits of a digest are as good as chance, and choose the same blobs each time.
+        let chosen =
+            |digest: &Digest| u32::from_str_radix(&digest.hex()[..2], 16).unwrap_or(0) * 100 < 256 * u32::from(percent);
+        let digests: Vec<Digest> = self.blobs.keys().filter(|digest| chosen(digest)).cloned().collect();
+        for digest in digests {
+            if let Some(found) = digest_of_bytes(blobs, &digest).await?
+                && found != digest
+                && !self.problems.contains(&Problem::EmptyBlob { digest: digest.clone() })
+            {
+                self.problems.insert(Problem::WrongBytes { digest, found });
+            }
+            self.verified += 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn inspection(&self) -> Inspection {
+        let canonical = |digest: &Digest| digest.algorithm() == Algorithm::Sha256;
+        let revisions = || self.repositories.values().flat_map(|held| held.revisions.keys());
+        let unreferenced: Vec<u64> = self
+            .blobs
+            .iter()
+            .filter(|(digest, _)| canonical(digest) && !self.referenced.contains(*digest))
+            .map(|(_, size)| *size)
+            .collect();
+        let tags = || self.repositories.values().flat_map(|held| &held.tags);
+        let is_schema1 = |manifest: &&std::result::Result<Manifest, String>| {
+            manifest.as_ref().is_ok_and(|manifest| manifest.kind() == Kind::Schema1)
+        };
+        Inspection {
+            repositories: self.repositories.len() as u64,
+            tags: tags().count() as u64,
+            manifests: revisions().filter(|digest| canonical(digest)).count() as u64,
+            schema1: self.manifests.values().filter(is_schema1).count() as u64,
+            fallback_tags: tags().filter(|tag| referrers::fallback_subject(tag).is_some()).count() as u64,
+            blobs: self.blobs.len() as u64,
+            bytes: self.blobs.values().sum(),
+            unreferenced: unreferenced.len() as u64,
+            unreferenced_bytes: unreferenced.iter().sum(),
+            uploads: (self.uploads.len() + self.foreign_uploads.len()) as u64,
+            leftovers: 0,
+            leftover_bytes: 0,
+            verified: self.verified,
+            problems: self.problems.iter().cloned().collect(),
+        }
+    }
+}
+
+/// What is wrong with a link, where its length already tells that something is.
+async fn torn(blobs: &SharedBlobs, path: String, digest: &Digest, size: u64) -> Result<Option<String>> {
+    // A link under the store's own algorithm says what its path says.
+    let right = digest.algorithm().name().len() as u64 + 1 + digest.algorithm().hex_length() as u64;
+    if digest.algorithm() == Algorithm::Sha256 && size == right {
+        return Ok(None);
+    }
+    let Some(bytes) = read_bytes(blobs, &path, Freshness::Newest).await? else { return Ok(None) };
+    Ok(link::parse(&bytes).err().map(|why| why.to_string()))
+}
+
+/// The digest of a blob's bytes; `None` where it is not there any more.
+pub(crate) async fn digest_of_bytes(blobs: &SharedBlobs, digest: &Digest) -> Result<Option<Digest>> {
+    let Some(mut object) = blobs.read(&layout::blob(digest), None, Freshness::Any).await? else { return Ok(None) };
+    let mut hasher = Hasher::new(digest.algorithm());
+    while let Some(piece) = object.body.next().await {
+        hasher.update(&piece?);
+    }
+    Ok(Some(hasher.finish()))
+}
