@@ -31,6 +31,8 @@ pub enum Route {
     Referrers(RepositoryName, Digest),
     /// `/v2/<name>/_x/replication/<digest>`: in which places a manifest is, with all that it names.
     Replication(RepositoryName, Digest),
+    /// `/v2/<name>/_x/replication/`: where all tags point, and since when.
+    Snapshot(RepositoryName),
 }
 
 /// Why a path means nothing.
@@ -85,7 +87,8 @@ impl Route {
             | Self::Uploads(name)
             | Self::Upload(name, _)
             | Self::Referrers(name, _)
-            | Self::Replication(name, _) => Some(name),
+            | Self::Replication(name, _)
+            | Self::Snapshot(name) => Some(name),
         }
     }
 
@@ -104,6 +107,7 @@ impl Route {
             Self::Upload(name, id) => format!("/v2/{name}/blobs/uploads/{id}"),
             Self::Referrers(name, digest) => format!("/v2/{name}/referrers/{digest}"),
             Self::Replication(name, digest) => format!("/v2/{name}/_x/replication/{digest}"),
+            Self::Snapshot(name) => format!("/v2/{name}/_x/replication/"),
         }
     }
 }
@@ -133,6 +137,7 @@ pub fn parse_route(path: &str) -> Result<Route, BadRoute> {
             _ => Err(BadRoute::Nothing),
         },
         ("replication", digest) => match cut(before)? {
+            (name, "_x") if digest.is_empty() => Ok(Route::Snapshot(name.parse()?)),
             (name, "_x") => Ok(Route::Replication(name.parse()?, digest.parse()?)),
             _ => Err(BadRoute::Nothing),
         },
@@ -197,6 +202,7 @@ mod tests {
         check(&format!("/v2/a/blobs/uploads/{ID}"), Ok(Route::Upload(name("a"), id)));
         check(&format!("/v2/a/referrers/{DIGEST}"), Ok(Route::Referrers(name("a"), digest.clone())));
         check(&format!("/v2/a/_x/replication/{DIGEST}"), Ok(Route::Replication(name("a"), digest)));
+        check("/v2/a/b/_x/replication/", Ok(Route::Snapshot(name("a/b"))));
     }
 
     #[test]

@@ -12,7 +12,10 @@ mod own;
 use crate::{Algorithm, Digest, RepositoryName, Tag, UploadId};
 
 pub use meaning::{Folder, InRepository, Meaning, folder, meaning};
-pub use own::{Area, OWN, area, own, referrer, referrers, referrers_complete, referrers_of_repository};
+pub use own::{
+    Area, OWN, area, mirrored, mirrored_of_repository, own, referrer, referrers, referrers_complete,
+    referrers_of_repository, tag_stamp,
+};
 
 /// Above everything.
 pub const ROOT: &str = "docker/registry/v2/";

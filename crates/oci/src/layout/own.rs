@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ROOT;
-use crate::{Digest, RepositoryName};
+use crate::{Digest, RepositoryName, Tag};
 
 /// Above everything that is ours.
 pub const OWN: &str = "docker/registry/v2/_x/";
@@ -128,4 +128,22 @@ pub fn referrers(name: &RepositoryName, subject: &Digest) -> String {
 pub fn referrer(name: &RepositoryName, subject: &Digest, manifest: &Digest) -> String {
     let (subject_s, manifest_s) = (subject.algorithm(), manifest.algorithm());
     format!("{OWN}referrers/{name}/_subjects/{subject_s}/{}/{manifest_s}/{}", subject.hex(), manifest.hex())
+}
+
+/// When and by whose clients a tag was moved to where it points, or removed.
+#[must_use]
+pub fn tag_stamp(name: &RepositoryName, tag: &Tag) -> String {
+    format!("{OWN}replication/@tags/{name}/_tags/{tag}")
+}
+
+/// When a pull-through cache last gave a manifest of a repository.
+#[must_use]
+pub fn mirrored(name: &RepositoryName, digest: &Digest) -> String {
+    format!("{OWN}mirror/{name}/_manifests/{}/{}", digest.algorithm(), digest.hex())
+}
+
+/// Above what a pull-through cache knows of a repository's manifests.
+#[must_use]
+pub fn mirrored_of_repository(name: &RepositoryName) -> String {
+    format!("{OWN}mirror/{name}/_manifests/")
 }

@@ -78,6 +78,10 @@ fn what_is_ours_stays_below_its_folder() {
     let path = referrer(&name("a/b"), &subject, &manifest);
     assert!(path.starts_with(&referrers(&name("a/b"), &subject)));
     assert!(path.starts_with(&referrers_of_repository(&name("a/b"))));
+    let latest = "latest".parse().expect("a tag");
+    let stamp = tag_stamp(&name("a/b"), &latest);
+    assert_eq!(meaning(&stamp), Meaning::Own(Area::Replication, "@tags/a/b/_tags/latest"));
+    assert!(mirrored(&name("a/b"), &subject).starts_with(&mirrored_of_repository(&name("a/b"))));
     let rest = format!("a/b/_subjects/sha256/{HEX}/sha512/{}", manifest.hex());
     assert_eq!(meaning(&path), Meaning::Own(Area::Referrers, &rest));
 }

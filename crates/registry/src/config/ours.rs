@@ -141,6 +141,7 @@ pub enum ConflictRule {
 pub struct ReplicationConfig {
     pub acknowledge: Acknowledge,
     pub conflict: ConflictRule,
+    pub primary: Option<String>,
     pub interval: Duration,
     pub rate: Option<u64>,
     pub deletes: bool,
@@ -351,6 +352,7 @@ fn replication(section: &Section<'_>) -> ReplicationConfig {
     ReplicationConfig {
         acknowledge: section.choice("ack", &acknowledge).unwrap_or_default(),
         conflict: section.choice("conflict", &conflict).unwrap_or_default(),
+        primary: section.given("primary"),
         interval: section.duration("interval").unwrap_or(Duration::from_secs(600)),
         rate: section.size("rate"),
         deletes: section.flag("deletes").unwrap_or(false),

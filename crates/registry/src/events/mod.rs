@@ -1,10 +1,30 @@
-//! Tells others what happens in the registry, as distribution tells it.
+//! Tells others what happens in the registry, as distribution tells it, and does not forget.
 //!
-//! Telling never fails and never waits: what happened goes into a bounded queue, and a task of its own takes it from there.
+//! Telling never fails and never waits: what happened goes into a bounded queue in memory. A task of its own writes it into a queue in the store, one for
+//! each endpoint, and another sends it from there until the endpoint takes it. What was written before a restart is sent after it; an endpoint may therefore hear
+//! something twice, under the same id.
 
+mod sender;
+mod writer;
+
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use jeroboam_oci::events::{EventAction, Request, Target};
+use jeroboam_blobs::SharedBlobs;
+use jeroboam_model::Clock;
+use jeroboam_oci::events::{Event, EventAction, EventActor, Request, Source, Target};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::config::NotificationsConfig;
+
+/// Events that wait in memory for the store.
+const WAITING: usize = 10_000;
 
 /// Something that happened, told by whoever made it happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +45,69 @@ pub struct Events {
     queue: Option<Arc<Queue>>,
 }
 
-#[derive(Debug)]
-struct Queue;
+struct Queue {
+    clock: Arc<dyn Clock>,
+    source: Source,
+    include_references: bool,
+    waiting: mpsc::Sender<Event>,
+    counts: Arc<Counts>,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+/// How telling goes, since the process began.
+#[derive(Debug, Default)]
+pub struct Counts {
+    told: AtomicU64,
+    sent: AtomicU64,
+    failed: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Counts {
+    /// Events that were told.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// Events that endpoints took, once for each endpoint.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Attempts that an endpoint did not take.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Events for which there was no room.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Whom and how.
+#[derive(Clone, Debug)]
+pub struct EventsConfig {
+    /// Whom.
+    pub notifications: NotificationsConfig,
+    /// What this process is called: host and port.
+    pub address: String,
+    /// For how long an endpoint that failed too often is left alone at most, whatever its setting says.
+    pub longest_backoff: Duration,
+}
+
+impl EventsConfig {
+    /// With the usual bounds.
+    #[must_use]
+    pub fn new(notifications: NotificationsConfig, address: impl Into<String>) -> Self {
+        Self { notifications, address: address.into(), longest_backoff: Duration::from_secs(300) }
+    }
+}
 
 impl Events {
     /// Tells nobody.
@@ -35,15 +116,75 @@ impl Events {
         Self::default()
     }
 
+    /// Tells the endpoints, in tasks that end with `cancel`. Without endpoints it tells nobody.
+    pub fn start(
+        config: &EventsConfig,
+        blobs: &SharedBlobs,
+        clock: &Arc<dyn Clock>,
+        tasks: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Result<Self, reqwest::Error> {
+        if config.notifications.endpoints.is_empty() {
+            return Ok(Self::silent());
+        }
+        let instance = Uuid::new_v4();
+        let counts = Arc::new(Counts::default());
+        let (waiting, told) = mpsc::channel(WAITING);
+        let mut endpoints = Vec::new();
+        for endpoint in &config.notifications.endpoints {
+            let place = sender::Place {
+                blobs: blobs.clone(),
+                clock: clock.clone(),
+                instance: instance.simple().to_string(),
+                counts: counts.clone(),
+                longest_backoff: config.longest_backoff,
+            };
+            endpoints.push(sender::start(endpoint, place, tasks, cancel)?);
+        }
+        tasks.spawn(writer::run(told, endpoints, counts.clone(), cancel.clone()));
+        let source = Source { addr: config.address.clone(), instance_id: instance.to_string() };
+        let include_references = config.notifications.include_references;
+        Ok(Self { queue: Some(Arc::new(Queue { clock: clock.clone(), source, include_references, waiting, counts })) })
+    }
+
     /// Whether anybody is told: where nobody is, there is no need to find out what to tell.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.queue.is_some()
     }
 
+    /// How telling goes.
+    #[must_use]
+    pub fn counts(&self) -> Option<&Counts> {
+        self.queue.as_ref().map(|queue| &*queue.counts)
+    }
+
     /// Tells what happened. Returns at once.
-    #[expect(clippy::needless_pass_by_value, reason = "the queue takes it")]
     pub fn record(&self, happened: Happened) {
-        let _ = (&self.queue, &happened);
+        let Some(queue) = &self.queue else { return };
+        let Happened { action, mut target, request, actor } = happened;
+        if !queue.include_references {
+            target.references.clear();
+        }
+        let event = Event {
+            id: Uuid::new_v4().to_string(),
+            timestamp: queue.clock.now().to_string(),
+            action,
+            target,
+            request,
+            actor: EventActor { name: actor },
+            source: queue.source.clone(),
+        };
+        queue.counts.told.fetch_add(1, Ordering::Relaxed);
+        if queue.waiting.try_send(event).is_err() {
+            let lost = queue.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // The first, and then ever more rarely: whoever loses thousands needs no thousand lines.
+            if lost.is_power_of_two() {
+                warn!(events.lost = lost, "there is no room for what happened: notifications are lost");
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

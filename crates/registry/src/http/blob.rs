@@ -15,10 +15,17 @@ use tracing::warn;
 use super::dispatch::Call;
 use super::reply::{self, Answer};
 use super::{Failure, Redirect, conditional, location};
+use crate::client::BlobStream;
+use crate::mirror::OnItsWay;
 use crate::store::BlobView;
 
 pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
     let store = &call.registry.store;
+    if let Some(mirrored) = &call.mirrored
+        && let Some(coming) = call.registry.mirror.prepare_blob(mirrored, digest, &call.actor).await?
+    {
+        return coming_blob(call, name, digest, &coming);
+    }
     if call.parts.method == Method::HEAD {
         let blob = store.promise_blob(name, digest).await?;
         return Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()));
@@ -51,12 +58,9 @@ pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> 
         Selection::Part(part) => {
             let bytes = store.open_blob(&blob, Some(part.clone())).await?;
             call.tell_blob(EventAction::Pull, name, &blob);
-            Ok(partial(&blob, &part, bytes))
+            Ok(partial(&blob, &part, body(bytes)))
         }
-        Selection::Unsatisfiable => {
-            let failure = Failure::new(ErrorCode::RangeInvalid, "nothing of the blob is in the range");
-            Err(failure.header(CONTENT_RANGE, reply::text(&range::unsatisfied(blob.size))))
-        }
+        Selection::Unsatisfiable => Err(unsatisfied(blob.size)),
     }
 }
 
@@ -64,6 +68,28 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, digest: &Digest) 
     call.registry.store.delete_blob(name, digest).await?;
     call.tell_delete(name, None, Some(digest.clone()));
     Ok(reply::empty(StatusCode::ACCEPTED))
+}
+
+/// A blob that is being fetched from the registry that this one is a cache of.
+fn coming_blob(call: &Call, name: &RepositoryName, digest: &Digest, coming: &OnItsWay) -> Answer {
+    let blob = BlobView { digest: digest.clone(), canonical: digest.clone(), size: coming.size };
+    if call.parts.method == Method::HEAD {
+        return Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()));
+    }
+    call.tell_blob(EventAction::Pull, name, &blob);
+    let sent = |bytes: BlobStream| {
+        Body::from_stream(bytes.inspect_err(|error| warn!(%error, "a blob that is fetched ends early")))
+    };
+    match range::select(wanted_range(call, digest), blob.size) {
+        Selection::Whole => Ok(described(StatusCode::OK, &blob, blob.size, sent(coming.read(None)))),
+        Selection::Part(part) => Ok(partial(&blob, &part, sent(coming.read(Some(part.clone()))))),
+        Selection::Unsatisfiable => Err(unsatisfied(blob.size)),
+    }
+}
+
+fn unsatisfied(size: u64) -> Failure {
+    let failure = Failure::new(ErrorCode::RangeInvalid, "nothing of the blob is in the range");
+    failure.header(CONTENT_RANGE, reply::text(&range::unsatisfied(size)))
 }
 
 /// The range that is asked for, unless it is one of other bytes.
@@ -111,8 +137,8 @@ fn described(status: StatusCode, blob: &BlobView, length: u64, body: Body) -> Re
     response
 }
 
-fn partial(blob: &BlobView, part: &Range<u64>, bytes: ByteStream) -> Response<Body> {
-    let mut response = described(StatusCode::PARTIAL_CONTENT, blob, part.end - part.start, body(bytes));
+fn partial(blob: &BlobView, part: &Range<u64>, bytes: Body) -> Response<Body> {
+    let mut response = described(StatusCode::PARTIAL_CONTENT, blob, part.end - part.start, bytes);
     response.headers_mut().insert(CONTENT_RANGE, reply::text(&range::content_range(part, blob.size)));
     response
 }

@@ -12,10 +12,12 @@ use super::body::RequestBody;
 use super::reply::{self, Answer};
 use super::{Failure, Registry};
 use super::{
-    blob, catalog, extensions, manifest_delete, manifest_get, manifest_put, referrers, tags, upload, upload_start,
+    blob, catalog, extensions, manifest_delete, manifest_get, manifest_put, referrers, replication, tags, upload,
+    upload_start,
 };
 use crate::access::{Action, Actor, Need};
 use crate::auth::{Peer, Refusal};
+use crate::mirror::Mirrored;
 use crate::store::Incoming;
 
 /// A request that was let in.
@@ -25,6 +27,8 @@ pub(super) struct Call {
     pub(super) peer: Peer,
     pub(super) query: Query,
     pub(super) actor: Actor,
+    /// What the repository is a cache of, if it is one.
+    pub(super) mirrored: Option<Mirrored>,
     pub(super) body: RequestBody,
 }
 
@@ -62,6 +66,8 @@ enum Want {
     AppendUpload(RepositoryName, jeroboam_oci::UploadId),
     FinishUpload(RepositoryName, jeroboam_oci::UploadId),
     CancelUpload(RepositoryName, jeroboam_oci::UploadId),
+    AskWhere(RepositoryName, jeroboam_oci::Digest),
+    Compare(RepositoryName),
 }
 
 pub(super) async fn respond(registry: &Registry, request: Request<Body>) -> Response<Body> {
@@ -129,9 +135,16 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
         let_in(registry, &parts, &peer, &[Need::Entry]).await?;
         return Err(Failure::method(allowed));
     };
+    let (want, mirrored) = want.placed(registry, parts.uri.query());
     let actor = let_in(registry, &parts, &peer, &want.needs()).await?;
     let query = Query::parse(parts.uri.query())?;
-    let call = Call { registry: registry.clone(), parts, peer, query, actor, body };
+    if let Some(mirrored) = &mirrored
+        && want.writes()
+    {
+        let why = format!("{} is a cache of another registry: push there", mirrored.here);
+        return Err(Failure::new(ErrorCode::Denied, &why));
+    }
+    let call = Call { registry: registry.clone(), parts, peer, query, actor, mirrored, body };
     match want {
         Want::Enter => Ok(reply::json(&serde_json::json!({}))),
         Want::Discover => Ok(extensions::discover()),
@@ -148,10 +161,48 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
         Want::AppendUpload(name, id) => upload::append(&call, name, id).await,
         Want::FinishUpload(name, id) => upload::finish(&call, name, id).await,
         Want::CancelUpload(name, id) => upload::cancel(&call, name, id).await,
+        Want::AskWhere(name, digest) => replication::report(&call, &name, &digest).await,
+        Want::Compare(name) => replication::snapshot(&call, &name).await,
     }
 }
 
 impl Want {
+    /// The same of the repository that a cache of another registry has here under this name, and what it is a cache of. A container runtime may
+    /// call it by its name there, and say the host in `ns`.
+    fn placed(mut self, registry: &Registry, query: Option<&str>) -> (Self, Option<Mirrored>) {
+        let Some(name) = self.repository_mut() else { return (self, None) };
+        let query = Query::parse(query).unwrap_or_default();
+        let mirrored = registry.mirror.place(name, query.first("ns"));
+        if let Some(mirrored) = &mirrored {
+            *name = mirrored.here.clone();
+        }
+        (self, mirrored)
+    }
+
+    fn repository_mut(&mut self) -> Option<&mut RepositoryName> {
+        match self {
+            Self::Enter | Self::Discover | Self::ListRepositories => None,
+            Self::ListTags(name)
+            | Self::ReadManifest(name, _)
+            | Self::WriteManifest(name, _)
+            | Self::DeleteManifest(name, _)
+            | Self::ReadBlob(name, _)
+            | Self::DeleteBlob(name, _)
+            | Self::ListReferrers(name, _)
+            | Self::BeginUpload(name)
+            | Self::AskUpload(name, _)
+            | Self::AppendUpload(name, _)
+            | Self::FinishUpload(name, _)
+            | Self::CancelUpload(name, _)
+            | Self::AskWhere(name, _)
+            | Self::Compare(name) => Some(name),
+        }
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self, Self::WriteManifest(..) | Self::BeginUpload(_) | Self::AppendUpload(..) | Self::FinishUpload(..))
+    }
+
     fn needs(&self) -> Vec<Need> {
         let of = |name: &RepositoryName, actions: &[Action]| {
             actions.iter().map(|action| Need::Repository(name.clone(), *action)).collect()
@@ -162,6 +213,8 @@ impl Want {
             Self::ListTags(name)
             | Self::ReadManifest(name, _)
             | Self::ReadBlob(name, _)
+            | Self::AskWhere(name, _)
+            | Self::Compare(name)
             | Self::ListReferrers(name, _) => of(name, &[Action::Pull]),
             Self::WriteManifest(name, _)
             | Self::BeginUpload(name)
@@ -193,6 +246,8 @@ fn wanted(route: Route, method: &Method) -> Option<Want> {
         Route::Upload(name, id) if method == Method::PATCH => Want::AppendUpload(name, id),
         Route::Upload(name, id) if method == Method::PUT => Want::FinishUpload(name, id),
         Route::Upload(name, id) if method == Method::DELETE => Want::CancelUpload(name, id),
+        Route::Replication(name, digest) if reading => Want::AskWhere(name, digest),
+        Route::Snapshot(name) if reading => Want::Compare(name),
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ mod manifest_delete;
 mod manifest_get;
 mod manifest_put;
 mod referrers;
+mod replication;
 mod reply;
 mod tags;
 mod tell;
@@ -31,6 +32,8 @@ use http::{Request, Response};
 
 use crate::auth::Auth;
 use crate::events::Events;
+use crate::mirror::Mirror;
+use crate::replicate::Replication;
 use crate::store::Store;
 
 pub use config::{BadNetwork, HttpConfig, Network, Redirect, warning};
@@ -42,6 +45,8 @@ pub struct Registry {
     store: Arc<Store>,
     auth: Auth,
     events: Events,
+    mirror: Mirror,
+    replication: Replication,
     config: Arc<HttpConfig>,
 }
 
@@ -49,7 +54,20 @@ impl Registry {
     /// A registry over a store.
     #[must_use]
     pub fn new(store: Arc<Store>, auth: Auth, events: Events, config: HttpConfig) -> Self {
-        Self { store, auth, events, config: Arc::new(config) }
+        let (mirror, replication) = (Mirror::none(), Replication::none());
+        Self { store, auth, events, mirror, replication, config: Arc::new(config) }
+    }
+
+    /// The same as a cache of other registries.
+    #[must_use]
+    pub fn with_mirror(self, mirror: Mirror) -> Self {
+        Self { mirror, ..self }
+    }
+
+    /// The same with other regions that are kept alike.
+    #[must_use]
+    pub fn with_replication(self, replication: Replication) -> Self {
+        Self { replication, ..self }
     }
 
     /// What it serves.

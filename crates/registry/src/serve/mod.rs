@@ -19,9 +19,9 @@ use jeroboam_telemetry::Shutdown;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::around::{self, Around, AroundError};
 use crate::auth::{Auth, AuthError};
 use crate::config::{Address, Config, HttpConfig, MinimumTls, TlsConfig};
-use crate::events::Events;
 use crate::http::Registry;
 use crate::leases::{GRACE, Leases};
 use crate::store::Store;
@@ -67,6 +67,9 @@ pub enum ServeError {
     /// The store cannot be used.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// What lies around the registry cannot be begun.
+    #[error(transparent)]
+    Around(#[from] AroundError),
     /// Everybody would be let in from everywhere, and nobody said that this is meant.
     #[error(
         "everybody would be let in from everywhere: configure auth, listen on 127.0.0.1, or say jeroboam.insecureopen: true"
@@ -84,13 +87,19 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let http = build::http_config(&config);
     let auth = Auth::new(config.auth.clone(), &http, Arc::clone(&clock))?;
     let place = place(&config, &environment, Arc::clone(&clock)).await?;
+    let place = around::place(&config, place).await?;
     let place = measured::measured(place, config.storage.place.name(), metrics.clone());
     let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
     let store = Arc::new(Store::new(Arc::clone(&place), Arc::clone(&clock), leases, store_config(&config)));
-    let registry = Registry::new(Arc::clone(&store), auth.clone(), Events::silent(), http);
+    let (tasks, token) = (shutdown.tasks(), shutdown.token());
+    let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
+    // What is fetched for others is as large as layers are: memory is no place for it.
+    let spool = environment.get("TMPDIR").map_or("/var/tmp", String::as_str).into();
+    let around = Around::start(&config, &store, &clock, &called, spool, tasks, &token.clone())?;
+    let registry = Registry::new(Arc::clone(&store), auth.clone(), around.events.clone(), http);
+    let registry = around.put_around(registry);
 
     let health = health::Health::new(config.health.clone());
-    let (tasks, token) = (shutdown.tasks(), shutdown.token());
     tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
     if let Some(tls) = &tls {
         tasks.spawn(tls.clone().follow(token.clone()));

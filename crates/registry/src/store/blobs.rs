@@ -93,6 +93,12 @@ impl Store {
     /// Lets go of a blob. Its bytes stay for other repositories, and for the garbage collection.
     pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         self.may_delete()?;
+        self.remove_blob(repository, digest).await
+    }
+
+    /// The same for those who keep house, whom no switch stops.
+    pub async fn remove_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        self.may_write()?;
         let canonical = self.linked_blob(repository, digest).await?;
         let canonical = canonical.ok_or_else(|| StoreError::BlobUnknown(digest.clone()))?;
         let mut paths = vec![layout::layer(repository, digest)];

@@ -23,42 +23,37 @@ pub(super) const NOTIFICATIONS: Chapter = Chapter {
     title: "Notifications",
     about: "Events in distribution's envelope, sent to whoever wants to know what was pushed, pulled or deleted.",
     keys: &[
-        later(key(
+        key(
             "notifications.events.includereferences",
             Flag,
             "false",
             "Whether events of manifests name what these refer to",
-        )),
-        later(key("notifications.endpoints[].name", Text, "", "A name for the log and the metrics")),
-        later(key("notifications.endpoints[].disabled", Flag, "false", "Whether nothing is sent there")),
-        later(key("notifications.endpoints[].url", Text, "", "Where events are posted")),
-        later(key(
-            "notifications.endpoints[].headers.*",
-            Texts,
-            "",
-            "Headers of each request, such as `Authorization`",
-        )),
-        later(key("notifications.endpoints[].timeout", Duration, "1s", "How long an answer is waited for")),
-        later(key(
+        ),
+        key("notifications.endpoints[].name", Text, "", "A name for the log and the metrics"),
+        key("notifications.endpoints[].disabled", Flag, "false", "Whether nothing is sent there"),
+        key("notifications.endpoints[].url", Text, "", "Where events are posted"),
+        key("notifications.endpoints[].headers.*", Texts, "", "Headers of each request, such as `Authorization`"),
+        key("notifications.endpoints[].timeout", Duration, "1s", "How long an answer is waited for"),
+        key(
             "notifications.endpoints[].threshold",
             Number,
             "10",
             "Failures in a row after which the endpoint is left alone for `backoff`",
-        )),
-        later(key("notifications.endpoints[].backoff", Duration, "1s", "How long it is left alone")),
-        later(key(
+        ),
+        key("notifications.endpoints[].backoff", Duration, "1s", "How long it is left alone"),
+        key(
             "notifications.endpoints[].ignoredmediatypes",
             Texts,
             "",
             "Media types of which no event is sent; older name of `ignore.mediatypes`",
-        )),
-        later(key("notifications.endpoints[].ignore.mediatypes", Texts, "", "Media types of which no event is sent")),
-        later(key(
+        ),
+        key("notifications.endpoints[].ignore.mediatypes", Texts, "", "Media types of which no event is sent"),
+        key(
             "notifications.endpoints[].ignore.actions",
             Texts,
             "",
             "Actions of which no event is sent: `pull`, `push`, `mount`, `delete`",
-        )),
+        ),
     ],
 };
 
@@ -93,10 +88,10 @@ pub(super) const PROXY: Chapter = Chapter {
     title: "Pull-through cache",
     about: "One registry that is read through this one. Several, beside repositories of one's own, are `jeroboam.mirrors`.",
     keys: &[
-        later(key("proxy.remoteurl", Text, "", "The registry that is read through this one")),
-        later(key("proxy.username", Text, "", "Who asks there")),
-        later(key("proxy.password", Secret, "", "The password")),
-        later(key("proxy.ttl", Duration, "168h", "How long what was read is kept")),
+        key("proxy.remoteurl", Text, "", "The registry that is read through this one"),
+        key("proxy.username", Text, "", "Who asks there"),
+        key("proxy.password", Secret, "", "The password"),
+        key("proxy.ttl", Duration, "168h", "How long what was read is kept"),
         without_effect("proxy.exec", "no program is called for credentials"),
     ],
 };

@@ -104,6 +104,38 @@ impl Store {
         Ok(Stored { digest, canonical, manifest, size, tags })
     }
 
+    /// Takes a manifest of another registry that this one is a cache of: what it names comes when somebody asks for it.
+    pub async fn adopt_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        media_type: &str,
+        bytes: Bytes,
+        tag: Option<&Tag>,
+    ) -> Result<()> {
+        self.may_write()?;
+        let canonical = canonical_of(digest, &bytes)?;
+        let size = bytes.len() as u64;
+        let invalid = |why: String| StoreError::ManifestInvalid(format!("the manifest is not taken: {why}"));
+        let manifest = Manifest::stored(&bytes).map_err(|why| invalid(why.to_string()))?;
+        // What says nothing of its type would be given under another one than it has there.
+        if !media_type.is_empty() && manifest.media_type.as_str() != media_type {
+            let said = manifest.media_type;
+            return Err(invalid(format!("it is {said}, and the other registry says {media_type}")));
+        }
+        let paths: Vec<String> = tag.iter().map(|tag| layout::tag_current(repository, tag)).collect();
+        let _turn = self.turns.of(&paths).await;
+        self.store_small(repository, &canonical, bytes.clone()).await?;
+        // distribution knows a repository by its blobs alone, and here may be none for a while.
+        self.write_fixed_link(layout::layer(repository, &canonical), &canonical).await?;
+        self.link_manifest(repository, digest, &canonical, size, &manifest).await?;
+        if let Some(tag) = tag {
+            self.point_tag(repository, tag, &canonical).await?;
+        }
+        self.remember(&canonical, bytes, &manifest).await;
+        Ok(())
+    }
+
     /// Moves a tag to a manifest that the repository has.
     pub async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
         self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await?;

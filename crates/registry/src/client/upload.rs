@@ -1,0 +1,236 @@
+//! Blobs into another registry: taken from a repository that has them, else sent, and sent on where an upload was cut.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, StreamExt};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION};
+use http::{Method, StatusCode};
+use jeroboam_oci::range::read_progress;
+use jeroboam_oci::{Digest, RepositoryName};
+use reqwest::{Body, Response};
+use tracing::debug;
+use url::Url;
+
+use super::auth::Scope;
+use super::{ClientError, Remote, Result, header};
+
+/// What is sent is read from here, more than once where an upload was cut.
+pub trait Source: Send + Sync {
+    /// The bytes from this offset on.
+    fn read(&self, from: u64) -> BoxFuture<'_, Result<BoxStream<'static, Result<Bytes>>>>;
+}
+
+/// How a blob came to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// The repository had it.
+    Existed,
+    /// Another repository there had it.
+    Mounted,
+    /// So many bytes were sent.
+    Sent(u64),
+}
+
+impl Remote {
+    /// Makes sure that a repository has a blob.
+    pub async fn push_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        mount_from: &[RepositoryName],
+        source: &dyn Source,
+    ) -> Result<Pushed> {
+        if self.blob_size(repository, digest).await?.is_some() {
+            return Ok(Pushed::Existed);
+        }
+        let there = self.there(repository);
+        for from in mount_from {
+            if self.mount(&there, digest, from).await? {
+                return Ok(Pushed::Mounted);
+            }
+        }
+        let _turn = self.turn().await;
+        let scope = Scope::of(&there, "pull,push");
+        let mut sent = 0;
+        let (mut attempt, mut upload) = (0, None);
+        loop {
+            let outcome = self.send_once(&there, digest, size, &scope, &mut upload, source, &mut sent).await;
+            attempt += 1;
+            match outcome {
+                Ok(()) => return Ok(Pushed::Sent(sent)),
+                Err(error) => {
+                    let may_pass = matches!(
+                        error.trouble(),
+                        super::Trouble::Away | super::Trouble::TooMany | super::Trouble::Missing
+                    );
+                    let pause = self.retries.pause(attempt, error.retry_after()).filter(|_| may_pass);
+                    let Some(pause) = pause else { return Err(error) };
+                    debug!(registry = self.name, %digest, error = %error.chain(), "going on with an upload");
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Takes a blob from another repository there. Whatever the answer is, but for that it is done, the blob has to be sent.
+    async fn mount(&self, there: &str, digest: &Digest, from: &RepositoryName) -> Result<bool> {
+        let from = self.there(from);
+        if from == there {
+            return Ok(false);
+        }
+        let mut url = self.at(&format!("/v2/{there}/blobs/uploads/"))?;
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", &from);
+        let scope = Scope::of(there, "pull,push").and(&from, "pull");
+        let _turn = self.turn().await;
+        let answer = self.send(&scope, || self.http.post(url.clone()).header(CONTENT_LENGTH, 0)).await?;
+        match answer.status() {
+            StatusCode::CREATED => Ok(true),
+            // It began an upload instead, which we do not need: most forget it by themselves, some let it be cancelled.
+            StatusCode::ACCEPTED => {
+                if let Ok(location) = self.location(&answer) {
+                    let _ = self.send(&scope, || self.http.delete(location.clone())).await;
+                }
+                Ok(false)
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
+                Ok(false)
+            }
+            _ => Err(self.refused(format!("mount {digest} into {there}"), answer).await),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what an attempt starts from, and what it changes")]
+    async fn send_once(
+        &self,
+        there: &str,
+        digest: &Digest,
+        size: u64,
+        scope: &Scope,
+        upload: &mut Option<Url>,
+        source: &dyn Source,
+        sent: &mut u64,
+    ) -> Result<()> {
+        let (location, offset) = match upload.take() {
+            None => (self.begin(there, scope).await?, 0),
+            Some(location) => match self.progress(&location, scope).await? {
+                Some((location, offset)) if offset <= size => (location, offset),
+                _ => (self.begin(there, scope).await?, 0),
+            },
+        };
+        *upload = Some(location.clone());
+        let body = source.read(offset).await?;
+        *sent += size - offset;
+        if offset == 0 {
+            // Whole and with its digest: whoever can write it in one go does.
+            return self.finish(&location, digest, scope, Some((size, body))).await;
+        }
+        let location = self.chunk(&location, offset, size, scope, body).await?;
+        *upload = Some(location.clone());
+        self.finish(&location, digest, scope, None).await
+    }
+
+    async fn begin(&self, there: &str, scope: &Scope) -> Result<Url> {
+        let url = self.at(&format!("/v2/{there}/blobs/uploads/"))?;
+        let answer = self.send(scope, || self.http.post(url.clone()).header(CONTENT_LENGTH, 0)).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => self.location(&answer),
+            _ => Err(self.refused(format!("begin an upload into {there}"), answer).await),
+        }
+    }
+
+    /// How far an upload came; `None` where it is gone.
+    async fn progress(&self, location: &Url, scope: &Scope) -> Result<Option<(Url, u64)>> {
+        let answer = self.send(scope, || self.http.get(location.clone())).await?;
+        if !answer.status().is_success() {
+            return Ok(None);
+        }
+        let Some(offset) = header(answer.headers(), "range").and_then(read_progress) else { return Ok(None) };
+        Ok(Some((self.location(&answer).unwrap_or_else(|_| location.clone()), offset)))
+    }
+
+    async fn chunk(
+        &self,
+        location: &Url,
+        offset: u64,
+        size: u64,
+        scope: &Scope,
+        body: BoxStream<'static, Result<Bytes>>,
+    ) -> Result<Url> {
+        if offset == size {
+            return Ok(location.clone());
+        }
+        let request = self
+            .http
+            .request(Method::PATCH, location.clone())
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_RANGE, format!("{offset}-{}", size - 1))
+            .header(CONTENT_LENGTH, size - offset);
+        let answer = self.send_body(request, scope, body).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => self.location(&answer),
+            _ => Err(self.refused("go on with an upload".to_owned(), answer).await),
+        }
+    }
+
+    async fn finish(
+        &self,
+        location: &Url,
+        digest: &Digest,
+        scope: &Scope,
+        whole: Option<(u64, BoxStream<'static, Result<Bytes>>)>,
+    ) -> Result<()> {
+        let mut url = location.clone();
+        url.query_pairs_mut().append_pair("digest", &digest.to_string());
+        let answer = match whole {
+            Some((size, body)) => {
+                let request =
+                    self.http.put(url).header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, size);
+                self.send_body(request, scope, body).await?
+            }
+            None => self.send(scope, || self.http.put(url.clone()).header(CONTENT_LENGTH, 0)).await?,
+        };
+        if answer.status() == StatusCode::CREATED {
+            return Ok(());
+        }
+        Err(self.refused(format!("write {digest}"), answer).await)
+    }
+
+    /// Sends a body that can be sent only once.
+    async fn send_body(
+        &self,
+        request: reqwest::RequestBuilder,
+        scope: &Scope,
+        body: BoxStream<'static, Result<Bytes>>,
+    ) -> Result<Response> {
+        let throttle = self.throttle.clone();
+        let body = body.then(move |piece| {
+            let throttle = throttle.clone();
+            async move {
+                if let Ok(piece) = &piece {
+                    throttle.pass(piece.len()).await;
+                }
+                piece
+            }
+        });
+        let mut request = request.body(Body::wrap_stream(body));
+        if let Some(header) = self.login.header(scope) {
+            request = request.header(http::header::AUTHORIZATION, header);
+        }
+        request.send().await.map_err(|source| self.unreachable(source))
+    }
+
+    fn location(&self, answer: &Response) -> Result<Url> {
+        let text = header(answer.headers(), LOCATION.as_str());
+        let location = text.and_then(|text| answer.url().join(text).ok());
+        let location =
+            location.ok_or_else(|| self.unreadable("it does not say where the upload goes on".to_owned()))?;
+        if self.url.scheme() == "https" && location.scheme() != "https" {
+            return Err(ClientError::Unreadable {
+                registry: self.name.clone(),
+                why: "an upload would go on in the clear".to_owned(),
+            });
+        }
+        Ok(location)
+    }
+}

@@ -1,0 +1,24 @@
+//! `GET /v2/<name>/_x/replication/<digest>` and `GET /v2/<name>/_x/replication/`: in which places a manifest is, and where all tags point.
+
+use jeroboam_oci::{Digest, RepositoryName};
+
+use super::Failure;
+use super::dispatch::Call;
+use super::reply::{self, Answer};
+
+/// For whoever waits until an image is everywhere.
+pub(super) async fn report(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    call.registry.store.find_manifest(name, &jeroboam_oci::Reference::Digest(digest.clone())).await?;
+    let report = call.registry.replication.report(name, digest).await;
+    Ok(reply::json(&serde_json::to_value(report).expect("texts and numbers can be written as JSON")))
+}
+
+/// For other regions, which compare.
+pub(super) async fn snapshot(call: &Call, name: &RepositoryName) -> Answer {
+    let Some(snapshot) = call.registry.replication.snapshot(name).await else { return Err(Failure::nothing()) };
+    let snapshot = snapshot.map_err(|error| match error {
+        crate::client::ClientError::Local(error) => Failure::from(error),
+        other => Failure::new(jeroboam_oci::ErrorCode::Unavailable, &other.to_string()),
+    })?;
+    Ok(reply::json(&serde_json::to_value(snapshot).expect("texts can be written as JSON")))
+}

@@ -1,0 +1,222 @@
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use http::StatusCode;
+
+use super::*;
+use crate::bed::{Image, Server, Wanted, by_tag, image, index, name, pull_blob, push, serves, tag, until};
+use crate::client::{PutCondition, RemoteSettings};
+
+fn upstream(prefix: Option<&str>, remote: RemoteSettings) -> UpstreamSettings {
+    UpstreamSettings { prefix: prefix.map(name), host: None, remote, lifetime: None, anonymous: true }
+}
+
+struct Caches {
+    hub: Server,
+    cache: Server,
+    _spool: tempfile::TempDir,
+}
+
+async fn caches(change: impl FnOnce(&mut MirrorSettings)) -> Caches {
+    let hub = Server::start(Wanted::default()).await;
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = MirrorSettings::new(spool.path().to_owned(), vec![upstream(Some("hub"), hub.settings())]);
+    settings.check = Duration::from_millis(200);
+    settings.absent = Duration::from_millis(200);
+    change(&mut settings);
+    let cache = Server::start(Wanted { mirror: Some(settings), ..Wanted::default() }).await;
+    Caches { hub, cache, _spool: spool }
+}
+
+async fn is_kept(server: &Server, repository: &str, image: &Image) {
+    until("all blobs are in the store", || async {
+        for (digest, _) in &image.blobs {
+            if server.store.find_blob(&name(repository), digest).await.is_err() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_is_fetched_once_and_given_while_the_other_is_away() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let (one, two) = (image("one", None), image("two", None));
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let all = index(&[&one.manifest]);
+    hub.remote().put_manifest(&name("team/app"), Some(&tag("all")), &all, &PutCondition::Always, None).await.unwrap();
+    hub.faults.asked("");
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+    is_kept(&cache, "hub/team/app", &one).await;
+    assert_eq!(hub.faults.asked("GET").iter().filter(|line| line.contains("/blobs/")).count(), 3, "each blob once");
+    assert_eq!(cache.remote().manifest(&name("hub/team/app"), &by_tag("all")).await.unwrap(), Some(all));
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+    assert_eq!(
+        hub.faults.asked("GET"),
+        ["GET /v2/team/app/manifests/".to_owned() + &index(&[&one.manifest]).digest.to_string()]
+    );
+
+    // The tag moves, and is looked for when the last answer is old.
+    push(&hub, "team/app", Some("v1"), &two).await.unwrap();
+    until("the tag moves here, too", || async { serves(&cache, "hub/team/app", "v1", &two).await }).await;
+    is_kept(&cache, "hub/team/app", &two).await;
+
+    hub.kill().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(serves(&cache, "hub/team/app", "v1", &two).await, "the tag is old, and better than nothing");
+    let by_digest = Reference::Digest(one.manifest.digest.clone());
+    assert_eq!(cache.remote().manifest(&name("hub/team/app"), &by_digest).await.unwrap(), Some(one.manifest.clone()));
+    let unknown = cache.remote().manifest(&name("hub/team/app"), &by_tag("v9")).await.unwrap_err();
+    assert!(unknown.to_string().contains("503"), "nobody knows whether it is there: {unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_at_the_same_time_reads_along() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    hub.faults.asked("");
+    let (digest, bytes) = one.blobs[1].clone();
+    let pulls = join_all((0..20).map(|_| pull_blob(&cache, "hub/team/app", &digest))).await;
+    assert!(pulls.iter().all(|pulled| pulled.as_ref() == Some(&bytes)));
+    assert_eq!(hub.faults.asked("GET").len(), 1);
+    let tags = join_all((0..20).map(|_| async { serves(&cache, "hub/team/app", "v1", &one).await })).await;
+    assert!(tags.into_iter().all(|serves| serves));
+    assert_eq!(hub.faults.asked("HEAD /v2/team/app/manifests/v1").len(), 1);
+
+    // A range of what is still on its way.
+    let two = image("two", None);
+    push(&hub, "team/app", Some("v2"), &two).await.unwrap();
+    let (digest, bytes) = two.blobs[1].clone();
+    let part = cache.remote().blob(&name("hub/team/app"), &digest, bytes.len() as u64, 1000).await.unwrap().unwrap();
+    let part: Vec<bytes::Bytes> = part.map(Result::unwrap).collect().await;
+    assert_eq!(part.concat(), bytes[1000..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_is_cut_goes_on_and_the_client_notices_nothing() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let (digest, bytes) = one.blobs[1].clone();
+    hub.faults.cut(70_000);
+    hub.faults.cut(90_000);
+    hub.faults.sent();
+    assert_eq!(pull_blob(&cache, "hub/team/app", &digest).await, Some(bytes.clone()));
+    assert!(hub.faults.sent() < bytes.len() as u64 + 140_000, "what had come is not sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upstream_says_of_itself_is_told() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    // Longer than our clients of upstreams wait, so it is told to whoever asks.
+    hub.faults.refuse("/manifests/", StatusCode::TOO_MANY_REQUESTS, "60");
+    let impatient = RemoteSettings {
+        retries: crate::client::Retries { attempts: 1, ..cache.settings().retries },
+        ..cache.settings()
+    };
+    let impatient = Remote::new(impatient, Arc::new(jeroboam_model::SystemClock)).unwrap();
+    let refused = impatient.manifest(&name("hub/team/app"), &by_tag("v1")).await.unwrap_err();
+    assert_eq!((refused.trouble(), refused.retry_after()), (Trouble::TooMany, Some(Duration::from_secs(60))));
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+
+    hub.faults.asked("");
+    for _ in 0..5 {
+        assert_eq!(cache.remote().manifest(&name("hub/team/app"), &by_tag("v9")).await.unwrap(), None);
+    }
+    assert_eq!(hub.faults.asked("v9").len(), 1, "that it is not there is believed for a while");
+    push(&hub, "team/app", Some("v9"), &one).await.unwrap();
+    until("it is looked for again", || async { serves(&cache, "hub/team/app", "v9", &one).await }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_bytes_are_neither_kept_nor_given_whole() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let (digest, bytes) = one.blobs[1].clone();
+    let wrong = vec![b'?'; bytes.len()];
+    let path = jeroboam_oci::layout::blob(&digest);
+    hub.blobs.put(&path, wrong.into(), jeroboam_blobs::Condition::Always).await.unwrap();
+    let remote = cache.remote();
+    let body = remote.blob(&name("hub/team/app"), &digest, bytes.len() as u64, 0).await.unwrap().unwrap();
+    let pieces: Vec<_> = body.collect().await;
+    assert!(pieces.iter().any(Result::is_err));
+    assert!(cache.store.find_blob(&name("hub/team/app"), &digest).await.is_err());
+    // Once it is right again, so is the answer.
+    hub.blobs.put(&path, bytes.clone(), jeroboam_blobs::Condition::Always).await.unwrap();
+    assert_eq!(pull_blob(&cache, "hub/team/app", &digest).await, Some(bytes));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_takes_no_pushes_and_other_repositories_do() {
+    let Caches { hub: _hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    let refused = push(&cache, "hub/team/app", Some("v1"), &one).await.unwrap_err();
+    assert!(refused.to_string().contains("DENIED"), "{refused}");
+    push(&cache, "team/app", Some("v1"), &one).await.unwrap();
+    push(&cache, "hubs/app", Some("v1"), &one).await.unwrap();
+    assert!(serves(&cache, "team/app", "v1", &one).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_is_chosen_by_the_host_that_a_runtime_names_too() {
+    let Caches { hub, cache, _spool } =
+        caches(|settings| settings.upstreams[0].host = Some("docker.io".to_owned())).await;
+    let one = image("one", None);
+    push(&hub, "library/alpine", Some("3"), &one).await.unwrap();
+    let url = format!("http://{}/v2/library/alpine/manifests/3?ns=docker.io", cache.address);
+    let answer = reqwest::get(&url).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.bytes().await.unwrap()), (200, one.manifest.bytes.clone()));
+    let other = reqwest::get(url.replace("docker.io", "quay.io")).await.unwrap();
+    assert_eq!(other.status().as_u16(), 404);
+    assert!(serves(&cache, "hub/library/alpine", "3", &one).await, "it is the same as below the name here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_had_with_a_password_is_for_those_who_logged_in() {
+    let Caches { hub, cache, _spool } = caches(|settings| settings.upstreams[0].anonymous = false).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let refused = cache.remote().manifest(&name("hub/team/app"), &by_tag("v1")).await.unwrap_err();
+    assert_eq!(refused.trouble(), Trouble::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_asks_for_any_more_is_let_go_of() {
+    let hub = Server::start(Wanted::default()).await;
+    let (one, two) = (image("one", None), image("two", None));
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    push(&hub, "team/app", Some("v2"), &two).await.unwrap();
+    let clock = Arc::new(jeroboam_model::ManualClock::at("2026-11-22T00:00:00Z".parse().unwrap()));
+    let blobs = Arc::new(jeroboam_blobs::Memory::new(clock.clone()));
+    let cache = Server::at("127.0.0.1:0".parse().unwrap(), blobs, Wanted::default()).await;
+    let spool = tempfile::tempdir().unwrap();
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    let with_lifetime = UpstreamSettings { lifetime: Some(days(7)), ..upstream(Some("hub"), hub.settings()) };
+    let settings = MirrorSettings::new(spool.path().to_owned(), vec![with_lifetime]);
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
+    let place = mirror.place(&name("hub/team/app"), None).unwrap();
+    for (label, image) in [("v1", &one), ("v2", &two)] {
+        mirror.prepare_manifest(&place, &by_tag(label), &Actor::default()).await.unwrap();
+        for (digest, _) in &image.blobs {
+            mirror.prepare_blob(&place, digest, &Actor::default()).await.unwrap();
+        }
+        is_kept(&cache, "hub/team/app", image).await;
+        clock.advance(days(4));
+    }
+    let shared = mirror.shared.clone().unwrap();
+    assert_eq!(shared.expire().await.unwrap(), 1);
+    let gone = cache.store.find_manifest(&name("hub/team/app"), &by_tag("v1")).await;
+    assert!(matches!(gone, Err(StoreError::ManifestUnknown(_))), "{gone:?}");
+    assert!(cache.store.find_blob(&name("hub/team/app"), &one.blobs[1].0).await.is_err());
+    is_kept(&cache, "hub/team/app", &two).await;
+    assert!(cache.store.find_manifest(&name("hub/team/app"), &by_tag("v2")).await.is_ok());
+    cancel.cancel();
+}

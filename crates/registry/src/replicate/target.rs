@@ -1,0 +1,135 @@
+//! One of the others: its queue, in the store and in memory, and what is known of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jeroboam_blobs::SharedBlobs;
+use jeroboam_model::Clock;
+use jeroboam_oci::RepositoryName;
+use jeroboam_oci::layout::Area;
+use tokio::sync::{Notify, oneshot};
+use tracing::warn;
+
+use super::{Change, TargetSettings};
+use crate::client::Remote;
+use crate::journal::{EntryName, Journal};
+
+/// Changes that wait in memory; those beyond stay in the store alone.
+const IN_MEMORY: usize = 10_000;
+
+/// One of the others.
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) remote: Arc<Remote>,
+    pub(super) journal: Journal,
+    /// There is something in memory or in the store.
+    pub(super) wake: Notify,
+    /// Somebody wants all tags compared.
+    pub(super) compare: Notify,
+    /// There are changes in the store that are not in memory.
+    pub(super) behind: AtomicBool,
+    prefixes: Vec<String>,
+    fresh: Mutex<VecDeque<(Option<EntryName>, Change)>>,
+    /// Who waits until a change is there.
+    waiters: Mutex<HashMap<EntryName, oneshot::Sender<()>>>,
+    waiting: AtomicUsize,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Target {
+    pub(super) fn new(
+        settings: &TargetSettings,
+        remote: Arc<Remote>,
+        blobs: SharedBlobs,
+        clock: Arc<dyn Clock>,
+        instance: &str,
+    ) -> Self {
+        Self {
+            name: settings.name.clone(),
+            remote,
+            journal: Journal::new(blobs, clock, Area::Replication, &settings.name, instance),
+            wake: Notify::new(),
+            compare: Notify::new(),
+            behind: AtomicBool::new(true),
+            prefixes: settings.prefixes.clone(),
+            fresh: Mutex::default(),
+            waiters: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// Whether a repository goes there.
+    pub(super) fn covers(&self, repository: &RepositoryName) -> bool {
+        let below = |prefix: &String| {
+            let rest = repository.as_str().strip_prefix(prefix.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.prefixes.is_empty() || self.prefixes.iter().any(below)
+    }
+
+    /// Queues a change. Gives what to wait on until it is there, if somebody wants to.
+    pub(super) async fn queue(&self, change: Change, wait: bool) -> Option<oneshot::Receiver<()>> {
+        let json = serde_json::to_vec(&change).expect("names can be written as JSON");
+        let name = match self.journal.append(json.into()).await {
+            Ok(name) => name,
+            Err(error) => {
+                warn!(target.name = self.name, %error, "a change could not be queued in the store: it is only in memory");
+                self.remember(None, change);
+                self.wake.notify_one();
+                return None;
+            }
+        };
+        let done = wait.then(|| {
+            let (sender, receiver) = oneshot::channel();
+            self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), sender);
+            receiver
+        });
+        self.remember(Some(name), change);
+        self.wake.notify_one();
+        done
+    }
+
+    /// Puts a change into memory; one that is in the store, too, may be found there later.
+    pub(super) fn remember(&self, name: Option<EntryName>, change: Change) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.len() < IN_MEMORY {
+            fresh.push_back((name, change));
+        } else {
+            self.behind.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn take_fresh(&self) -> VecDeque<(Option<EntryName>, Change)> {
+        std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells those who wait that these are there.
+    pub(super) fn done(&self, names: &[EntryName]) {
+        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            if let Some(waiter) = waiters.remove(name) {
+                let _ = waiter.send(());
+            }
+        }
+        // Who went away waits no more.
+        waiters.retain(|_, waiter| !waiter.is_closed());
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed) + self.fresh.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub(super) fn set_waiting(&self, count: usize) {
+        self.waiting.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}

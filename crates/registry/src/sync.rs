@@ -1,0 +1,287 @@
+//! Copies repositories from one place to another once: those that a policy names, and of each what is not there yet.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
+
+use crate::client::{ClientError, PutCondition, Result};
+use crate::copy::{Copy, Tally};
+use crate::images::Images;
+
+/// Tags of one repository that are copied at once.
+const AT_ONCE: usize = 4;
+
+/// What is copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Repositories; `*` stands for anything in one part of a name, `**` for any parts.
+    pub repositories: Vec<String>,
+    /// Tags, with `*` for anything; all, where there is none.
+    pub tags: Vec<String>,
+    /// Tags that are left out, with `*` for anything.
+    pub not_tags: Vec<String>,
+    /// What is taken away from the beginning of the names.
+    pub strip: Option<RepositoryName>,
+    /// What is put before the names.
+    pub prefix: Option<RepositoryName>,
+    /// Whether what is about an image is left behind.
+    pub without_referrers: bool,
+    /// Whether tags that the source has no more are removed.
+    pub delete: bool,
+}
+
+/// One tag that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The repository of the source.
+    pub from: RepositoryName,
+    /// The repository that gets it.
+    pub to: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// What it gets; nothing where it is removed.
+    pub digest: Option<Digest>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Synced {
+    /// Tags that were the same already.
+    pub same: usize,
+    /// Tags that were moved or removed.
+    pub done: Vec<Step>,
+    /// Tags that could not be, and why.
+    pub failed: Vec<(Step, ClientError)>,
+    /// What was sent.
+    pub tally: Tally,
+}
+
+/// From where to where.
+pub struct Sync<'a> {
+    /// Who has the images.
+    pub from: &'a dyn Images,
+    /// Who is to have them.
+    pub to: &'a dyn Images,
+    /// What is copied.
+    pub policy: &'a Policy,
+    /// Told before every tag: its number, and how many there are.
+    pub progress: &'a (dyn Fn(usize, usize, &Step) + std::marker::Sync),
+}
+
+impl Sync<'_> {
+    /// What differs, and how many tags do not. Changes nothing.
+    pub async fn plan(&self) -> Result<(Vec<Step>, usize)> {
+        let (mut steps, mut same) = (Vec::new(), 0);
+        for from in self.repositories().await? {
+            let Some(to) = self.policy.name_there(&from) else { continue };
+            let tags: BTreeSet<Tag> =
+                self.from.tags(&from).await?.into_iter().filter(|tag| self.policy.wants(tag)).collect();
+            let compared = stream::iter(&tags).map(|tag| self.compare(&from, &to, tag)).buffered(AT_ONCE);
+            for step in compared.collect::<Vec<_>>().await {
+                match step? {
+                    Some(step) => steps.push(step),
+                    None => same += 1,
+                }
+            }
+            if self.policy.delete {
+                let there =
+                    self.to.tags(&to).await?.into_iter().filter(|tag| self.policy.wants(tag) && !tags.contains(tag));
+                steps.extend(there.map(|tag| Step { from: from.clone(), to: to.clone(), tag, digest: None }));
+            }
+        }
+        Ok((steps, same))
+    }
+
+    /// Copies what differs. What fails does not stop the rest.
+    pub async fn run(&self) -> Result<Synced> {
+        let (steps, same) = self.plan().await?;
+        let mut synced = Synced { same, ..Synced::default() };
+        let total = steps.len();
+        for (number, step) in steps.into_iter().enumerate() {
+            (self.progress)(number + 1, total, &step);
+            match self.step(&step, &synced.tally).await {
+                Ok(()) => synced.done.push(step),
+                Err(error) => synced.failed.push((step, error)),
+            }
+        }
+        Ok(synced)
+    }
+
+    async fn repositories(&self) -> Result<Vec<RepositoryName>> {
+        // Names without a star need no list, which not every registry gives to everybody.
+        if self.policy.repositories.iter().all(|pattern| !pattern.contains('*')) {
+            return Ok(self.policy.repositories.iter().filter_map(|name| name.parse().ok()).collect());
+        }
+        let all = self.from.repositories().await?;
+        let wanted =
+            |name: &RepositoryName| self.policy.repositories.iter().any(|pattern| matches_name(pattern, name.as_str()));
+        Ok(all.into_iter().filter(wanted).collect())
+    }
+
+    async fn compare(&self, from: &RepositoryName, to: &RepositoryName, tag: &Tag) -> Result<Option<Step>> {
+        let reference = Reference::Tag(tag.clone());
+        let Some(here) = self.from.head(from, &reference).await? else { return Ok(None) };
+        let there = self.to.head(to, &reference).await?;
+        let same = there.is_some_and(|there| there.digest == here.digest);
+        let step = Step { from: from.clone(), to: to.clone(), tag: tag.clone(), digest: Some(here.digest) };
+        Ok((!same).then_some(step))
+    }
+
+    async fn step(&self, step: &Step, tally: &Tally) -> Result<()> {
+        let Some(digest) = &step.digest else { return self.to.delete_tag(&step.to, &step.tag).await };
+        let copy = Copy {
+            from: self.from,
+            from_repository: &step.from,
+            to: self.to,
+            to_repository: &step.to,
+            mount_from: &[],
+            referrers: !self.policy.without_referrers,
+            stamp: None,
+            tally,
+        };
+        let raw = copy.closure(digest).await?;
+        let gone = || ClientError::Source(format!("{} has no {digest} in {} any more", self.from.name(), step.from));
+        let raw = raw.ok_or_else(gone)?;
+        self.to.put_manifest(&step.to, Some(&step.tag), &raw, &PutCondition::Always, None).await
+    }
+}
+
+impl Policy {
+    fn wants(&self, tag: &Tag) -> bool {
+        let one_of = |patterns: &[String]| patterns.iter().any(|pattern| matches_part(pattern, tag.as_str()));
+        (self.tags.is_empty() || one_of(&self.tags)) && !one_of(&self.not_tags)
+    }
+
+    /// The name of a repository there; none where what is to be taken away is not there.
+    fn name_there(&self, from: &RepositoryName) -> Option<RepositoryName> {
+        let rest = match &self.strip {
+            None => from.as_str(),
+            Some(strip) => from.as_str().strip_prefix(strip.as_str())?.strip_prefix('/')?,
+        };
+        match &self.prefix {
+            None => rest.parse().ok(),
+            Some(prefix) => format!("{prefix}/{rest}").parse().ok(),
+        }
+    }
+}
+
+/// Whether a name is as a pattern says, part by part.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    fn parts(pattern: &[&str], name: &[&str]) -> bool {
+        match (pattern.split_first(), name.split_first()) {
+            (None, None) => true,
+            (Some((&"**", rest)), _) => (0..=name.len()).any(|skip| parts(rest, &name[skip..])),
+            (Some((first, rest)), Some((part, others))) => matches_part(first, part) && parts(rest, others),
+            _ => false,
+        }
+    }
+    parts(&pattern.split('/').collect::<Vec<_>>(), &name.split('/').collect::<Vec<_>>())
+}
+
+/// Whether a text is as a pattern says, in which `*` stands for anything. Works back at most to the last star.
+fn matches_part(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if pattern.get(p) == Some(&text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, taken)) = star {
+            star = Some((at, taken + 1));
+            p = at + 1;
+            t = taken + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bed::{Server, Wanted, image, name, push, serves, tag};
+
+    #[test]
+    fn patterns_match_parts_and_tags() {
+        for (pattern, text, is) in [
+            ("team/app", "team/app", true),
+            ("team/*", "team/app", true),
+            ("team/*", "team/app/x", false),
+            ("team/**", "team/app/x", true),
+            ("team/**", "team", true),
+            ("**", "a/b/c", true),
+            ("**/app", "a/b/app", true),
+            ("*", "a/b", false),
+            ("te*m/a*p*", "team/app", true),
+            ("te*m/a*p*", "team/aq", false),
+        ] {
+            assert_eq!(matches_name(pattern, text), is, "{pattern} {text}");
+        }
+        assert!(matches_part("v1.*", "v1.20") && matches_part("*-rc*", "v1-rc3") && matches_part("*", ""));
+        assert!(!matches_part("v1.*", "v2.1") && !matches_part("", "x"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_policy_names_is_copied_and_nothing_else() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let (one, two) = (image("one", None), image("two", None));
+        for (repository, label, image) in [
+            ("team/app", "v1", &one),
+            ("team/app", "v2", &two),
+            ("team/app", "v2-rc1", &one),
+            ("team/app", "latest", &two),
+            ("other/app", "v1", &one),
+        ] {
+            push(&from, repository, Some(label), image).await.unwrap();
+        }
+        let policy = Policy {
+            repositories: vec!["team/**".to_owned()],
+            tags: vec!["v*".to_owned()],
+            not_tags: vec!["*-rc*".to_owned()],
+            strip: Some(name("team")),
+            prefix: Some(name("copies")),
+            delete: true,
+            ..Policy::default()
+        };
+        let (source, target) = (from.remote(), to.remote());
+        let sync = Sync { from: &source, to: &target, policy: &policy, progress: &|_, _, _| {} };
+        let (steps, same) = sync.plan().await.unwrap();
+        assert_eq!((steps.len(), same), (2, 0));
+        assert_eq!(to.remote().repositories().await.unwrap(), []);
+        let synced = sync.run().await.unwrap();
+        assert_eq!((synced.done.len(), synced.failed.len(), synced.tally.manifests()), (2, 0, 2));
+        assert!(serves(&to, "copies/app", "v1", &one).await && serves(&to, "copies/app", "v2", &two).await);
+        assert_eq!(to.local().tags(&name("copies/app")).await.unwrap().len(), 2);
+
+        push(&to, "copies/app", Some("v0"), &one).await.unwrap();
+        push(&to, "copies/app", Some("mine"), &one).await.unwrap();
+        push(&from, "team/app", Some("v1"), &two).await.unwrap();
+        let synced = sync.run().await.unwrap();
+        let done: Vec<_> = synced.done.iter().map(|step| (step.tag.clone(), step.digest.is_some())).collect();
+        assert_eq!((done, synced.same), (vec![(tag("v1"), true), (tag("v0"), false)], 1));
+        let left = to.local().tags(&name("copies/app")).await.unwrap();
+        assert_eq!(left, [tag("mine"), tag("v1"), tag("v2")]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_fails_does_not_stop_the_rest() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let (one, two) = (image("one", None), image("two", None));
+        push(&from, "team/app", Some("v1"), &one).await.unwrap();
+        push(&from, "team/app", Some("v2"), &two).await.unwrap();
+        let path = jeroboam_oci::layout::blob(&one.blobs[1].0);
+        from.blobs.delete(&[path]).await.unwrap();
+        from.store.forget_blobs(&[one.blobs[1].0.clone()]).await;
+        let policy = Policy { repositories: vec!["team/app".to_owned()], ..Policy::default() };
+        let (source, target) = (from.remote(), to.remote());
+        let synced = Sync { from: &source, to: &target, policy: &policy, progress: &|_, _, _| {} }.run().await.unwrap();
+        assert_eq!((synced.done.len(), synced.failed.len()), (1, 1), "{:?}", synced.failed);
+        assert_eq!(synced.failed[0].0.tag, tag("v1"));
+        assert!(serves(&to, "team/app", "v2", &two).await);
+    }
+}
