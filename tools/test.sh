@@ -58,6 +58,17 @@ registry_pages() {
 }
 part "the registry's pages" registry_pages
 
+# What lies between registries: other regions, caches, bundles, nodes, those who are told.
+between_registries() {
+  local page log=$CACHE/run/test-$$-between.log
+  export JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
+  for page in tests/registry/replication.sh tests/registry/mirror.sh tests/registry/air-gap.sh tests/registry/nodes.sh tests/registry/notifications.sh; do
+    "$page" >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }
+  done
+  rm -f "$log"
+}
+part "between registries" between_registries
+
 # Other people's clients against the registry on a directory; `make test-registry` has them on everything else.
 registry_clients() {
   local log=$CACHE/run/test-$$-registry-clients.log beds=$PWD/tests/beds/registry port=$((PORT_BASE + 220)) status=0

@@ -1,8 +1,10 @@
 //! `jeroboam registry …`: one file for each subcommand, which prints what the registry's crate does.
 
 mod config;
+mod copies;
 mod htpasswd;
 mod name;
+mod node;
 mod serve;
 mod token;
 
@@ -21,6 +23,7 @@ pub(crate) async fn run(command: RegistryCommand) -> Result<bool> {
         RegistryCommand::Config(command) => config::run(&command),
         RegistryCommand::Htpasswd(args) => htpasswd::run(&args).map(|()| true),
         RegistryCommand::Token(command) => token::run(&command).map(|()| true),
+        RegistryCommand::Copies(command) => copies::run(*command).await,
     }
 }
 

@@ -4,6 +4,7 @@ mod client;
 mod common;
 mod operator;
 mod registry;
+mod registry_copies;
 mod server;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -19,6 +20,10 @@ pub use operator::{CompletionArgs, ConfigCommand, OperatorCommand, PolicyCommand
 pub use registry::{
     HtpasswdArgs, RegistryCommand, RegistryConfigArgs, RegistryConfigCommand, RegistryServeArgs, TokenCommand,
     TokenMakeArgs,
+};
+pub use registry_copies::{
+    ExportArgs, ImportArgs, NodeCommand, NodeHostsArgs, NodeManifestArgs, NodeUnitArgs, RegistryCopyCommand,
+    RemoteArgs, SyncArgs,
 };
 pub use server::{ConfigArgs, DbCommand, DevArgs, Really, SandboxArgs, ServerArgs, ServerCommand};
 

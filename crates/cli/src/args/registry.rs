@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::registry_copies::RegistryCopyCommand;
+
 /// `jeroboam registry …`
 #[derive(Debug, Subcommand)]
 pub enum RegistryCommand {
@@ -31,6 +33,9 @@ Examples:
     /// Make keys and tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Carry images.
+    #[command(flatten)]
+    Copies(Box<RegistryCopyCommand>),
 }
 
 /// `jeroboam registry config …`

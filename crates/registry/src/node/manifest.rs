@@ -189,7 +189,7 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                         "command": ["/usr/bin/jeroboam"],
                         "args": ["registry", "serve", "/etc/jeroboam/config/config.yml"],
                         "ports": [{"name": "registry", "containerPort": port, "hostPort": port, "hostIP": "127.0.0.1"}],
-                        "readinessProbe": probe("/healthz", 10),
+                        "readinessProbe": probe("/readyz", 10),
                         "livenessProbe": probe("/healthz", 30),
                         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
                         "securityContext": as_root,
