@@ -87,7 +87,9 @@ pub struct HtpasswdArgs {
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Print a new Ed25519 key for auth.builtin.key
-    #[command(after_help = "Example:\n  (umask 077; jeroboam registry token key > token.pem)")]
+    #[command(
+        after_help = "Example, of a file that nobody else can read:\n  umask 077\n  jeroboam registry token key > token.pem"
+    )]
     Key,
     /// Print a token that the registry of a configuration believes: for machines, without a password
     #[command(after_help = "\
