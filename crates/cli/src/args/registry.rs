@@ -97,7 +97,7 @@ The key of the configuration signs it, so nobody can take it back before it ends
 
 Example:
   jeroboam registry token make config.yml --subject ci --service registry.example.org \\
-    --scope repository:team/app:pull,push --lifetime 24h")]
+   --scope repository:team/app:pull,push --lifetime 24h")]
     Make(TokenMakeArgs),
 }
 

@@ -167,10 +167,7 @@ mod tests {
             ("http: {headers: {X-A: [b]}}\nlog: {fields: {service: registry}}\n", vec![]),
             (
                 "notifications:\n  endpoints:\n    - name: a\n      urls: b\n",
-                vec![
-                    "line 3: notifications.endpoints[].name has no effect in this version",
-                    "line 4: notifications.endpoints[].urls is not known and has no effect; url is known",
-                ],
+                vec!["line 4: notifications.endpoints[].urls is not known and has no effect; url is known"],
             ),
             (
                 "redis: {addr: a}\n",

@@ -3,7 +3,7 @@
 //! Blobs are listed first, then what is in repositories, and manifests are read last: what is pushed meanwhile is either not listed or found to be
 //! referenced. A listing that fails ends the mark; a manifest that cannot be read keeps all blobs that its repositories link.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jeroboam_blobs::{Freshness, Result, SharedBlobs};
 use jeroboam_oci::gc::{Key, Mark};
@@ -170,7 +170,7 @@ impl Marker<'_> {
                     }
                 }
                 Ok(None) => {}
-                Err(error) => self.doubt(&[repository], &digest, &error.to_string()),
+                Err(error) => self.doubt(&BTreeSet::from([repository]), &digest, &error.to_string()),
             }
         }
     }
@@ -233,11 +233,12 @@ impl Marker<'_> {
                     }
                     References::Missing => {
                         let needed = revisions.iter().filter(|revision| !revision.by_the_way);
-                        let repositories: Vec<u32> = needed.map(|revision| revision.repository).collect();
+                        let repositories: BTreeSet<u32> = needed.map(|revision| revision.repository).collect();
                         doubts.push((key, repositories, "the manifest is not there".to_owned()));
                     }
                     References::Unreadable(why) => {
-                        let repositories = revisions.iter().map(|revision| revision.repository).collect();
+                        let repositories: BTreeSet<u32> =
+                            revisions.iter().map(|revision| revision.repository).collect();
                         doubts.push((key, repositories, why));
                     }
                 }
@@ -249,7 +250,7 @@ impl Marker<'_> {
         shard.keep(self.blobs, byte).await
     }
 
-    fn doubt(&mut self, repositories: &[u32], digest: &Digest, why: &str) {
+    fn doubt(&mut self, repositories: &BTreeSet<u32>, digest: &Digest, why: &str) {
         for repository in repositories {
             self.doubtful.insert(*repository);
             if let Some(name) = self.found.repositories.get(*repository as usize)

@@ -201,7 +201,7 @@ async fn a_manifest_that_cannot_be_read_keeps_what_its_repository_links() {
     assert_eq!(report.collected.removed, 1, "what another repository links goes");
     assert!(bed.has(&config).await && bed.has(&layer).await && !bed.has(&elsewhere).await);
     let looked = bed.collector("other").look().await.unwrap();
-    assert_eq!(looked.unreadable.len(), 1);
+    assert_eq!(looked.unreadable.len(), 1, "{:?}", looked.unreadable);
     assert_eq!((&looked.unreadable[0].repository, &looked.unreadable[0].manifest), (&name("a"), &manifest));
 }
 
