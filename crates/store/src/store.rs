@@ -6,7 +6,7 @@ use std::time::Duration;
 use jeroboam_model::{Clock, SystemClock};
 use sea_orm::prelude::DateTime;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
     SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use secrecy::ExposeSecret;
@@ -14,6 +14,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::Executor as _;
 use sqlx::pool::PoolOptions;
 use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::clusters::Statements;
@@ -47,6 +48,8 @@ pub struct Store {
     changes: Arc<watch::Sender<u64>>,
     /// SQLite has one writer at a time; here the others of this process wait in line.
     gate: Option<Arc<Mutex<()>>>,
+    /// Transactions that are about to begin.
+    beginnings: TaskTracker,
 }
 
 /// A connection on which statements may take as long as they take.
@@ -111,6 +114,7 @@ impl Store {
             faults: None,
             changes,
             gate,
+            beginnings: TaskTracker::new(),
         })
     }
 
@@ -237,17 +241,25 @@ impl Store {
     }
 
     /// Begins a transaction, on another connection where one turns out to have died: nothing has been written yet.
+    ///
+    /// In a task of its own, which goes on when nobody waits any more: SQLx knows a transaction only after the answer to its
+    /// BEGIN. Given up before, it would stay open on a connection that is lent to others.
     async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         // SQLite takes the write lock at the start: a transaction that reads first and writes later can't be overtaken.
         let immediate = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
-        for _ in 0..self.connections {
-            match self.db.begin_with_options(options).await {
-                Err(error) if connection_died(&error) => {}
-                answer => return answer,
+        let (db, connections, limit) = (self.db.clone(), self.connections, self.limit.clone());
+        let tries = async move {
+            for _ in 0..connections {
+                match db.begin_with_options(options).await {
+                    Err(error) if connection_died(&error) => {}
+                    answer => return answer,
+                }
             }
-        }
-        self.db.begin_with_options(options).await
+            db.begin_with_options(options).await
+        };
+        let begun = self.beginnings.spawn(async move { limit.within(tries).await }).await;
+        begun.unwrap_or_else(|stopped| Err(DbErr::Conn(RuntimeErr::Internal(stopped.to_string()))))
     }
 
     /// Waits until no other write of this process is under way. SQLite only.
@@ -286,7 +298,7 @@ fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit, limits: &Limits
             });
             let pool = pool.after_release(move |connection, _| {
                 let limit = after.clone();
-                Box::pin(async move { limit.after_use(connection).await })
+                Box::pin(async move { limit.after_use::<sqlx::MySql>(connection).await })
             });
             // Magnum: oslo.db `mysql_sql_mode` is TRADITIONAL, which refuses a text that a column can't hold. Each
             // statement sees what is committed: counting under a lock must see what the one before committed.
@@ -313,7 +325,7 @@ fn pool(target: Target, config: &StoreConfig, limit: &TimeLimit, limits: &Limits
             });
             let pool = pool.after_release(move |connection, _| {
                 let limit = after.clone();
-                Box::pin(async move { limit.after_use(connection).await })
+                Box::pin(async move { limit.after_use::<sqlx::Postgres>(connection).await })
             });
             SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(options))
         }

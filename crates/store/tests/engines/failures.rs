@@ -1,3 +1,6 @@
+use std::pin::pin;
+use std::task::Poll;
+
 use jeroboam_model::{Page, Scope};
 use jeroboam_store::testing::{Engine, TestDatabase, execute, texts};
 use jeroboam_store::{Ident, Store, StoreConfig, samples};
@@ -56,4 +59,53 @@ pub(crate) async fn writers_of_two_processes_wait_for_each_other(db: TestDatabas
         written.expect("written");
     }
     assert_eq!(other.services().await.expect("listed")[0].report_count, 201);
+}
+
+pub(crate) async fn a_call_that_is_given_up_leaves_nothing_behind(db: TestDatabase) {
+    if db.engine == Engine::Sqlite {
+        return;
+    }
+    db.store().await.close().await;
+    for writes in [true, false] {
+        for waits in 0.. {
+            // One connection, so that whoever comes next has the one that the call was made on, if it is still there.
+            let store = Store::connect(&StoreConfig { max_connections: 1, ..db.config() }).await.expect("a store");
+            let given_up = if writes {
+                given_up(store.heartbeat("host", "binary", samples::noon()), waits).await
+            } else {
+                given_up(store.clusters(&Scope::All, &Page::first(5)), waits).await
+            };
+            if !given_up {
+                assert!(waits > 5, "there were only {waits} waits");
+                break;
+            }
+            let what = format!("after a call (that writes: {writes}) was given up at its wait {waits}");
+            let open = match db.engine {
+                // Within one transaction its time stands still.
+                Engine::PostgreSql => {
+                    let now = "SELECT CAST(now() AS text)";
+                    texts(&store, now).await == texts(&store, now).await
+                }
+                _ => texts(&store, "SELECT CAST(@@in_transaction AS CHAR)").await == [Some("1".to_owned())],
+            };
+            assert!(!open, "a transaction is open {what}");
+            let said = texts(&store, &format!("SELECT 'word {waits}'")).await;
+            assert_eq!(said, [Some(format!("word {waits}"))], "{what}");
+            store.close().await;
+        }
+    }
+}
+
+/// Drops a call at its wait of this number; whether it got that far.
+async fn given_up<T>(call: impl Future<Output = T>, waits: usize) -> bool {
+    let (mut call, mut left) = (pin!(call), waits);
+    std::future::poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(false),
+        Poll::Pending if left == 0 => Poll::Ready(true),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
 }

@@ -60,6 +60,7 @@ on_all_engines!(
     clusters::processes_report_and_are_listed,
     failures::dead_connections_are_replaced_unnoticed,
     failures::writers_of_two_processes_wait_for_each_other,
+    failures::a_call_that_is_given_up_leaves_nothing_behind,
     leases::of_twenty_claims_one_succeeds,
     leases::a_lost_lease_writes_nothing,
     leases::a_renewed_lease_is_not_taken,
