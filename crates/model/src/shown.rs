@@ -2,7 +2,7 @@
 
 use crate::{Cluster, Labels, NodeGroup, Role, Status};
 
-/// All that a GET of one cluster needs, read in one query.
+/// All that a GET of a cluster needs: one by itself is read in one query, a page of them in two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShownCluster {
     /// The cluster.
@@ -11,6 +11,20 @@ pub struct ShownCluster {
     pub groups: Vec<ShownGroup>,
     /// Labels of its template, read without regard to who may see the template; `None` when the template is gone.
     pub template_labels: Option<Labels>,
+}
+
+impl ShownCluster {
+    /// Sum over the control plane groups. Magnum: `master_count`.
+    #[must_use]
+    pub fn control_plane_count(&self) -> i32 {
+        self.groups.iter().filter(|group| group.is_control_plane()).map(|group| group.node_count).sum()
+    }
+
+    /// Sum over all other groups. Magnum: `node_count`.
+    #[must_use]
+    pub fn worker_count(&self) -> i32 {
+        self.groups.iter().filter(|group| !group.is_control_plane()).map(|group| group.node_count).sum()
+    }
 }
 
 /// What a cluster's view tells of one of its node groups.

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use jeroboam_model::{
-    Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, ShownCluster, ShownGroup, Work,
-};
+use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, ShownCluster, Work};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, QueryResult};
 use serde::de::DeserializeOwned;
 
@@ -26,6 +24,8 @@ pub(crate) struct Statements {
     listed: String,
     /// A node group.
     group: String,
+    /// A node group with no more than a cluster shows of it.
+    shown_group: String,
 }
 
 /// Where things stand in a row of `joined`; the first three also in one of `listed`.
@@ -43,7 +43,9 @@ impl Statements {
         let listed = format!("c.id, {cluster} AS a_cluster, {labels} AS labels");
         let all = joined(backend, &listed, &json_row::<nodegroup::Column>(backend, "g"));
         let shown = joined(backend, &listed, &json_array(backend, "g", &nodegroup::SHOWN));
-        Self { joined: all, shown, listed, group: json_row::<nodegroup::Column>(backend, "c") }
+        let group = json_row::<nodegroup::Column>(backend, "c");
+        let shown_group = json_array(backend, "c", &nodegroup::SHOWN);
+        Self { joined: all, shown, listed, group, shown_group }
     }
 }
 
@@ -76,11 +78,10 @@ impl Store {
     /// The same with no more of the groups than a cluster shows: what is not read costs nothing.
     pub async fn shown_cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<ShownCluster>, StoreError> {
         let rows = self.joined(&self.statements.shown, ident, scope).await?;
-        let Some((cluster, template_labels, mut groups)) = together::<nodegroup::Shown>(&rows)? else {
+        let Some((cluster, template_labels, groups)) = together::<nodegroup::Shown>(&rows)? else {
             return Ok(None);
         };
-        groups.sort_unstable_by_key(|group| group.id);
-        let groups = groups.into_iter().map(ShownGroup::try_from).collect::<Result<_, _>>()?;
+        let groups = oldest_first(groups, |group| group.id)?;
         Ok(Some(ShownCluster { cluster, groups, template_labels }))
     }
 
@@ -107,6 +108,29 @@ impl Store {
 
     /// One page of clusters with their groups and their templates' labels, in two statements.
     pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterWithGroups>, StoreError> {
+        let listed = self.listed(scope, page).await?;
+        let mut groups = self.groups_of(&listed, &self.statements.group, |row: &nodegroup::Model| row.id).await?;
+        let together = listed.into_iter().map(|(cluster, template_labels)| ClusterWithGroups {
+            groups: groups.remove(&cluster.id).unwrap_or_default(),
+            cluster,
+            template_labels,
+        });
+        Ok(together.collect())
+    }
+
+    /// The same with no more of the groups than a cluster shows.
+    pub async fn shown_clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ShownCluster>, StoreError> {
+        let listed = self.listed(scope, page).await?;
+        let mut groups = self.groups_of(&listed, &self.statements.shown_group, |row: &nodegroup::Shown| row.id).await?;
+        let together = listed.into_iter().map(|(cluster, template_labels)| ShownCluster {
+            groups: groups.remove(&cluster.id).unwrap_or_default(),
+            cluster,
+            template_labels,
+        });
+        Ok(together.collect())
+    }
+
+    async fn listed(&self, scope: &Scope, page: &Page) -> Result<Vec<Listed>, StoreError> {
         let columns: Vec<_> = cluster::Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "cluster",
@@ -116,17 +140,7 @@ impl Store {
             after: after_id(page),
             visible: &|sql, alias| own_rows(sql, alias, scope),
         };
-        let rows = listing.page(&self.reader(), page).await?;
-        let mut clusters = rows.iter().map(cluster_and_labels).collect::<Result<Vec<_>, _>>()?;
-        let mut groups = self.groups_of(&clusters).await?;
-        Ok(clusters
-            .drain(..)
-            .map(|(cluster, template_labels)| ClusterWithGroups {
-                groups: groups.remove(&cluster.id).unwrap_or_default(),
-                cluster,
-                template_labels,
-            })
-            .collect())
+        listing.page(&self.reader(), page).await?.iter().map(cluster_and_labels).collect()
     }
 
     /// Node groups of one cluster; with a role, those of this role alone.
@@ -171,13 +185,19 @@ impl Store {
         one(&db.query_all_raw(sql.build()).await?)
     }
 
-    async fn groups_of(
+    /// The groups of each of these clusters, read as rows that `select` makes.
+    async fn groups_of<R, G>(
         &self,
-        clusters: &[(Cluster, Option<Labels>)],
-    ) -> Result<HashMap<ClusterId, Vec<NodeGroup>>, StoreError> {
-        let mut groups: HashMap<ClusterId, Vec<NodeGroup>> = HashMap::with_capacity(clusters.len());
-        let Some((last, _)) = clusters.last() else { return Ok(groups) };
-        let select = format!("SELECT {} FROM nodegroup c WHERE c.cluster_id IN (", self.statements.group);
+        clusters: &[Listed],
+        select: &str,
+        age: fn(&R) -> i32,
+    ) -> Result<HashMap<ClusterId, Vec<G>>, StoreError>
+    where
+        R: DeserializeOwned,
+        G: TryFrom<R, Error = StoreError>,
+    {
+        let Some((last, _)) = clusters.last() else { return Ok(HashMap::new()) };
+        let select = format!("SELECT {select}, c.cluster_id FROM nodegroup c WHERE c.cluster_id IN (");
         let mut sql = Sql::new(self.backend(), select);
         // Filled up to a power of two, so that the engine keeps few prepared statements and not one for each length.
         for place in 0..clusters.len().next_power_of_two() {
@@ -187,22 +207,27 @@ impl Store {
             sql.bind(clusters.get(place).map_or(last, |(cluster, _)| cluster).id.to_string());
         }
         sql.push(")");
+        let mut rows: HashMap<String, Vec<R>> = HashMap::with_capacity(clusters.len());
         for row in self.reader().query_all_raw(sql.build()).await? {
-            let group = NodeGroup::try_from(read_row::<nodegroup::Model>(&row, 0)?)?;
-            groups.entry(group.cluster).or_default().push(group);
+            rows.entry(row.try_get_by_index(1)?).or_default().push(read_row(&row, 0)?);
         }
-        groups.values_mut().for_each(|groups| oldest_first(groups));
-        Ok(groups)
+        let of = |(cluster, _): &Listed| {
+            let rows = rows.remove(&cluster.id.to_string()).unwrap_or_default();
+            Ok((cluster.id, oldest_first(rows, age)?))
+        };
+        clusters.iter().map(of).collect()
     }
 }
 
 /// The one cluster that joined rows tell of.
 fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
     let Some((cluster, template_labels, groups)) = together::<nodegroup::Model>(rows)? else { return Ok(None) };
-    let mut groups = groups.into_iter().map(NodeGroup::try_from).collect::<Result<Vec<_>, _>>()?;
-    oldest_first(&mut groups);
+    let groups = oldest_first(groups, |group| group.id)?;
     Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
 }
+
+/// A cluster and its template's labels.
+type Listed = (Cluster, Option<Labels>);
 
 /// A cluster, its template's labels, and its groups' rows in any order.
 type Together<G> = (Cluster, Option<Labels>, Vec<G>);
@@ -222,11 +247,12 @@ fn together<G: DeserializeOwned>(rows: &[QueryResult]) -> Result<Option<Together
 }
 
 /// Groups are put in order here: MariaDB sorts rows with long texts by way of a table on disk.
-fn oldest_first(groups: &mut [NodeGroup]) {
-    groups.sort_unstable_by_key(|group| group.serial);
+fn oldest_first<R, G: TryFrom<R>>(mut rows: Vec<R>, age: fn(&R) -> i32) -> Result<Vec<G>, G::Error> {
+    rows.sort_unstable_by_key(age);
+    rows.into_iter().map(G::try_from).collect()
 }
 
-fn cluster_and_labels(row: &QueryResult) -> Result<(Cluster, Option<Labels>), StoreError> {
+fn cluster_and_labels(row: &QueryResult) -> Result<Listed, StoreError> {
     let cluster = Cluster::try_from(read_row::<cluster::Model>(row, CLUSTER)?)?;
     let labels: Option<String> = row.try_get_by_index(TEMPLATE_LABELS)?;
     let labels = labels.map(|text| template_labels(&cluster.template.to_string(), Some(&text))).transpose()?;

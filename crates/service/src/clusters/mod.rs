@@ -33,14 +33,14 @@ impl Clusters<'_> {
     }
 
     /// `GET /v1/clusters` and `…/detail`.
-    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<ClusterWithGroups>, Error> {
+    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<ShownCluster>, Error> {
         let (rule, wider) = match listing {
             Listing::Short => ("cluster:get_all", "cluster:get_all_all_projects"),
             Listing::Detail => ("cluster:detail", "cluster:detail_all_projects"),
         };
         self.0.enforce(caller, rule, &Target::own(caller))?;
         self.0.enforce_wider_view(caller, wider)?;
-        let found = self.0.inner.store.clusters(&caller.widest_scope(), page).await;
+        let found = self.0.inner.store.shown_clusters(&caller.widest_scope(), page).await;
         found.map_err(|error| from_store(Looking::Clusters, error))
     }
 

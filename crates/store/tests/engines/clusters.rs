@@ -31,6 +31,7 @@ pub(crate) async fn a_cluster_comes_back_as_it_was_written(db: TestDatabase) {
     assert_eq!((&shown.cluster, &shown.template_labels), (&made.cluster, &made.template_labels));
     let groups: Vec<_> = made.groups.iter().map(as_shown).collect();
     assert_eq!(shown.groups, groups);
+    assert_eq!(store.shown_clusters(&Scope::All, &Page::first(10)).await.expect("listed"), [shown]);
     assert_eq!(store.clusters(&Scope::All, &Page::first(10)).await.expect("listed"), [made]);
 
     let work = store.work(new.cluster.id).await.expect("read").expect("there");

@@ -59,7 +59,7 @@ pub(crate) async fn update(
 
 /// What the patch makes of the cluster as it is.
 fn change(patch: &Patch, all: &ClusterWithGroups, version: Microversion, links: &Links) -> ApiResult<ClusterChange> {
-    let view = serde_json::to_value(ClusterView::in_list(all, version, links)).map_err(ApiError::internal)?;
+    let view = serde_json::to_value(ClusterView::to_patch(all, version, links)).map_err(ApiError::internal)?;
     let Value::Object(before) = view else { return Err(ApiError::internal("a view that is no object")) };
     let after = patch.apply(before.clone(), &RULES)?;
     let others = before.iter().filter(|(name, value)| {

@@ -110,7 +110,7 @@ pub(crate) struct ClusterView<'a> {
 
 impl<'a> ClusterSummary<'a> {
     /// One item of `GET /v1/clusters`.
-    pub(crate) fn new(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
+    pub(crate) fn new(all: &'a ShownCluster, version: Microversion, links: &Links) -> Self {
         let cluster = &all.cluster;
         let (stack_id, cluster_id) = orchestration_id(cluster, version);
         Self {
@@ -136,8 +136,18 @@ impl<'a> ClusterSummary<'a> {
 }
 
 impl<'a> ClusterView<'a> {
+    /// What a patch is applied to.
+    pub(crate) fn to_patch(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
+        let groups = all.groups.iter().map(|group| Nodes {
+            control_plane: group.is_control_plane(),
+            count: group.node_count,
+            addresses: &group.node_addresses,
+        });
+        Self::new(&all.cluster, groups, all.template_labels.as_ref(), version, links)
+    }
+
     /// One item of `GET /v1/clusters/detail`.
-    pub(crate) fn in_list(all: &'a ClusterWithGroups, version: Microversion, links: &Links) -> Self {
+    pub(crate) fn in_list(all: &'a ShownCluster, version: Microversion, links: &Links) -> Self {
         let groups = all.groups.iter().map(|group| Nodes {
             control_plane: group.is_control_plane(),
             count: group.node_count,
@@ -148,13 +158,7 @@ impl<'a> ClusterView<'a> {
 
     /// `GET /v1/clusters/{ident}`, which also says what failed.
     pub(crate) fn alone(all: &'a ShownCluster, version: Microversion, links: &Links) -> Self {
-        let groups = all.groups.iter().map(|group| Nodes {
-            control_plane: group.is_control_plane(),
-            count: group.node_count,
-            addresses: &group.node_addresses,
-        });
-        let view = Self::new(&all.cluster, groups, all.template_labels.as_ref(), version, links);
-        Self { faults: faults(all), ..view }
+        Self { faults: faults(all), ..Self::in_list(all, version, links) }
     }
 
     fn new(
