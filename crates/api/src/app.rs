@@ -8,6 +8,7 @@ use jeroboam_service::Service;
 use crate::config::ApiConfig;
 use crate::edge::VersionHeaders;
 use crate::metrics::HttpMetrics;
+use crate::room::Room;
 
 /// The parts of an [`App`].
 pub struct AppParts {
@@ -31,6 +32,7 @@ struct Inner {
     config: ApiConfig,
     http_metrics: HttpMetrics,
     version_headers: VersionHeaders,
+    room: Room,
 }
 
 impl App {
@@ -39,7 +41,7 @@ impl App {
     pub fn new(parts: AppParts) -> Self {
         let AppParts { service, auth, config, http_metrics } = parts;
         let version_headers = VersionHeaders::new(&config.version_service, config.versions);
-        Self(Arc::new(Inner { service, auth, config, http_metrics, version_headers }))
+        Self(Arc::new(Inner { service, auth, config, http_metrics, version_headers, room: Room::of_this_machine() }))
     }
 
     pub(crate) fn service(&self) -> &Service {
@@ -56,6 +58,10 @@ impl App {
 
     pub(crate) fn version_headers(&self) -> &VersionHeaders {
         &self.0.version_headers
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(crate) fn http_metrics(&self) -> &HttpMetrics {

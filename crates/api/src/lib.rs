@@ -10,6 +10,7 @@ mod error;
 mod health;
 mod metrics;
 mod openapi;
+mod room;
 mod root;
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,7 @@ pub(crate) async fn list(
     query: Query,
 ) -> ApiResult<Response> {
     let listing = query.listing(&[], app.config().max_limit)?;
+    let _room = app.room().for_list(listing.page.limit).await;
     let all = app.service().clusters().list(&who, Listing::Short, &listing.page).await?;
     let last = all.last().map(|one| one.cluster.id.uuid());
     let next = listing.next(links.base(), "/v1/clusters", "", all.len(), last);
@@ -61,6 +62,7 @@ pub(crate) async fn detail(
     query: Query,
 ) -> ApiResult<Response> {
     let listing = query.listing(&[], app.config().max_limit)?;
+    let _room = app.room().for_list(listing.page.limit).await;
     let all = app.service().clusters().list(&who, Listing::Detail, &listing.page).await?;
     let last = all.last().map(|one| one.cluster.id.uuid());
     let next = listing.next(links.base(), "/v1/clusters/detail", "", all.len(), last);

@@ -38,6 +38,7 @@ pub(crate) async fn detail(State(app): State<App>, who: Who, links: Links, query
 
 async fn page(app: &App, who: &Who, links: &Links, query: &Query, kind: Listing, path: &str) -> ApiResult<Response> {
     let listing = query.listing(&[], app.config().max_limit)?;
+    let _room = app.room().for_list(listing.page.limit).await;
     let templates = app.service().templates().list(who, kind, &listing.page).await?;
     let last = templates.last().map(|template| template.id.uuid());
     let next = listing.next(links.base(), path, "", templates.len(), last);

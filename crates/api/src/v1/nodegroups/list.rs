@@ -39,6 +39,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     versions::since(versions::NODEGROUPS, version)?;
     let listing = query.listing(&["role"], app.config().max_limit)?;
+    let _room = app.room().for_list(listing.page.limit).await;
     let role = query.get("role");
     let (id, groups) = app.service().nodegroups().list(&who, &cluster, role, &listing.page).await?;
     let last = groups.last().map(|group| group.id.uuid());
