@@ -45,7 +45,8 @@ impl Links {
         if config.proxy_headers {
             let (forwarded_scheme, forwarded_host) = match header("forwarded") {
                 Some(forwarded) => (part(forwarded, "proto"), part(forwarded, "host")),
-                None => (header("x-forwarded-proto"), header("x-forwarded-host")),
+                // An empty one says nothing.
+                None => (header("x-forwarded-proto"), header("x-forwarded-host").filter(|host| !host.is_empty())),
             };
             scheme = forwarded_scheme.filter(|scheme| ["http", "https"].contains(scheme)).unwrap_or(scheme);
             host = forwarded_host.or(host);
@@ -108,6 +109,7 @@ mod tests {
             (false, "/magnum", vec![host], "http://cloud:9511/magnum"),
             (false, "", vec![host, ("x-forwarded-proto", "https"), ("x-forwarded-host", "evil")], "http://cloud:9511"),
             (true, "", vec![host, ("x-forwarded-proto", "https")], "https://cloud:9511"),
+            (true, "", vec![host, ("x-forwarded-proto", "https"), ("x-forwarded-host", "")], "https://cloud:9511"),
             (
                 true,
                 "",
