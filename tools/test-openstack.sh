@@ -77,8 +77,6 @@ project_domain_name = Default
 region_name = RegionOne
 [oslo_policy]
 policy_file = $work/policy.yaml
-[certificates]
-cert_manager_type = x509keypair
 [cluster_template]
 kubernetes_allowed_network_drivers = all
 [jeroboam_management]
