@@ -96,8 +96,7 @@ pub enum TokenCommand {
 The key of the configuration signs it, so nobody can take it back before it ends, but by another key.
 
 Example:
-  jeroboam registry token make config.yml --subject ci --service registry.example.org \\
-   --scope repository:team/app:pull,push --lifetime 24h")]
+  jeroboam registry token make config.yml --subject ci --service registry.example.org --scope repository:team/app:pull,push")]
     Make(TokenMakeArgs),
 }
 

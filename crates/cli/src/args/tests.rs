@@ -151,7 +151,7 @@ fn the_front_page_teaches() {
 
 /// The commands in the examples of a help text, continued lines in one.
 fn examples(help: &str) -> Vec<String> {
-    let joined = help.replace("\\\n", " ");
+    let joined = help.split("\\\n").map(|part| part.trim_start_matches(' ')).collect::<Vec<_>>().join(" ");
     let typed = joined.lines().filter_map(|line| line.trim().strip_prefix("jeroboam "));
     // Blanks divide a command from what is said of it; where its output goes is the shell's.
     let alone = |line: &str| line.split("    ").next().unwrap_or(line).split(" > ").next().unwrap_or(line).to_owned();
