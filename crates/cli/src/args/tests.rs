@@ -154,7 +154,8 @@ fn examples(help: &str) -> Vec<String> {
     let joined = help.split("\\\n").map(|part| part.trim_start_matches(' ')).collect::<Vec<_>>().join(" ");
     let typed = joined.lines().filter_map(|line| line.trim().strip_prefix("jeroboam "));
     // Blanks divide a command from what is said of it; where its output goes is the shell's.
-    let alone = |line: &str| line.split("    ").next().unwrap_or(line).split(" > ").next().unwrap_or(line).to_owned();
+    let first = |line: &str, end: &str| line.split(end).next().unwrap_or(line).to_owned();
+    let alone = |line: &str| first(&first(&first(line, "    "), " > "), " | ");
     typed.map(alone).collect()
 }
 
