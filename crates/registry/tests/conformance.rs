@@ -20,12 +20,12 @@ async fn registry(blobs: SharedBlobs, compat: Compat) -> (String, JoinSet<()>) {
     let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
     let store = Arc::new(Store::new(blobs, clock, leases, config));
     let registry = Registry::new(store, Auth::open(), Events::silent(), HttpConfig::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
     let peer = Peer { address: Some(address.ip()), ..Peer::default() };
     let served = service(registry).layer(axum::Extension(peer)).into_make_service();
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { axum::serve(listener, served).await.unwrap() });
+    tasks.spawn(async move { axum::serve(listener, served).await.expect("it serves") });
     (format!("http://{address}"), tasks)
 }
 
@@ -33,7 +33,7 @@ async fn registry(blobs: SharedBlobs, compat: Compat) -> (String, JoinSet<()>) {
 async fn conforms(blobs: SharedBlobs, compat: Compat, version: Version) {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let (url, _tasks) = registry(blobs, compat).await;
-    let report = run(Options::new(url.parse().unwrap(), version)).await.unwrap();
+    let report = run(Options::new(url.parse().expect("an address"), version)).await.expect("a report");
     assert!(report.counts.fail == 0 && report.counts.skip == 0, "{}", report.text(false));
     assert!(report.counts.pass > 700, "{}", report.text(true));
 }
