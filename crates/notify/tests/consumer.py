@@ -10,16 +10,20 @@ url, exchange, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 conf = cfg.ConfigOpts()
 conf([], default_config_files=[])
 left, done = [count], threading.Event()
+# The executor hands out from several threads: a line is written by one of them at a time.
+lock = threading.Lock()
 
 
 class Endpoint:
     def take(self, priority, ctxt, publisher_id, event_type, payload, metadata):
-        print(json.dumps({
+        line = json.dumps({
             'priority': priority, 'context': ctxt, 'publisher_id': publisher_id, 'event_type': event_type,
-            'payload': payload, 'metadata': metadata}), flush=True)
-        left[0] -= 1
-        if left[0] == 0:
-            done.set()
+            'payload': payload, 'metadata': metadata})
+        with lock:
+            print(line, flush=True)
+            left[0] -= 1
+            if left[0] == 0:
+                done.set()
 
     def info(self, *arguments):
         self.take('info', *arguments)
