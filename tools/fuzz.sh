@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what breaks the rules that every reader of other people's words keeps: no panic, no second of work, and what is said beside it. Then for requests
 # that the service answers with a 5xx, with what its OpenAPI document does not know, or after more than a second. Called by `make fuzz`.
-#   fuzz.sh [--seconds N] [TARGET…]   each for N seconds (1800), two at a time and `api` after them; all of them unless some are named:
+#   fuzz.sh [--seconds N] [--jobs N] [TARGET…]   each for N seconds (1800), so many at a time (2) and `api` after them; all of them unless some are named:
 #     config csr head labels listing manifest microversion name patch policy range registry-config route
 #                                                   libFuzzer; what must hold is in `properties.rs` beside the reader
 #     api                                           schemathesis with the service on the pretend cloud
@@ -12,11 +12,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
-seconds=1800
-if [ "${1:-}" = --seconds ]; then
-  seconds=$2
+seconds=1800 jobs=2
+while :; do
+  case ${1:-} in
+    --seconds) seconds=$2 ;;
+    --jobs) jobs=$2 ;;
+    *) break ;;
+  esac
   shift 2
-fi
+done
 readers=(config csr head labels listing manifest microversion name patch policy range registry-config route)
 [ $# -gt 0 ] || set -- "${readers[@]}" api
 for target; do
@@ -104,7 +108,7 @@ for target in "$@"; do [ "$target" = api ] || [ -n "${FUZZERS:-}" ] || build; do
 set -m
 for target; do
   [ "$target" != api ] || continue
-  if [ "$(jobs -rp | wc -l)" -ge 2 ]; then wait -n || failed=1; fi
+  if [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; then wait -n || failed=1; fi
   say "$target for $seconds s"
   reader "$target" &
   running+=($!)
