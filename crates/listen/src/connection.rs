@@ -1,11 +1,11 @@
-//! One connection from its first byte to its end: requests are counted, and who asks for nothing is let go.
+//! One connection from its first byte to its end: who asks for nothing and takes nothing is let go.
 //!
-//! A connection that is idle, and every one when the process stops, is told that it ends, and what was begun on it is finished.
+//! A connection that is idle, and every one when the process stops, is told that it ends, and what was begun on it is finished: on an idle one for
+//! as long as somebody takes it, when the process stops for a while.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,49 +19,16 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::debug;
 
+use crate::activity::Activity;
+use crate::answer::Answer;
 use crate::polite::Polite;
 use crate::{Limits, Peer, Versions};
 
 /// So many streams may be opened and taken back before they were looked at; whoever does it more often is cut off.
 const RESETS: usize = 20;
 
-/// What there is to know about the requests of one connection.
-#[derive(Debug, Default)]
-struct Activity {
-    begun: AtomicU64,
-    ended: AtomicU64,
-}
-
-/// A request that is being answered.
-struct Running(Arc<Activity>);
-
-impl Running {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Activity {
-    /// Resolves when nothing was asked for `patience`.
-    async fn idle(&self, patience: Duration) {
-        let mut before = None;
-        loop {
-            let (ended, begun) = (self.ended.load(Ordering::Relaxed), self.begun.load(Ordering::Relaxed));
-            if ended == begun && before == Some(begun) {
-                return;
-            }
-            before = Some(begun);
-            tokio::time::sleep(patience).await;
-        }
-    }
-}
+/// How often an end is looked at, at most.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves one connection until the client, its silence or `stop` ends it.
 pub(crate) async fn serve<T, S, B>(stream: T, peer: Peer, service: S, limits: Limits, stop: CancellationToken)
@@ -69,23 +36,19 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let builder = builder(&limits);
     let activity = Arc::<Activity>::default();
     let counting = Arc::clone(&activity);
     let service = tower::service_fn(move |mut request: Request<Incoming>| {
-        let running = Running::begin(&counting);
+        let running = Activity::begin(&counting);
         request.extensions_mut().insert(peer.clone());
         let answer = tower::ServiceExt::oneshot(service.clone(), request);
-        async move {
-            let answer = answer.await;
-            drop(running);
-            answer
-        }
+        async move { answer.await.map(|answer| answer.map(|body| Answer::new(body, running))) }
     });
-    let stream = TokioIo::new(Polite::new(stream, limits.header, limits.stall));
+    let stream = TokioIo::new(Polite::new(stream, limits.header, limits.stall, Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
@@ -93,20 +56,40 @@ where
         () = stop.cancelled() => None,
     };
     let ended = match ended {
-        Some(ended) => ended,
+        Some(ended) => Some(ended),
         None => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(limits.finish, connection).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    debug!("a client did not take its answer in time");
-                    return;
-                }
-            }
+            finish(connection, &activity, limits.finish, &stop).await
         }
     };
-    if let Err(error) = ended {
-        debug!(error = %error, "a connection ended early");
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => debug!(error = %error, "a connection ended early"),
+        None => debug!("a client did not take its answer in time"),
+    }
+}
+
+/// What comes of a connection that was told that it ends; `None` where it is cut off.
+async fn finish<C: Future>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    patience: Duration,
+    stop: &CancellationToken,
+) -> Option<C::Output> {
+    let mut before = activity.pieces();
+    loop {
+        // The connection first: what is seen of it then is what it has come to.
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return Some(ended),
+            () = stop.cancelled() => return tokio::time::timeout(patience, connection).await.ok(),
+            () = tokio::time::sleep(patience.max(LOOK)) => {}
+        }
+        let now = activity.pieces();
+        if !activity.goes_on() && now == before {
+            return None;
+        }
+        before = now;
     }
 }
 

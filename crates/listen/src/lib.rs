@@ -3,6 +3,8 @@
 //! Who is at the other end goes into the extensions of each request as a [`Peer`]. Nothing here knows what is served.
 
 mod accept;
+mod activity;
+mod answer;
 mod connection;
 mod polite;
 mod socket;
@@ -47,7 +49,7 @@ pub struct Limits {
     pub header: Duration,
     /// Most bytes of a header; none for what the library takes.
     pub header_bytes: Option<usize>,
-    /// A connection without a request for so long is ended, after twice that time at the latest.
+    /// A connection on which nothing is asked and no answer is under way for so long is ended, after twice that time at the latest.
     pub idle: Duration,
     /// A client that takes nothing of its answer for so long is cut off.
     pub stall: Duration,
@@ -55,7 +57,7 @@ pub struct Limits {
     pub streams: u32,
     /// Bytes that a client may send ahead on one stream of HTTP/2, and four times as many on its connection.
     pub window: u32,
-    /// What was begun on a connection that ends gets so long to finish.
+    /// What was begun gets so long to finish when the process stops. On a connection that ends by itself it gets as long as the client takes it.
     pub finish: Duration,
     /// Which HTTP is spoken.
     pub versions: Versions,

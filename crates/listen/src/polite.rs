@@ -8,11 +8,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use crate::activity::Activity;
 
 /// A client that has sent nothing for so long has read the answer.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -33,6 +36,8 @@ pub(crate) struct Polite<S> {
     stall: Duration,
     /// When that is over, while something waits to be written.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Who is told that something waits.
+    activity: Arc<Activity>,
 }
 
 /// The beginning of a stream, while it may still become HTTP/1 or HTTP/2.
@@ -51,13 +56,14 @@ struct Farewell {
 impl<S> Polite<S> {
     /// A client that has not shown after `patience` which HTTP it speaks is read no further.
     /// One that takes nothing of its answer for `stall` is cut off.
-    pub(crate) fn new(stream: S, patience: Duration, stall: Duration) -> Self {
+    pub(crate) fn new(stream: S, patience: Duration, stall: Duration, activity: Arc<Activity>) -> Self {
         let opening = Opening { end: Box::pin(sleep(patience)), said: 0 };
-        Self { stream, opening: Some(opening), farewell: None, stall, stalled: None }
+        Self { stream, opening: Some(opening), farewell: None, stall, stalled: None, activity }
     }
 
     /// What came of writing, unless it has waited for too long.
     fn watched<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.activity.set_blocked(written.is_pending());
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -160,18 +166,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::time::timeout;
 
     const PATIENCE: Duration = Duration::from_secs(30);
     const AN_HOUR: Duration = Duration::from_secs(3600);
+
+    fn polite(stream: DuplexStream) -> Polite<DuplexStream> {
+        Polite::new(stream, PATIENCE, PATIENCE, Arc::default())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_does_not_show_what_it_speaks_is_cut_off() {
         for said in [&b""[..], b"P", &PREFACE[..23]] {
             let (mut client, server) = tokio::io::duplex(1024);
             client.write_all(said).await.expect("written");
-            let mut server = Polite::new(server, PATIENCE, PATIENCE);
+            let mut server = polite(server);
             let mut heard = Vec::new();
             let read = timeout(AN_HOUR, server.read_to_end(&mut heard)).await.expect("an end within the hour");
             assert_eq!(read.expect_err("cut off").kind(), io::ErrorKind::TimedOut, "{said:?}");
@@ -184,7 +194,7 @@ mod tests {
         for said in [&b"G"[..], b"PO", PREFACE, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore"] {
             let (mut client, server) = tokio::io::duplex(1024);
             client.write_all(said).await.expect("written");
-            let mut server = Polite::new(server, PATIENCE, PATIENCE);
+            let mut server = polite(server);
             let mut heard = Vec::new();
             assert!(timeout(AN_HOUR, server.read_to_end(&mut heard)).await.is_err(), "{said:?}");
         }
@@ -193,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_last_word_is_heard_by_who_is_still_talking() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server, PATIENCE, PATIENCE);
+        let mut server = polite(server);
         let (sent, ended) = tokio::join!(
             async {
                 let sent = client.write_all(&[b'x'; 1_000_000]).await;
@@ -214,13 +224,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_not_waited_for() {
         let (_silent, server) = tokio::io::duplex(1024);
-        Polite::new(server, PATIENCE, PATIENCE).shutdown().await.expect("an end");
+        polite(server).shutdown().await.expect("an end");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_never_ends_is_left() {
         let (mut client, server) = tokio::io::duplex(1024);
-        let mut server = Polite::new(server, PATIENCE, PATIENCE);
+        let mut server = polite(server);
         let endless = async { while client.write_all(&[b'x'; 4096]).await.is_ok() {} };
         tokio::select! {
             () = endless => panic!("the server went before it had heard enough"),
@@ -231,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_cut_off() {
         let (_client, server) = tokio::io::duplex(16);
-        let mut server = Polite::new(server, PATIENCE, PATIENCE);
+        let mut server = polite(server);
         let written = timeout(AN_HOUR, server.write_all(&[b'x'; 64])).await.expect("an end within the hour");
         assert_eq!(written.expect_err("cut off").kind(), io::ErrorKind::TimedOut);
     }

@@ -1,5 +1,10 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::Router;
 use axum::routing::get;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -13,6 +18,37 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(600);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// A long answer has so many pieces, and one comes each time that this is over.
+const PIECES: usize = 20;
+const PACE: Duration = Duration::from_millis(50);
+/// More than the kernel's buffers take.
+const LARGE: usize = 32 << 20;
+
+/// A body whose pieces come slowly.
+struct Long {
+    left: usize,
+    next: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl hyper::body::Body for Long {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let next = self.next.get_or_insert_with(|| Box::pin(tokio::time::sleep(PACE)));
+        std::task::ready!(next.as_mut().poll(cx));
+        self.next = None;
+        self.left -= 1;
+        Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from_static(b"piece")))))
+    }
+}
 
 struct Bed {
     address: std::net::SocketAddr,
@@ -36,7 +72,11 @@ impl Bed {
             wait.notified().await;
             "at last"
         };
-        let routes = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
+        let routes = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/slow", get(slow))
+            .route("/long", get(|| async { Response::new(axum::body::Body::new(Long { left: PIECES, next: None })) }))
+            .route("/large", get(|| async { vec![b'x'; LARGE] }));
         let (token, tracker) = (stop.clone(), tasks.clone());
         tasks.spawn(async move { serve(listener.into(), None, routes, limits, token, &tracker).await });
         Self { address, stop, tasks, begun, release }
@@ -75,6 +115,67 @@ async fn a_request_that_takes_longer_than_silence_may_is_answered() {
     tokio::time::sleep(idle * 5).await;
     bed.release.notify_one();
     assert!(all(&mut slow).await.ends_with("at last"));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_for_longer_than_silence_may_is_taken_to_its_end() {
+    let idle = PACE * 4;
+    let bed = Bed::start(Limits { idle, finish: Duration::ZERO, ..Limits::default() }).await;
+    let mut first = bed.say(b"GET /long HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let stream = TcpStream::connect(bed.address).await.expect("a connection");
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let request = Request::get("http://a/long").body(Empty::<Bytes>::new()).expect("a request");
+    let second = async {
+        let answer = sender.send_request(request).await.expect("an answer");
+        answer.into_body().collect().await.expect("all of it").to_bytes()
+    };
+    let ended = async {
+        let (second, connection) = tokio::join!(second, connection);
+        connection.expect("a clean end");
+        second
+    };
+    let (first, second) = tokio::join!(all(&mut first), timeout(PATIENCE, ended));
+    assert_eq!(first.matches("piece").count(), PIECES, "{first}");
+    // And the end of it is an idle connection, which goes.
+    assert_eq!(second.expect("in time"), Bytes::from("piece".repeat(PIECES)));
+}
+
+#[tokio::test]
+async fn one_large_piece_that_is_taken_slowly_is_taken_to_its_end() {
+    let idle = Duration::from_millis(200);
+    let bed = Bed::start(Limits { idle, finish: Duration::ZERO, ..Limits::default() }).await;
+    let mut stream = bed.say(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut space = vec![0; LARGE / 16];
+    let mut came = 0;
+    loop {
+        let read = timeout(PATIENCE, stream.read(&mut space)).await.expect("in time").expect("no reset");
+        came += read;
+        if read == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(40).mul_f64(read as f64 / space.len() as f64 * 4.0)).await;
+    }
+    assert!(came > LARGE, "{came}");
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_a_stream_is_let_go() {
+    let idle = Duration::from_millis(200);
+    let bed = Bed::start(Limits { idle, finish: Duration::ZERO, ..Limits::default() }).await;
+    let stream = TcpStream::connect(bed.address).await.expect("a connection");
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let request = Request::get("http://a/large").body(Empty::<Bytes>::new()).expect("a request");
+    let untaken = async {
+        let answer = sender.send_request(request).await.expect("an answer");
+        std::future::pending::<()>().await;
+        drop(answer);
+    };
+    tokio::select! {
+        ended = timeout(PATIENCE, connection) => drop(ended.expect("an end")),
+        () = untaken => {}
+    }
 }
 
 #[tokio::test]
