@@ -2,7 +2,6 @@
 
 use jeroboam_openstack::object_store::{ListingEntry, ListingQuery};
 
-use super::failure::failed;
 use super::{Inner, PAGE};
 use crate::{Error, Kind, List, ListPage, Listed, Result};
 
@@ -21,10 +20,8 @@ pub(crate) async fn page(inner: &Inner, what: &List<'_>) -> Result<ListPage> {
         let marker = after.as_deref().map(|after| marker(inner, after, what));
         let query =
             ListingQuery { prefix: &prefix, marker: marker.as_deref(), end: None, folders: what.folders, limit };
-        let listed = inner.store.list(&query).await;
-        let listed = listed.map_err(|error| failed(format!("list {:?} in swift", what.prefix), error))?;
-        let listed = listed.unwrap_or_default();
-        let is_last = listed.len() < limit;
+        let (listed, next) = inner.list(&query).await?;
+        let is_last = next.is_none();
         let paths: Vec<Listed> = listed.into_iter().filter_map(|entry| line(inner, entry)).collect();
         let last = paths.last().map(|line| path(line).to_owned());
         // Swift shows the folder that the last path was in once more.

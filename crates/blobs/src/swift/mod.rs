@@ -190,20 +190,32 @@ impl Inner {
         Ok(if written { Written::Yes } else { Written::Refused })
     }
 
+    /// A page of the container, and where the next one begins, if there is one.
+    pub(crate) async fn list(&self, query: &ListingQuery<'_>) -> Result<(Vec<ListingEntry>, Option<String>)> {
+        self.ready().await?;
+        let what = || format!("list {:?} in swift", query.prefix);
+        let page = self.store.list(query).await.map_err(|error| failed(what(), error))?;
+        // It was there. A cluster of which a part is away says so as well, and it does not mean that nothing is in it.
+        let gone = || Error::new(Kind::Unavailable, format!("{}: there is no container", what()));
+        let page = page.ok_or_else(gone)?;
+        let is_last = self.store.is_last(&page, query.limit).await;
+        let next = page.last().filter(|_| !is_last).map(|entry| entry.name().to_owned());
+        Ok((page, next))
+    }
+
     /// All names below a prefix, with their lengths.
     pub(crate) async fn names_below(&self, prefix: &str) -> Result<Vec<(String, u64)>> {
         let mut all: Vec<(String, u64)> = Vec::new();
+        let mut marker: Option<String> = None;
         loop {
-            let marker = all.last().map(|(name, _)| name.clone());
             let query = ListingQuery { prefix, marker: marker.as_deref(), limit: PAGE, ..ListingQuery::default() };
-            let page = self.store.list(&query).await;
-            let page = page.map_err(|error| failed(format!("list {prefix} in swift"), error))?.unwrap_or_default();
-            let before = all.len();
+            let (page, next) = self.list(&query).await?;
             all.extend(page.into_iter().filter_map(|entry| match entry {
                 ListingEntry::Object(object) => Some((object.name, object.bytes)),
                 ListingEntry::Folder(_) => None,
             }));
-            if all.len() < before + PAGE {
+            marker = next;
+            if marker.is_none() {
                 return Ok(all);
             }
         }

@@ -76,7 +76,7 @@ impl Inner {
         let container = self.store.container();
         match page.map_err(|error| failed(format!("look at the container {container} of swift"), error))? {
             Some(_) => Ok(()),
-            None => Err(Error::new(Kind::Refused, format!("use the container {container} of swift: it is gone"))),
+            None => Err(Error::new(Kind::Unavailable, format!("use the container {container} of swift: it is gone"))),
         }
     }
 }

@@ -83,22 +83,20 @@ async fn old_directories(inner: &Inner, sweep: &Sweep<'_>) -> Result<Candidates>
     let segments = inner.names.segments();
     let mut marker: Option<String> = None;
     loop {
-        let page = page(inner, &segments, marker.as_deref(), None).await?;
-        let last = page.last().map(|object| object.name.clone());
+        let (page, next) = page(inner, &segments, marker.as_deref(), None).await?;
         for object in &page {
             if let Some(directory) = inner.names.directory_of(&object.name) {
                 candidates.add(directory, object, sweep.older_than);
             }
         }
-        let goes_on = page.len() == PAGE;
         // The last directory may go on with the next page.
-        let open = last.as_deref().and_then(|name| inner.names.directory_of(name)).filter(|_| goes_on);
+        let open = next.as_deref().and_then(|name| inner.names.directory_of(name));
         candidates.retain(|directory, candidate| {
             let lives = inner.names.mark_of(directory).is_some_and(|mark| live.contains(&mark));
             open == Some(directory) || (candidate.is_old && !lives)
         });
-        marker = last;
-        if !goes_on {
+        marker = next;
+        if marker.is_none() {
             return Ok(candidates);
         }
     }
@@ -114,7 +112,7 @@ async fn spare_what_is_needed(inner: &Inner, candidates: &mut Candidates) -> Res
             if candidates.0.is_empty() {
                 return Ok(());
             }
-            let page = page(inner, "", marker.as_deref(), end).await?;
+            let (page, next) = page(inner, "", marker.as_deref(), end).await?;
             let mut large: Vec<BoxFuture<'_, Result<Vec<String>>>> = Vec::new();
             for object in page.iter().filter(|object| object.may_be_large()) {
                 large.push(needed_by(inner, &object.name).boxed());
@@ -123,10 +121,10 @@ async fn spare_what_is_needed(inner: &Inner, candidates: &mut Candidates) -> Res
             for prefix in needed.into_iter().flatten() {
                 candidates.spare(&prefix);
             }
-            if page.len() < PAGE {
+            marker = next;
+            if marker.is_none() {
                 break;
             }
-            marker = page.last().map(|object| object.name.clone());
         }
     }
     Ok(())
@@ -150,14 +148,20 @@ async fn needed_by(inner: &Inner, name: &str) -> Result<Vec<String>> {
     Ok(here.filter_map(|segment| segment.name.rsplit_once('/').map(|(directory, _)| directory.to_owned())).collect())
 }
 
-async fn page(inner: &Inner, prefix: &str, marker: Option<&str>, end: Option<&str>) -> Result<Vec<ListedObject>> {
+/// Objects of a page, and where the next one begins.
+async fn page(
+    inner: &Inner,
+    prefix: &str,
+    marker: Option<&str>,
+    end: Option<&str>,
+) -> Result<(Vec<ListedObject>, Option<String>)> {
     let query = ListingQuery { prefix, marker, end, folders: false, limit: PAGE };
-    let page = inner.store.list(&query).await.map_err(|error| failed("list everything in swift".to_owned(), error))?;
-    let objects = page.unwrap_or_default().into_iter().filter_map(|entry| match entry {
+    let (page, next) = inner.list(&query).await?;
+    let objects = page.into_iter().filter_map(|entry| match entry {
         ListingEntry::Object(object) => Some(object),
         ListingEntry::Folder(_) => None,
     });
-    Ok(objects.collect())
+    Ok((objects.collect(), next))
 }
 
 #[cfg(test)]

@@ -45,6 +45,14 @@ async fn a_pretended_gateway_keeps_what_is_promised() {
     contract(&place).await;
 }
 
+/// Whoever takes a page that is shorter than it may be for the last one fails here at every turn.
+#[tokio::test]
+async fn a_gateway_whose_pages_are_short_keeps_what_is_promised() {
+    let place = Place::pretended(Quirks { gateway: true, page: Some(3), ..Quirks::default() }).await;
+    everything(&place).await;
+    contract(&place).await;
+}
+
 #[tokio::test]
 async fn static_objects_alone_keep_what_is_promised() {
     let mut place = Place::pretended(Quirks { no_bulk: true, ..Quirks::default() }).await;

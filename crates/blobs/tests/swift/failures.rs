@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::Method;
-use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Swift, Written};
-use jeroboam_model::SystemClock;
+use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Sweep, Swift, Written};
+use jeroboam_model::{SystemClock, Timestamp};
+use jeroboam_openstack::object_store::Newest;
 
 use crate::checks::{bytes, read, write};
 use crate::places::Place;
@@ -234,9 +235,59 @@ async fn a_listing_that_is_behind_harms_nothing() {
     write(&swift_2, "never", None, &content).await;
     assert!(read(&swift_2, "never").await.unwrap() == content, "each segment is named in a static object");
     // Nothing is listed, so that nothing of it can be called garbage.
-    let sweep = jeroboam_blobs::Sweep { older_than: jeroboam_model::Timestamp::MAX, live: &[], dry_run: false };
+    let sweep = Sweep { older_than: Timestamp::MAX, live: &[], dry_run: false };
     assert_eq!(swift_2.sweep(sweep).await.unwrap().objects, 0);
     drop((place, place_2));
+}
+
+/// More names than a gateway shows at once, whatever it is asked for.
+#[tokio::test]
+async fn a_gateway_shows_a_thousand_names_at_a_time_and_none_is_missed() {
+    let (place, swift) = with(Quirks { gateway: true, ..Quirks::default() }).await;
+    let content = bytes(3_200_000, 8);
+    write(&swift, "z/blob", None, &content).await;
+    for number in 0..2100 {
+        swift.put(&format!("many/{number:04}"), Bytes::from_static(b"x"), Condition::Always).await.unwrap();
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let list = List { prefix: "many/", after: after.as_deref(), folders: false, limit: 10_000 };
+        let page = swift.list(list).await.unwrap();
+        found.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), 2100);
+    // Its manifest is behind all of them, and the path that is noted at its first segment does not tell: as where distribution wrote it.
+    let head = place.raw().head("files/z/blob", Newest::Yes).await.unwrap().unwrap();
+    let (_, directory) = head.manifest.expect("an object of segments");
+    place.raw().note(&format!("{}/{:016}", directory.trim_end_matches('/'), 1), "other", "x").await.unwrap();
+    let sweep = Sweep { older_than: Timestamp::MAX, live: &[], dry_run: false };
+    assert_eq!(swift.sweep(sweep).await.unwrap().objects, 0);
+    assert!(read(&swift, "z/blob").await.unwrap() == content);
+}
+
+/// A part of a cluster that is away answers so for a while.
+#[tokio::test]
+async fn a_container_that_is_said_to_be_gone_is_no_empty_one() {
+    let (place, swift) = place().await;
+    write(&swift, "blob", None, &bytes(3_200_000, 8)).await;
+    let gone = || Rule::once(Method::GET, "jeroboam-", Fault::Status(404, None));
+    place.faults().fails(gone());
+    let list = List { prefix: "", after: None, folders: false, limit: 10 };
+    assert_eq!(swift.list(list.clone()).await.unwrap_err().kind(), Kind::Unavailable);
+    place.faults().fails(gone());
+    let sweep = Sweep { older_than: Timestamp::MAX, live: &[], dry_run: false };
+    assert_eq!(swift.sweep(sweep).await.unwrap_err().kind(), Kind::Unavailable);
+    place.faults().fails(gone());
+    assert_eq!(swift.probe().await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(swift.list(list).await.unwrap().items.len(), 1);
+    // One that was never there is made first.
+    let place = Place::pretended(Quirks::default()).await;
+    let nothing = place.open().list(List { prefix: "", after: None, folders: true, limit: 10 }).await.unwrap();
+    assert_eq!((nothing.items.len(), nothing.next), (0, None));
 }
 
 #[tokio::test]

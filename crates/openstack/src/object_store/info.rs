@@ -13,8 +13,8 @@ use crate::{Error, error::Kind};
 pub struct StoreInfo {
     /// Most segments of a static large object.
     pub max_segments: Option<usize>,
-    /// Longest listing.
-    pub listing_limit: Option<usize>,
+    /// Whether it is Swift itself, rather than what speaks its language.
+    pub is_swift: bool,
     /// Longest plain object.
     pub max_file_size: Option<u64>,
     /// Digests that signed addresses may have.
@@ -34,8 +34,17 @@ struct Wire {
 
 #[derive(Default, Deserialize)]
 struct WireSwift {
-    container_listing_limit: Option<usize>,
+    version: Option<String>,
+    account_listing_limit: Option<usize>,
     max_file_size: Option<u64>,
+}
+
+impl WireSwift {
+    /// A Ceph gateway tells its own version there, and no limit of listings of the account.
+    fn is_itself(&self) -> bool {
+        let version = self.version.as_deref().unwrap_or_default();
+        version.starts_with("2.") && self.account_listing_limit.is_some()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -84,10 +93,35 @@ impl From<Wire> for StoreInfo {
         let digests = digests.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         Self {
             max_segments: wire.slo.max_manifest_segments,
-            listing_limit: wire.swift.container_listing_limit,
+            is_swift: wire.swift.is_itself(),
             max_file_size: wire.swift.max_file_size,
             temp_url_digests: digests.collect(),
             temp_url: wire.tempurl.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swift_is_told_from_what_speaks_its_language() {
+        for (text, is_swift) in [
+            (
+                r#"{"swift": {"version": "2.30.1", "container_listing_limit": 10000, "account_listing_limit": 10000}}"#,
+                true,
+            ),
+            (
+                r#"{"swift": {"version": "16.2.15", "container_listing_limit": 10000, "max_object_name_size": 1024}}"#,
+                false,
+            ),
+            (r#"{"swift": {"version": "20.1.0", "account_listing_limit": 10000}}"#, false),
+            (r#"{"swift": {"account_listing_limit": 10000}}"#, false),
+            (r#"{"slo": {}}"#, false),
+        ] {
+            let wire: Wire = serde_json::from_str(text).expect("JSON");
+            assert_eq!(StoreInfo::from(wire).is_swift, is_swift, "{text}");
         }
     }
 }

@@ -95,6 +95,8 @@ struct Shared {
     ahead: AtomicI64,
     /// Found out when it is first needed.
     no_bulk: AtomicBool,
+    /// Whether a page of a listing is shorter than it may be at the end alone; found out when it is first needed.
+    pages_are_full: OnceCell<bool>,
 }
 
 impl fmt::Debug for ObjectStore {
@@ -119,6 +121,7 @@ impl ObjectStore {
             client: OnceCell::new(),
             ahead: AtomicI64::new(0),
             no_bulk: AtomicBool::new(false),
+            pages_are_full: OnceCell::new(),
         };
         Self { shared: Arc::new(shared) }
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tracing::debug;
 
 use super::call::{Call, Target};
 use super::listing::{self, ListingEntry, ListingQuery};
@@ -175,7 +176,7 @@ impl ObjectStore {
         Ok(shown.into_iter().map(segment).collect())
     }
 
-    /// A page of the container's listing; `None` where there is no container.
+    /// A page of the container's listing; `None` where there is no container. Whether there is another is asked with [`ObjectStore::is_last`].
     pub async fn list(&self, what: &ListingQuery<'_>) -> Result<Option<Vec<ListingEntry>>, Error> {
         let mut call = Call::new(Method::GET, Target::Container).answers(&[404]);
         call = call.query("format", "json").query("limit", what.limit.to_string());
@@ -192,6 +193,27 @@ impl ObjectStore {
             return Ok(None);
         }
         listing::read(&body).map(Some)
+    }
+
+    /// Whether nothing comes behind a page. One with nothing in it is the end. That one which is shorter than it may be is the end, too, can be
+    /// relied on in Swift itself alone: a Ceph gateway gives a thousand lines at most, and at times fewer, whatever it was asked for.
+    pub async fn is_last(&self, page: &[ListingEntry], limit: usize) -> bool {
+        page.is_empty() || (page.len() < limit && self.pages_are_full().await)
+    }
+
+    async fn pages_are_full(&self) -> bool {
+        let told = || async {
+            match self.info().await {
+                Ok(told) => told.is_some_and(|told| told.is_swift),
+                Err(error) => {
+                    debug!(
+                        "the object store tells nothing of itself, so that listings are read until nothing comes: {error}"
+                    );
+                    false
+                }
+            }
+        };
+        *self.shared.pages_are_full.get_or_init(told).await
     }
 
     /// Makes the container; one that is there stays as it is.

@@ -63,6 +63,9 @@ struct Flow {
     tries: u32,
 }
 
+/// So many segments are asked for at a time.
+const LISTED: usize = 10_000;
+
 impl ObjectStore {
     /// Reads an object, or the bytes of `range`, which is not empty.
     pub async fn get(&self, object: &str, range: Option<Range<u64>>, newest: Newest) -> Result<Found, Error> {
@@ -116,17 +119,17 @@ impl ObjectStore {
         let mut sum = 0;
         let mut marker: Option<String> = None;
         loop {
-            let query = super::ListingQuery { prefix, marker: marker.as_deref(), limit: 10_000, ..Default::default() };
+            let query = super::ListingQuery { prefix, marker: marker.as_deref(), limit: LISTED, ..Default::default() };
             let page = self.list(&query).await?.unwrap_or_default();
             let sizes = page.iter().map(|entry| match entry {
                 super::ListingEntry::Object(object) => object.bytes,
                 super::ListingEntry::Folder(_) => 0,
             });
             sum += sizes.sum::<u64>();
-            match page.last() {
-                Some(last) => marker = Some(last.name().to_owned()),
-                None => return Ok(sum),
+            if self.is_last(&page, LISTED).await {
+                return Ok(sum);
             }
+            marker = page.last().map(|last| last.name().to_owned());
         }
     }
 }

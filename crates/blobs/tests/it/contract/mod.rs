@@ -113,8 +113,19 @@ fn pieces(content: &Bytes) -> impl Iterator<Item = Bytes> {
 
 /// All of a listing in pages of `limit`, and every page's order.
 async fn all_pages(place: &SharedBlobs, prefix: &str, folders: bool, limit: usize) -> Vec<Listed> {
+    all_pages_after(place, prefix, None, folders, limit).await
+}
+
+/// The same behind a mark.
+async fn all_pages_after(
+    place: &SharedBlobs,
+    prefix: &str,
+    mark: Option<&str>,
+    folders: bool,
+    limit: usize,
+) -> Vec<Listed> {
     let mut all: Vec<Listed> = Vec::new();
-    let mut after: Option<String> = None;
+    let mut after = mark.map(str::to_owned);
     for _ in 0..1000 {
         let ListPage { items, next } =
             place.list(List { prefix, after: after.as_deref(), folders, limit }).await.expect("a page");

@@ -30,8 +30,11 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 /// How it differs from a Swift.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quirks {
-    /// As a Ceph gateway: conditions on writes do not count, the segments of static objects are not shown.
+    /// As a Ceph gateway: conditions on writes do not count, the segments of static objects are not shown, and a page of a listing has a thousand
+    /// lines at most, and now and then one less although others come behind it.
     pub(crate) gateway: bool,
+    /// A page has so many lines at most; none for what is usual.
+    pub(crate) page: Option<usize>,
     /// Many objects cannot be removed with one request.
     pub(crate) no_bulk: bool,
     /// Nothing is told at `/info`.
@@ -57,6 +60,8 @@ struct State {
     objects: Objects,
     containers: BTreeMap<String, BTreeMap<String, String>>,
     quirks: Quirks,
+    /// Listings that were asked for.
+    listings: usize,
     rules: Vec<Rule>,
     seen: Vec<Seen>,
     logins: usize,
@@ -79,6 +84,7 @@ impl Pretended {
             objects: Objects::default(),
             containers: BTreeMap::new(),
             quirks,
+            listings: 0,
             rules: Vec::new(),
             seen: Vec::new(),
             logins: 0,
@@ -192,8 +198,12 @@ async fn answer(state: Arc<Mutex<State>>, url: String, request: Request<Incoming
         return Ok(response.header("x-storage-url", format!("{url}/v1/AUTH_test")).body(full("")).unwrap());
     }
     if path == "/info" {
-        let told = r#"{"swift": {"version": "pretended", "container_listing_limit": 10000}, "slo": {"max_manifest_segments": 1000}}"#;
-        return Ok(if state.lock().unwrap().quirks.no_info { status(404) } else { text(200, told) });
+        let quirks = state.lock().unwrap().quirks;
+        let swift = r#"{"version": "2.30.1", "container_listing_limit": 10000, "account_listing_limit": 10000}"#;
+        let gateway = r#"{"version": "16.2.15", "container_listing_limit": 10000}"#;
+        let itself = if quirks.gateway { gateway } else { swift };
+        let told = format!(r#"{{"swift": {itself}, "slo": {{"max_manifest_segments": 1000}}}}"#);
+        return Ok(if quirks.no_info { status(404) } else { text(200, told) });
     }
     let Some(rest) = path.strip_prefix("/v1/AUTH_test") else { return Ok(status(404)) };
     let rest = rest.trim_start_matches('/').to_owned();

@@ -166,13 +166,28 @@ fn bulk(state: &mut State, body: &Bytes) -> Response<Body> {
     text(200, told.to_string())
 }
 
-fn list(state: &State, asked: &Asked) -> Response<Body> {
+/// Most lines of a page of a gateway, whatever is asked for.
+const GATEWAY_PAGE: usize = 1000;
+
+/// So many lines this page has at most.
+fn longest(state: &mut State, asked: usize) -> usize {
+    if !state.quirks.gateway {
+        return asked.min(state.quirks.page.unwrap_or(asked));
+    }
+    state.listings += 1;
+    let most = asked.min(state.quirks.page.unwrap_or(GATEWAY_PAGE));
+    // Never nothing: nothing is the end.
+    if state.listings.is_multiple_of(2) { most.saturating_sub(1).max(1) } else { most }
+}
+
+fn list(state: &mut State, asked: &Asked) -> Response<Body> {
     let text_of = |name: &str| asked.query(name).unwrap_or_default();
     let (prefix, marker, end) = (text_of("prefix"), text_of("marker"), text_of("end_marker"));
     let limit: usize = asked.query("limit").and_then(|text| text.parse().ok()).unwrap_or(10_000);
     if limit > 10_000 {
         return status(412);
     }
+    let limit = longest(state, limit);
     let delimiter = asked.query("delimiter").is_some();
     let mut lines: Vec<Value> = Vec::new();
     let mut folders = BTreeSet::new();
