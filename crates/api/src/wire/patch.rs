@@ -129,22 +129,38 @@ impl Operation {
         self.segments().next().unwrap_or_default()
     }
 
-    fn apply(&self, document: &mut Map<String, Value>, structured: &[&str]) -> Result<(), String> {
+    /// The value that is written: what stands for a whole structure may come as text, in Python's words.
+    fn written(&self, structured: &[&str]) -> Result<Value, String> {
+        let whole = self.segments().count() == 1 && structured.contains(&self.root()) && self.op != Op::Remove;
+        let Value::String(text) = &self.value else { return Ok(self.value.clone()) };
+        if !whole {
+            return Ok(self.value.clone());
+        }
+        let value =
+            python::literal(text).ok_or_else(|| format!("malformed node or string: {}", python::repr(&self.value)))?;
+        // What stood for a character in the text is one by now.
+        if has_unstorable_text(&value) {
+            return Err(format!("the value holds {UNSTORABLE}"));
+        }
+        Ok(value)
+    }
+
+    /// Why the attribute cannot be added to the object as it was.
+    fn cannot_be_added(&self, document: &Map<String, Value>) -> Option<String> {
+        if self.op != Op::Add || self.segments().count() != 1 {
+            return None;
+        }
+        let path = cut(self.path.clone());
+        match document.get(self.root()) {
+            None => Some(format!("Adding a new attribute {path} to the root of the resource is not allowed.")),
+            Some(Value::Null) => None,
+            Some(_) => Some(format!("The attribute {path} has existed, please use 'replace' operation instead.")),
+        }
+    }
+
+    fn apply(&self, document: &mut Map<String, Value>, value: Value) -> Result<(), String> {
         let mut segments: Vec<&str> = self.segments().collect();
         let Some(last) = segments.pop() else { return Err("the path is empty".to_owned()) };
-        let mut value = self.value.clone();
-        if segments.is_empty()
-            && structured.contains(&last)
-            && self.op != Op::Remove
-            && let Value::String(text) = &value
-        {
-            value =
-                python::literal(text).ok_or_else(|| format!("malformed node or string: {}", python::repr(&value)))?;
-            // What stood for a character in the text is one by now.
-            if has_unstorable_text(&value) {
-                return Err(format!("the value holds {UNSTORABLE}"));
-            }
-        }
         let mut parent = document;
         for segment in segments {
             let Some(Value::Object(next)) = parent.get_mut(segment) else {
@@ -188,22 +204,20 @@ impl Patch {
 
     /// What the object becomes; a removed attribute is gone from it. One that is refused half-way is given to nobody.
     pub(crate) fn apply(&self, mut document: Map<String, Value>, rules: &PatchRules) -> ApiResult<Map<String, Value>> {
+        let refused = |reason: String| {
+            let patch = cut(self.shown());
+            ApiError::bad_request(format!("Couldn't apply patch '{patch}'. Reason: {}", cut(reason)))
+        };
+        // Magnum: `apply_jsonpatch` looks at every operation before it applies the first.
+        let mut values = Vec::with_capacity(self.0.len());
         for operation in &self.0 {
-            let path = cut(operation.path.clone());
-            if operation.op == Op::Add && operation.segments().count() == 1 {
-                let sentence = match document.get(operation.root()) {
-                    None => format!("Adding a new attribute {path} to the root of the resource is not allowed."),
-                    Some(Value::Null) => String::new(),
-                    Some(_) => format!("The attribute {path} has existed, please use 'replace' operation instead."),
-                };
-                if !sentence.is_empty() {
-                    return Err(ApiError::bad_request(sentence));
-                }
+            if let Some(sentence) = operation.cannot_be_added(&document) {
+                return Err(ApiError::bad_request(sentence));
             }
-            operation.apply(&mut document, rules.structured).map_err(|reason| {
-                let patch = cut(self.shown());
-                ApiError::bad_request(format!("Couldn't apply patch '{patch}'. Reason: {}", cut(reason)))
-            })?;
+            values.push(operation.written(rules.structured).map_err(refused)?);
+        }
+        for (operation, value) in self.0.iter().zip(values) {
+            operation.apply(&mut document, value).map_err(refused)?;
         }
         Ok(document)
     }
@@ -345,6 +359,15 @@ mod tests {
             ),
             (
                 json!([{"op": "add", "path": "/name", "value": "x"}]),
+                "The attribute /name has existed, please use 'replace' operation instead.",
+            ),
+            // Looked at before anything is applied.
+            (
+                json!([{"op": "replace", "path": "/labels/a/b", "value": "x"}, {"op": "add", "path": "/name", "value": "x"}]),
+                "The attribute /name has existed, please use 'replace' operation instead.",
+            ),
+            (
+                json!([{"op": "remove", "path": "/name"}, {"op": "add", "path": "/name", "value": "x"}]),
                 "The attribute /name has existed, please use 'replace' operation instead.",
             ),
             (

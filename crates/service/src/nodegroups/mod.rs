@@ -25,7 +25,8 @@ impl NodeGroups<'_> {
         Ok(GroupInCluster { cluster: found.cluster, group })
     }
 
-    /// `PATCH /v1/clusters/{cluster}/nodegroups/{group}`. `decide` turns the patch into a change of the group as it is.
+    /// `PATCH /v1/clusters/{cluster}/nodegroups/{group}`. `decide` turns the patch into a change of the group as it is. As with
+    /// Magnum, a patch that asks for what is there is worked on as well: it is how a failed one is tried again.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -38,9 +39,6 @@ impl NodeGroups<'_> {
             let was = self.0.find_cluster(caller, cluster).await?;
             let old = group_in(&was, group)?;
             let new = changed(old, decide(old)?)?;
-            if new == *old {
-                return Ok(GroupInCluster { group: new, cluster: was.cluster });
-            }
             may_change(&was)?;
             allowed(old.status.may_be_resized(), "Updating a nodegroup", old.status)?;
             let mut change = self.0.update_of(&was).await?;

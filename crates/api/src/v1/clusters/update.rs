@@ -63,7 +63,7 @@ fn change(patch: &Patch, all: &ClusterWithGroups, version: Microversion, links: 
     let Value::Object(before) = view else { return Err(ApiError::internal("a view that is no object")) };
     let after = patch.apply(before.clone(), &RULES)?;
     let others = before.iter().filter(|(name, value)| {
-        !CHANGEABLE.contains(&name.as_str()) && after.get(*name).unwrap_or(&Value::Null) != *value
+        !CHANGEABLE.contains(&name.as_str()) && !same(after.get(*name).unwrap_or(&Value::Null), value)
     });
     let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
     if !others.is_empty() {
@@ -86,12 +86,35 @@ fn change(patch: &Patch, all: &ClusterWithGroups, version: Microversion, links: 
     Ok(change)
 }
 
+/// Whether two values are stored alike. Labels are texts: a patch may bring the number 2 for the label "2".
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+        }
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            number.to_string() == *text
+        }
+        _ => one == other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::tests::samples;
+
+    #[test]
+    fn a_label_that_is_a_number_is_its_text() {
+        let labels = json!({"a": "1", "b": "2"});
+        assert!(same(&json!({"a": "1", "b": 2}), &labels));
+        assert!(!same(&json!({"a": "1", "b": 3}), &labels));
+        assert!(!same(&json!({"b": "2"}), &labels));
+        assert!(!same(&json!({"a": "1", "b": true}), &labels));
+    }
 
     fn check(patch: Value) -> Result<ClusterChange, String> {
         let all = samples::cluster();
