@@ -72,6 +72,8 @@ struct Shared {
     htpasswd: Option<Htpasswd>,
     external: Option<External>,
     builtin: Option<Builtin>,
+    /// Whether tokens of ours are a way that was asked for: some may have been made by hand.
+    by_hand: bool,
     refresh: Option<RefreshTokens>,
     keystone: Option<Keystone>,
     certificates: Vec<Rule>,
@@ -118,9 +120,10 @@ impl Auth {
 
     /// As it is configured.
     pub fn new(config: AuthConfig, locations: &HttpConfig, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
-        if config.is_open() && config.anonymous.is_empty() {
+        if config.is_open() {
             return Ok(Self::open());
         }
+        let by_hand = config.builtin.is_some();
         let wanted = config.keystone.is_some() || !config.anonymous.is_empty() && config.token.is_none();
         let builtin = config.builtin.or_else(|| wanted.then(BuiltinConfig::default));
         let refresh = builtin.as_ref().and_then(|builtin| {
@@ -134,6 +137,7 @@ impl Auth {
             htpasswd: htpasswd.transpose().map_err(AuthError::Htpasswd)?,
             external: config.token.map(|token| External::open(token, &clock)).transpose().map_err(AuthError::Token)?,
             builtin: builtin.map(Builtin::open).transpose().map_err(AuthError::Builtin)?,
+            by_hand,
             refresh: refresh.transpose().map_err(AuthError::Refresh)?,
             keystone: keystone.transpose().map_err(AuthError::Keystone)?,
             certificates: config.certificates,
@@ -253,7 +257,8 @@ impl Shared {
 
     /// Whether nobody can be anybody.
     fn ways_are_none(&self) -> bool {
-        self.silly.is_none() && self.htpasswd.is_none() && self.external.is_none() && self.keystone.is_none()
+        let by_password = self.silly.is_some() || self.htpasswd.is_some() || self.keystone.is_some();
+        !by_password && self.external.is_none() && !self.by_hand
     }
 
     /// Whom clients may turn to, in the order in which they should.

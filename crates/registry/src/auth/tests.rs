@@ -106,6 +106,31 @@ async fn without_anything_everybody_is_let_in() {
 }
 
 #[tokio::test]
+async fn tokens_of_this_registry_alone_keep_everybody_else_out() {
+    let bed = Bed::new("builtin: {}");
+    assert!(!bed.auth.is_open());
+    let (status, challenges) = bed.check(&request(None), &[need("a", Action::Push)]).await.expect_err("nobody");
+    assert_eq!(status, 401);
+    assert!(challenges[0].starts_with("Bearer realm=\"http://reg:5000/auth/token\""), "{challenges:?}");
+    for authorization in ["Bearer x.y.z".to_owned(), basic("ada", "one")] {
+        assert_eq!(bed.status(&request(Some(&authorization)), need("a", Action::Pull)).await, 401);
+    }
+    let shared = bed.auth.shared.as_ref().expect("not open");
+    let scope = scope::Scope::parse("repository:a:pull").expect("a scope");
+    let builtin = shared.builtin.as_ref().expect("a maker of tokens");
+    let token = builtin.issue("ci", None, "reg:5000", std::slice::from_ref(&scope), bed.clock.now(), None).token;
+    let shown = request(Some(&format!("Bearer {token}")));
+    assert_eq!(bed.check(&shown, &[need("a", Action::Pull)]).await, Ok(Some("ci".to_owned())));
+    assert_eq!(bed.status(&shown, need("a", Action::Push)).await, 401);
+    // With something that anybody may pull, too, one still has to be somebody to come in.
+    let bed = Bed::new("builtin: {}\nanonymous: {pull: ['*']}");
+    assert_eq!(bed.status(&request(None), Need::Entry).await, 401);
+    let bed = Bed::new("anonymous: {pull: ['*']}");
+    assert_eq!((bed.auth.is_open(), bed.status(&request(None), Need::Entry).await), (false, 200));
+    assert_eq!(bed.status(&request(None), need("a", Action::Push)).await, 401);
+}
+
+#[tokio::test]
 async fn a_user_of_the_file_is_asked_for_a_password() {
     let bed = Bed::new(USERS);
     let challenge = vec!["Basic realm=\"ours\"".to_owned()];

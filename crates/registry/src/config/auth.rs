@@ -173,11 +173,13 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
-    /// Whether everybody is let in.
+    /// Whether everybody is let in: there is no way to tell who somebody is. A file that names none although it has something to say about it is
+    /// refused when it is read.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let anybody = self.silly.is_some() || self.htpasswd.is_some() || self.token.is_some();
-        !anybody && self.keystone.is_none() && self.certificates.is_empty()
+        let by_password = self.silly.is_some() || self.htpasswd.is_some() || self.keystone.is_some();
+        let by_token = self.token.is_some() || self.builtin.is_some();
+        !by_password && !by_token && self.certificates.is_empty() && self.anonymous.is_empty()
     }
 }
 
@@ -186,7 +188,7 @@ pub(super) fn read(root: &Section<'_>) -> AuthConfig {
     let there = |name: &str| Some(auth.section(name)).filter(Section::is_there);
     let keystone = there("keystone").and_then(|section| keystone(&section));
     let builtin = there("builtin").map(|section| builtin(&section));
-    AuthConfig {
+    let config = AuthConfig {
         none: auth.section("none").is_there(),
         silly: there("silly")
             .map(|section| SillyConfig { realm: needed(&section, "realm"), service: needed(&section, "service") }),
@@ -202,7 +204,15 @@ pub(super) fn read(root: &Section<'_>) -> AuthConfig {
         anonymous: prefixes(&auth.section("anonymous"), "pull"),
         table: root.section("jeroboam").list("namespaces").iter().map(namespace).collect(),
         limits: limits(&auth.section("limits")),
+    };
+    // Somebody wanted to keep others out, and a slip of the pen would let them in. distribution does not start either.
+    let wanted = auth.is_list() || auth.entries().iter().any(|(name, _)| name != "none");
+    if config.is_open() && wanted {
+        let why = "names no way to tell who somebody is (htpasswd, token, builtin, keystone, certificates.rules, anonymous.pull): \
+                   say auth: none if everybody is to be let in";
+        root.refuse("auth", why);
     }
+    config
 }
 
 fn needed(section: &Section<'_>, name: &str) -> String {

@@ -27,6 +27,11 @@ impl<'a> Section<'a> {
         self.node.is_some()
     }
 
+    /// Whether there is a list where a section is to be.
+    pub(super) fn is_list(&self) -> bool {
+        self.node.is_some_and(|node| matches!(node.value, Value::List(_)))
+    }
+
     /// Where it was written.
     pub(super) fn place(&self) -> Option<Place> {
         self.node.map(|node| node.place.clone())

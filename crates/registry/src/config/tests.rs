@@ -112,6 +112,41 @@ fn what_tutor_writes_starts_as_it_is() {
 }
 
 #[test]
+fn a_slip_of_the_pen_below_auth_lets_nobody_in() {
+    for (auth, is_open) in [
+        ("", true),
+        ("auth: none\n", true),
+        ("auth: {none: {}}\n", true),
+        ("auth: {}\n", true),
+        ("auth:\n", true),
+        ("auth: {builtin: {}}\n", false),
+        ("auth: {anonymous: {pull: ['*']}}\n", false),
+        ("auth: {certificates: {rules: [{names: ['*'], prefixes: ['*'], actions: [pull]}]}}\n", false),
+        ("auth: {htpasswd: {realm: r, path: /p}, oidc: {}}\n", false),
+    ] {
+        let read = read(&format!("version: 0.1\nstorage: inmemory\n{auth}"));
+        let config = read.into_config().unwrap_or_else(|errors| panic!("{auth}: {errors:?}"));
+        assert_eq!(config.auth.is_open(), is_open, "{auth}");
+    }
+    for auth in [
+        "auth: {htpaswd: {realm: r, path: /p}}\n",
+        "auth: {oidc: {issuer: i}}\n",
+        "auth: htpaswd\n",
+        "auth: [htpasswd]\n",
+        "auth: {none: {}, htpaswd: {realm: r, path: /p}}\n",
+        "auth: {limits: {failures: 3}}\n",
+        "auth: {anonymous: {pul: ['*']}}\n",
+        "auth: {certificates: {rule: [{names: ['*']}]}}\n",
+    ] {
+        let errors = read(&format!("version: 0.1\nstorage: inmemory\n{auth}")).into_config().expect_err(auth);
+        assert!(errors.iter().any(|error| error.contains("auth names no way")), "{auth}: {errors:?}");
+    }
+    let variables = BTreeMap::from([("REGISTRY_AUTH_HTPASWD_REALM".to_owned(), "r".to_owned())]);
+    let read = Config::read("version: 0.1\nstorage: inmemory\n", &variables).expect("YAML");
+    assert!(read.into_config().is_err());
+}
+
+#[test]
 fn an_environment_alone_is_enough() {
     let config = config(
         "version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/registry}}\n",

@@ -5,8 +5,8 @@ use super::{Chapter, Key, key, without_effect};
 
 pub(super) const AUTH: Chapter = Chapter {
     title: "Authentication",
-    about: "distribution takes one section below `auth`; here there may be several, and whoever one of them knows is let in. Without any, \
-            everybody is let in, and the registry starts on loopback addresses alone unless `jeroboam.insecureopen` says that this is meant.",
+    about: "distribution takes one section below `auth`; here there may be several, and whoever one of them knows is let in. A section that \
+            names none of them is refused. Without the section everybody is let in, and the registry starts on loopback addresses alone unless `jeroboam.insecureopen` says that this is meant.",
     keys: &[
         key("auth.none", Free, "", "Says in words that everybody is let in"),
         key(
