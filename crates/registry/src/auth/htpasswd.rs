@@ -63,6 +63,13 @@ impl Htpasswd {
         })
     }
 
+    /// Whether a password was right a moment ago, and the file still says so.
+    pub(super) fn was_right(&self, name: &str, password: &SecretString) -> bool {
+        let users = self.file.get();
+        let sum = users.get(name).map(|hash| self.keyed.sum(&[name, hash.text()], password));
+        sum.is_some_and(|sum| self.right.contains_key(&sum))
+    }
+
     pub(super) async fn check(&self, name: &str, password: &SecretString) -> Outcome {
         let users = self.file.get();
         let known = users.get(name);

@@ -6,7 +6,7 @@ use jeroboam_model::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::credentials::Credentials;
-use super::htpasswd::Outcome;
+use super::htpasswd::{Htpasswd, Outcome};
 use super::keystone::{NotIn, User};
 use super::permissions::Permissions;
 use super::{Caller, Shared};
@@ -72,13 +72,13 @@ impl Shared {
 
     fn by_certificate(&self, caller: &Caller<'_>) -> Identity {
         let Some(subject) = &caller.peer.subject else { return Identity::default() };
-        let common = common_name(subject);
-        let names: Vec<&str> = [Some(subject.as_ref()), common].into_iter().flatten().collect();
+        let names: Vec<&str> =
+            [Some(&subject.whole), subject.common.as_ref()].into_iter().flatten().map(AsRef::as_ref).collect();
         let permissions = Permissions::of_rules(&self.certificates, &names);
         if permissions.is_empty() {
             return Identity::default();
         }
-        let name = common.unwrap_or(subject).to_owned();
+        let name = subject.common.as_ref().unwrap_or(&subject.whole).to_string();
         Identity {
             account: Some(name.clone()),
             name: Some(name),
@@ -121,29 +121,35 @@ impl Shared {
             return Ok(silly());
         }
         let (key, now) = ((caller.address, name.to_owned()), self.clock.now());
-        self.failures.look(&key, now).map_err(Unknown::TooOften)?;
+        // Who was right a moment ago costs nothing, as long as there is a try: otherwise whoever guesses would learn it without one.
+        if self.failures.has_any(&key, now)
+            && let Some(identity) = self.remembered(name, password).await
+        {
+            return Ok(identity);
+        }
+        // Taken before anybody looks at the password: many at once are no more tries than one after the other.
+        let attempt = self.failures.begin(key, now).await.map_err(Unknown::TooOften)?;
         let outcome = self.ask(name, password).await;
-        if let Err(Unknown::Wrong(_)) = &outcome {
-            // How many there are is known before the next is looked at.
-            let _ = self.failures.take(key, now);
+        if !matches!(outcome, Err(Unknown::Wrong(_))) {
+            attempt.give_back();
         }
         outcome
+    }
+
+    /// Somebody whose password was right a moment ago.
+    async fn remembered(&self, name: &str, password: &SecretString) -> Option<Identity> {
+        if let Some(users) = self.htpasswd.as_ref().filter(|users| users.was_right(name, password)) {
+            return Some(of_file(users, name));
+        }
+        let user = self.keystone.as_ref()?.remembered(name, password).await?;
+        Some(of_keystone(&user))
     }
 
     async fn ask(&self, name: &str, password: &SecretString) -> Result<Identity, Unknown> {
         let mut reasons = Vec::new();
         if let Some(users) = &self.htpasswd {
             match users.check(name, password).await {
-                Outcome::Right => {
-                    return Ok(Identity {
-                        name: Some(name.to_owned()),
-                        account: Some(name.to_owned()),
-                        permissions: users.permissions(name),
-                        way: "password",
-                        fingerprint: users.fingerprint(name),
-                        ..Identity::default()
-                    });
-                }
+                Outcome::Right => return Ok(of_file(users, name)),
                 Outcome::Busy => return Err(Unknown::Busy),
                 Outcome::Wrong => reasons.push("the file of users does not have them".to_owned()),
             }
@@ -178,6 +184,17 @@ impl Shared {
     }
 }
 
+fn of_file(users: &Htpasswd, name: &str) -> Identity {
+    Identity {
+        name: Some(name.to_owned()),
+        account: Some(name.to_owned()),
+        permissions: users.permissions(name),
+        way: "password",
+        fingerprint: users.fingerprint(name),
+        ..Identity::default()
+    }
+}
+
 fn of_keystone(user: &Arc<User>) -> Identity {
     Identity {
         name: Some(user.name.clone()),
@@ -196,11 +213,6 @@ fn silly() -> Identity {
         way: "silly",
         ..Identity::default()
     }
-}
-
-/// `ada` of `C=NL, CN=ada`.
-fn common_name(subject: &str) -> Option<&str> {
-    subject.split(',').filter_map(|part| part.trim().strip_prefix("CN=")).next_back()
 }
 
 /// Whether anybody may pull everything.

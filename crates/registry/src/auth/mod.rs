@@ -43,7 +43,7 @@ use token::{Builtin, External, RefreshTokens};
 pub use endpoint::{TOKEN_PATH, routes};
 pub use followed::FileError;
 pub use hash::{BadPassword, Method as HashMethod, hash_password};
-pub use peer::Peer;
+pub use peer::{Peer, Subject};
 pub use refusal::Refusal;
 pub use token::{ExternalError, KeyError, MakeError, RefreshError, make_token, new_key};
 

@@ -13,7 +13,16 @@ pub struct Peer {
     /// Whether the client came over TLS.
     pub tls: bool,
     /// The subject of the certificate that it showed and that one of our authorities signed.
-    pub subject: Option<Arc<str>>,
+    pub subject: Option<Subject>,
+}
+
+/// Whom a certificate is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The whole name, as `C=NL, CN=ada`. What has a meaning in such a text and stands in a value is escaped, as RFC 4514 has it.
+    pub whole: Arc<str>,
+    /// The common name; none where there is none, or more than one.
+    pub common: Option<Arc<str>>,
 }
 
 impl Peer {

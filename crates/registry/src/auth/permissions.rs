@@ -1,5 +1,10 @@
 //! What somebody may do, whoever said so.
 
+use std::sync::Arc;
+
+use http::Method;
+use jeroboam_openstack::AccessRule;
+
 use crate::access::{Action, Need};
 use crate::config::{Prefix, Rule};
 
@@ -8,6 +13,39 @@ use crate::config::{Prefix, Rule};
 pub(super) struct Grant {
     pub(super) place: Place,
     pub(super) actions: Vec<Action>,
+    /// Where the requests themselves are limited: those that may be made at all.
+    pub(super) rules: Option<Arc<[AccessRule]>>,
+}
+
+impl Grant {
+    pub(super) fn new(place: Place, actions: Vec<Action>) -> Self {
+        Self { place, actions, rules: None }
+    }
+
+    fn allows(&self, repository: &str, action: Action) -> bool {
+        self.actions.contains(&action)
+            && self.place.covers(repository)
+            && self.rules.as_ref().is_none_or(|rules| rules_allow(rules, repository, action))
+    }
+}
+
+/// The services whose access rules are about us.
+const SERVICES: &[&str] = &["registry", "container-registry"];
+
+/// Whether rules let somebody do all of an action in a repository: to its manifests and to its blobs, whatever they are called. What allows less of it allows
+/// nothing.
+fn rules_allow(rules: &[AccessRule], repository: &str, action: Action) -> bool {
+    let method = match action {
+        Action::Pull => Method::GET,
+        Action::Push => Method::PUT,
+        Action::Delete => Method::DELETE,
+    };
+    let below = |rest: &str| format!("/v2/{repository}/{rest}");
+    let wanted = match action {
+        Action::Push => [below("manifests/any"), below("blobs/uploads/any")],
+        Action::Pull | Action::Delete => [below("manifests/any"), below("blobs/any")],
+    };
+    wanted.iter().all(|path| rules.iter().any(|rule| rule.allows(SERVICES, &method, path)))
 }
 
 /// Some repositories.
@@ -32,13 +70,13 @@ pub(super) const EVERY_ACTION: [Action; 3] = [Action::Pull, Action::Push, Action
 impl Permissions {
     /// Everything.
     pub(super) fn everything() -> Self {
-        let all = Grant { place: Place::Prefix(Prefix::All), actions: EVERY_ACTION.to_vec() };
+        let all = Grant::new(Place::Prefix(Prefix::All), EVERY_ACTION.to_vec());
         Self { grants: vec![all], catalog: true }
     }
 
     /// Pulling from these.
     pub(super) fn pull(prefixes: &[Prefix]) -> Self {
-        let grant = |prefix: &Prefix| Grant { place: Place::Prefix(prefix.clone()), actions: vec![Action::Pull] };
+        let grant = |prefix: &Prefix| Grant::new(Place::Prefix(prefix.clone()), vec![Action::Pull]);
         Self { grants: prefixes.iter().map(grant).collect(), catalog: false }
     }
 
@@ -47,10 +85,8 @@ impl Permissions {
         let mut permissions = Self::default();
         for rule in rules {
             if rule.names.iter().any(|name| name == "*" || names.contains(&name.as_str())) {
-                let grants = rule
-                    .prefixes
-                    .iter()
-                    .map(|prefix| Grant { place: Place::Prefix(prefix.clone()), actions: rule.actions.clone() });
+                let grants =
+                    rule.prefixes.iter().map(|prefix| Grant::new(Place::Prefix(prefix.clone()), rule.actions.clone()));
                 permissions.grants.extend(grants);
                 permissions.catalog |= rule.catalog && rule.prefixes.contains(&Prefix::All);
             }
@@ -71,18 +107,26 @@ impl Permissions {
     }
 
     /// Only what changes nothing.
-    pub(super) fn reading(self) -> Self {
-        self.within(&[Action::Pull])
-    }
-
-    /// Only these actions.
-    pub(super) fn within(mut self, actions: &[Action]) -> Self {
+    pub(super) fn reading(mut self) -> Self {
         for grant in &mut self.grants {
-            grant.actions.retain(|action| actions.contains(action));
+            grant.actions.retain(|action| *action == Action::Pull);
         }
         self.grants.retain(|grant| !grant.actions.is_empty());
-        self.catalog &= actions.contains(&Action::Pull);
         self
+    }
+
+    /// Only what these rules let one do; none where no rule is about a registry.
+    pub(super) fn ruled(mut self, rules: &[AccessRule]) -> Option<Self> {
+        let ours: Arc<[AccessRule]> =
+            rules.iter().filter(|rule| SERVICES.contains(&rule.service.as_str())).cloned().collect();
+        if ours.is_empty() {
+            return None;
+        }
+        self.catalog &= ours.iter().any(|rule| rule.allows(SERVICES, &Method::GET, "/v2/_catalog"));
+        for grant in &mut self.grants {
+            grant.rules = Some(Arc::clone(&ours));
+        }
+        Some(self)
     }
 
     pub(super) fn allows(&self, need: &Need) -> bool {
@@ -94,7 +138,7 @@ impl Permissions {
     }
 
     pub(super) fn allows_in(&self, repository: &str, action: Action) -> bool {
-        self.grants.iter().any(|grant| grant.actions.contains(&action) && grant.place.covers(repository))
+        self.grants.iter().any(|grant| grant.allows(repository, action))
     }
 }
 
@@ -144,5 +188,36 @@ mod tests {
         }
         let stale = Permissions::everything().reading();
         assert!(stale.allows(&need("a", Action::Pull)) && !stale.allows(&need("a", Action::Push)));
+    }
+
+    #[test]
+    fn rules_of_requests_hold_for_the_repositories_that_they_name() {
+        let rule = |method: &str, path: &str| AccessRule {
+            service: "registry".to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+        };
+        let rules = |rules: &[AccessRule]| Permissions::everything().ruled(rules);
+        for (granted, repository, action, allowed) in [
+            (rules(&[rule("GET", "/v2/team/app/**")]), "team/app", Action::Pull, true),
+            (rules(&[rule("GET", "/v2/team/app/**")]), "team/other", Action::Pull, false),
+            (rules(&[rule("GET", "/v2/team/app/**")]), "team/app", Action::Push, false),
+            (rules(&[rule("GET", "/v2/other/**")]), "other/deep/name", Action::Pull, true),
+            (rules(&[rule("GET", "/v2/**"), rule("PUT", "/v2/a/**")]), "a", Action::Push, true),
+            (rules(&[rule("GET", "/v2/**"), rule("PUT", "/v2/a/**")]), "b", Action::Push, false),
+            (rules(&[rule("GET", "/v2/a/manifests/*")]), "a", Action::Pull, false),
+            (rules(&[rule("GET", "/v2/a/manifests/*"), rule("GET", "/v2/a/blobs/*")]), "a", Action::Pull, true),
+            (rules(&[rule("GET", "/v2/a/manifests/latest"), rule("GET", "/v2/a/blobs/*")]), "a", Action::Pull, false),
+            (rules(&[rule("DELETE", "/v2/{name}/**")]), "a", Action::Delete, true),
+        ] {
+            let granted = granted.expect("rules about a registry");
+            assert_eq!(granted.allows_in(repository, action), allowed, "{granted:?} {repository} {action:?}");
+            // What anybody may do is not limited by them.
+            let public = granted.and(&Permissions::pull(&[Prefix::Below("public".to_owned())]));
+            assert!(public.allows_in("public/a", Action::Pull));
+        }
+        assert!(rules(&[rule("GET", "/v2/**")]).is_some_and(|granted| granted.catalog));
+        assert!(rules(&[rule("GET", "/v2/a/**")]).is_some_and(|granted| !granted.catalog));
+        assert_eq!(rules(&[AccessRule { service: "compute".to_owned(), ..rule("GET", "/v2/**") }]), None);
     }
 }

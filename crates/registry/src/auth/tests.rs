@@ -174,6 +174,24 @@ async fn who_fails_too_often_is_refused_unseen_and_only_there() {
     assert_eq!(bed.status(&right, Need::Entry).await, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_many_passwords_at_once_has_no_more_tries() {
+    let bed = Bed::new(&format!("{USERS}\nlimits: {{failures: 3}}"));
+    let wrong: Vec<Parts> = (0..30).map(|n| request(Some(&basic("ada", &format!("wrong {n}"))))).collect();
+    let statuses = futures::future::join_all(wrong.iter().map(|shown| bed.status(shown, Need::Entry))).await;
+    let of = |status: u16| statuses.iter().filter(|other| **other == status).count();
+    assert_eq!((of(401), of(429)), (3, 27), "{statuses:?}");
+    // Who is right may be many.
+    let right: Vec<Parts> = (0..30).map(|_| request(Some(&basic("bob", "two")))).collect();
+    let statuses = futures::future::join_all(right.iter().map(|shown| bed.status(shown, Need::Entry))).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    // Whoever guesses learns nothing without a try, not even what was right a moment ago.
+    for n in 0..4 {
+        bed.status(&request(Some(&basic("bob", &format!("wrong {n}")))), Need::Entry).await;
+    }
+    assert_eq!(bed.status(&right[0], Need::Entry).await, 429);
+}
+
 #[tokio::test]
 async fn a_token_is_good_for_what_was_asked_and_allowed() {
     let bed = Bed::new(&format!("{USERS}\nbuiltin: {{}}"));
@@ -279,12 +297,17 @@ async fn tokens_are_given_so_often_and_no_more() {
 async fn the_subject_of_a_certificate_is_somebody() {
     let rules = format!("{USERS}\ncertificates:\n  rules:\n  - {{names: [node], prefixes: ['*'], actions: [pull]}}\n");
     let bed = Bed::new(&rules);
-    let peer = |subject: &str| Peer { subject: Some(subject.into()), tls: true, ..Peer::default() };
-    let node = asking(Method::GET, "/v2/", None, peer("O=us, CN=node"));
+    let peer = |whole: &str, common: Option<&str>| {
+        let subject = Subject { whole: whole.into(), common: common.map(Into::into) };
+        Peer { subject: Some(subject), tls: true, ..Peer::default() }
+    };
+    let node = asking(Method::GET, "/v2/", None, peer("O=us, CN=node", Some("node")));
     assert_eq!(bed.check(&node, &[Need::Entry, need("a", Action::Pull)]).await, Ok(Some("node".to_owned())));
     assert_eq!(bed.status(&node, need("a", Action::Push)).await, 403);
-    let other = asking(Method::GET, "/v2/", None, peer("CN=other"));
-    assert_eq!(bed.status(&other, Need::Entry).await, 401);
+    for (whole, common) in [("CN=other", Some("other")), ("O=x\\, CN=node", None)] {
+        let other = asking(Method::GET, "/v2/", None, peer(whole, common));
+        assert_eq!(bed.status(&other, Need::Entry).await, 401, "{whole}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod health;
 mod measured;
 mod metrics;
 mod outside;
+mod subject;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! What goes around the API: health, metrics, the page, the token endpoint, and the other end of the connection as authentication knows it.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -13,11 +12,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use jeroboam_telemetry::metrics::CONTENT_TYPE as METRICS_TYPE;
 use serde_json::json;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Metrics;
 use super::access_log::{self, Watch};
 use super::health::Health;
+use super::subject;
 use crate::auth::{self, Auth, Peer};
 use crate::config::Config;
 use crate::http::{Registry, service};
@@ -86,10 +85,7 @@ async fn state(State(health): State<Health>) -> Response {
 /// The other end of the connection, in the words of authentication.
 async fn peer(mut request: Request, next: Next) -> Response {
     let connection = request.extensions_mut().remove::<jeroboam_listen::Peer>().unwrap_or_default();
-    let subject = connection.certificate.as_ref().and_then(|certificate| {
-        let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-        Some(Arc::from(parsed.subject().to_string()))
-    });
+    let subject = connection.certificate.as_ref().and_then(|certificate| subject::of(certificate));
     let address = connection.address.map(|address| address.ip().to_canonical());
     request.extensions_mut().insert(Peer { address, tls: connection.tls, subject });
     next.run(request).await

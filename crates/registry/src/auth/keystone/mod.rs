@@ -97,6 +97,12 @@ impl Keystone {
         })
     }
 
+    /// Who it is, if that was asked a moment ago.
+    pub(super) async fn remembered(&self, name: &str, password: &SecretString) -> Option<Arc<User>> {
+        let user = self.good.get(&self.keyed.sum(&[name], password)).await;
+        user.filter(|user| user.ends > self.clock.now())
+    }
+
     /// Who it is.
     pub(super) async fn log_in(&self, name: &str, password: &SecretString) -> Result<Arc<User>, NotIn> {
         let log_in = user::parse(name, password).ok_or(NotIn::Name)?;
@@ -153,11 +159,7 @@ impl Keystone {
         let mut permissions = policy::permissions(info, &self.config, &self.table);
         let rules = info.application_credential.as_ref().and_then(|credential| credential.access_rules.as_ref());
         if let Some(rules) = rules {
-            let allowed = policy::of_access_rules(rules);
-            if allowed.is_empty() {
-                return Err(NotIn::AccessRules);
-            }
-            permissions = permissions.within(&allowed);
+            permissions = permissions.ruled(rules).ok_or(NotIn::AccessRules)?;
         }
         Ok(Arc::new(User {
             name: shown(info),

@@ -1,7 +1,6 @@
 //! What roles in a project allow: the table of roles, and which repositories are a project's.
 
-use http::Method;
-use jeroboam_openstack::{AccessRule, TokenInfo};
+use jeroboam_openstack::TokenInfo;
 
 use crate::access::Action;
 use crate::auth::permissions::{Grant, Permissions, Place};
@@ -27,7 +26,7 @@ pub(super) fn permissions(info: &TokenInfo, config: &KeystoneConfig, table: &[Na
     }
     let given = table.iter().filter(|namespace| namespace.project == project).map(|namespace| namespace.prefix.clone());
     let own = own(config.namespaces, project);
-    let grant = |prefix: Prefix| Grant { place: Place::Prefix(prefix), actions: actions.clone() };
+    let grant = |prefix: Prefix| Grant::new(Place::Prefix(prefix), actions.clone());
     Permissions { grants: given.chain(own).map(grant).collect(), catalog: false }
 }
 
@@ -35,16 +34,4 @@ fn own(namespaces: Namespaces, project: &str) -> Option<Prefix> {
     // What cannot stand in the name of a repository cannot be anybody's by it.
     let fits = !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
     (namespaces == Namespaces::ProjectId && fits).then(|| Prefix::Below(format!("{OWN}{project}")))
-}
-
-/// The services whose access rules are about us.
-const SERVICES: &[&str] = &["registry", "container-registry"];
-/// A path like those of all that is in repositories.
-const EXAMPLE: &str = "/v2/team/app/manifests/latest";
-
-/// What an application credential with access rules may do at all: what its rules let it do to any manifest.
-pub(super) fn of_access_rules(rules: &[AccessRule]) -> Vec<Action> {
-    let allows = |method: &Method| rules.iter().any(|rule| rule.allows(SERVICES, method, EXAMPLE));
-    let ways = [(Method::GET, Action::Pull), (Method::PUT, Action::Push), (Method::DELETE, Action::Delete)];
-    ways.into_iter().filter(|(method, _)| allows(method)).map(|(_, action)| action).collect()
 }

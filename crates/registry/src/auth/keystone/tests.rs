@@ -167,6 +167,12 @@ async fn access_rules_of_a_credential_are_kept() {
     let (name, secret) = bed.credential(credential("pull", rule("registry", "GET", "/v2/**"))).await;
     let user = keystone.log_in(&name, &secret).await.expect("let in");
     assert!(user.permissions.allows_in(&own, Action::Pull) && !user.permissions.allows_in(&own, Action::Push));
+    // A rule for one repository is none for the others of the project.
+    let one = credential("one", rule("registry", "GET", &format!("/v2/{own}/one/**")));
+    let (name, secret) = bed.credential(one).await;
+    let user = keystone.log_in(&name, &secret).await.expect("let in");
+    let may = |name: &str| user.permissions.allows_in(&format!("{own}/{name}"), Action::Pull);
+    assert_eq!((may("one"), may("two")), (true, false));
 }
 
 #[tokio::test]

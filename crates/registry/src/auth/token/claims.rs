@@ -116,9 +116,7 @@ impl Claims {
                             Action::Delete => "delete",
                         })
                     });
-                    permissions
-                        .grants
-                        .push(Grant { place: Place::One(access.name.clone()), actions: allowed.collect() });
+                    permissions.grants.push(Grant::new(Place::One(access.name.clone()), allowed.collect()));
                 }
                 _ => {}
             }

@@ -1,5 +1,8 @@
 //! Refresh tokens: what a client keeps in place of a password. Only their hashes are kept here, one file for each.
+//!
+//! What goes is what is known to have ended, and the oldest one of a user who wants too many. A file that cannot be read stays: it may be the disk.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,11 +11,19 @@ use jeroboam_model::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::fs;
+use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::auth::keyed::random_text;
 
 /// Most refresh tokens that are kept.
 const MOST: usize = 10_000;
+
+/// Most of one user.
+const MOST_OF_ONE: usize = 100;
+
+/// How often is looked at all of them: others may keep theirs in the same directory.
+const OFTEN: Duration = Duration::from_secs(60);
 
 /// What is known of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +39,23 @@ pub(in crate::auth) struct Record {
 pub(in crate::auth) struct RefreshTokens {
     directory: PathBuf,
     lifetime: Duration,
+    known: Mutex<Known>,
+}
+
+/// What is in the directory.
+#[derive(Default)]
+struct Known {
+    looked: Option<Timestamp>,
+    /// When those of each user end, and where they are.
+    users: HashMap<String, Vec<(i64, PathBuf)>>,
+    /// Files that could not be read.
+    unread: usize,
+}
+
+impl Known {
+    fn count(&self) -> usize {
+        self.unread + self.users.values().map(Vec::len).sum::<usize>()
+    }
 }
 
 /// Nothing can be kept.
@@ -45,7 +73,7 @@ impl RefreshTokens {
     /// Keeps them in this directory, which has to be there and nobody else's.
     pub(in crate::auth) fn open(directory: PathBuf, lifetime: Duration) -> Result<Self, RefreshError> {
         match std::fs::read_dir(&directory) {
-            Ok(_) => Ok(Self { directory, lifetime }),
+            Ok(_) => Ok(Self { directory, lifetime, known: Mutex::default() }),
             Err(error) => Err(RefreshError::Directory(directory, error)),
         }
     }
@@ -57,7 +85,9 @@ impl RefreshTokens {
         fingerprint: String,
         now: Timestamp,
     ) -> Result<SecretString, RefreshError> {
-        self.tidy(now).await?;
+        let mut known = self.known.lock().await;
+        self.look(&mut known, now).await?;
+        self.make_room(&mut known, user).await?;
         let token = SecretString::from(random_text());
         let ends = now.as_second().saturating_add(i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX));
         let record = Record { user: user.to_owned(), fingerprint, ends };
@@ -69,6 +99,7 @@ impl RefreshTokens {
             fs::rename(&staged, &path).await
         };
         written.await.map_err(|error| RefreshError::Directory(self.directory.clone(), error))?;
+        known.users.entry(user.to_owned()).or_default().push((ends, path));
         Ok(token)
     }
 
@@ -80,24 +111,44 @@ impl RefreshTokens {
         (record.ends > now.as_second()).then_some(record)
     }
 
-    /// Forgets those that have ended.
-    async fn tidy(&self, now: Timestamp) -> Result<(), RefreshError> {
+    /// Looks at all that are there, unless that was done a moment ago, and forgets those that have ended.
+    async fn look(&self, known: &mut Known, now: Timestamp) -> Result<(), RefreshError> {
+        if known.looked.is_some_and(|looked| now.duration_since(looked).unsigned_abs() < OFTEN) {
+            return Ok(());
+        }
         let failed = |error| RefreshError::Directory(self.directory.clone(), error);
+        let mut found = Known { looked: Some(now), ..Known::default() };
         let mut entries = fs::read_dir(&self.directory).await.map_err(failed)?;
-        let mut left = 0;
         while let Some(entry) = entries.next_entry().await.map_err(failed)? {
             let path = entry.path();
             if path.extension().is_none_or(|ending| ending != "refresh") {
                 continue;
             }
-            let bytes = fs::read(&path).await.unwrap_or_default();
-            match serde_json::from_slice::<Record>(&bytes) {
-                Ok(record) if record.ends > now.as_second() => left += 1,
+            let read = fs::read(&path).await.map(|bytes| serde_json::from_slice::<Record>(&bytes));
+            match read {
+                Ok(Ok(record)) if record.ends > now.as_second() => {
+                    found.users.entry(record.user).or_default().push((record.ends, path));
+                }
                 // Somebody else may be doing the same.
-                _ => drop(fs::remove_file(&path).await),
+                Ok(Ok(_)) => drop(fs::remove_file(&path).await),
+                Ok(Err(_)) | Err(_) => found.unread += 1,
             }
         }
-        if left >= MOST { Err(RefreshError::TooMany) } else { Ok(()) }
+        if found.unread > 0 {
+            warn!(files = found.unread, "there are refresh tokens that cannot be read, and stay");
+        }
+        *known = found;
+        Ok(())
+    }
+
+    /// The oldest of a user goes who has too many, so that one user keeps no other from having any.
+    async fn make_room(&self, known: &mut Known, user: &str) -> Result<(), RefreshError> {
+        if let Some(theirs) = known.users.get_mut(user).filter(|theirs| theirs.len() >= MOST_OF_ONE) {
+            theirs.sort_unstable();
+            let (_, path) = theirs.remove(0);
+            drop(fs::remove_file(&path).await);
+        }
+        if known.count() >= MOST { Err(RefreshError::TooMany) } else { Ok(()) }
     }
 
     fn path(&self, token: &SecretString) -> PathBuf {
@@ -129,5 +180,26 @@ mod tests {
         assert_eq!(tokens.find(&token, later).await, None);
         tokens.give("bob", "g".to_owned(), later).await.expect("a token");
         assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 1, "what has ended is gone");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_stays_and_one_user_has_only_so_many() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tokens = RefreshTokens::open(dir.path().to_owned(), Duration::from_secs(600)).expect("a directory");
+        let now = Timestamp::from_second(1000).expect("a time");
+        let of_bob = tokens.give("bob", "f".to_owned(), now).await.expect("a token");
+        // What is there and cannot be read, as when there are too many open files.
+        let unread = dir.path().join("0000.refresh");
+        std::fs::create_dir(&unread).expect("made");
+        std::fs::write(dir.path().join("0001.refresh"), "{").expect("written");
+        let first = tokens.give("ada", "f".to_owned(), now).await.expect("a token");
+        let later = Timestamp::from_second(1100).expect("a time");
+        for _ in 0..MOST_OF_ONE {
+            tokens.give("ada", "f".to_owned(), later).await.expect("a token");
+        }
+        assert!(unread.exists() && dir.path().join("0001.refresh").exists());
+        assert_eq!(tokens.find(&first, later).await, None, "the oldest made room");
+        assert!(tokens.find(&of_bob, later).await.is_some(), "those of others stay");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), MOST_OF_ONE + 1 + 2);
     }
 }
