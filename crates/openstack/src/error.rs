@@ -85,6 +85,14 @@ pub enum Error {
         /// Who was asked.
         service: ServiceType,
     },
+    /// It has not answered of late, and is not asked for a moment.
+    #[error("{service} has not answered of late, and is left alone for a moment")]
+    Resting {
+        /// Who is not asked.
+        service: ServiceType,
+        /// When it is asked again.
+        rest: std::time::Duration,
+    },
     /// An answer that is not what the API promises.
     #[error("{service} gave an answer that can not be read: {reason}")]
     Unreadable {
@@ -141,7 +149,7 @@ impl Error {
             // Nothing that we could do anew lets us in again.
             Self::Trust { .. } => Kind::Forbidden,
             Self::Busy { .. } => Kind::Unavailable,
-            Self::Unreachable { .. } => Kind::Unavailable,
+            Self::Unreachable { .. } | Self::Resting { .. } => Kind::Unavailable,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Refused { status, .. } => kind_of_status(*status),
             Self::Unreadable { .. } | Self::NoEndpoint { .. } | Self::Settings(_) => Kind::Bad,
@@ -157,6 +165,7 @@ impl Error {
             | Self::Refused { service, .. }
             | Self::Busy { service, .. }
             | Self::Unreachable { service, .. }
+            | Self::Resting { service, .. }
             | Self::Timeout { service }
             | Self::Unreadable { service, .. }
             | Self::NoEndpoint { service, .. } => Some(*service),
@@ -185,6 +194,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<std::time::Duration> {
         match self {
             Self::Busy { retry_after, .. } => *retry_after,
+            Self::Resting { rest, .. } => Some(*rest),
             _ => None,
         }
     }

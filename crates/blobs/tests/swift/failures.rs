@@ -131,6 +131,37 @@ async fn trouble_that_stays_says_when_to_come_again() {
     }
 }
 
+/// A store that takes connections and answers nothing.
+#[tokio::test]
+async fn a_store_that_hangs_is_not_waited_for_again_and_again() {
+    let (place, swift) = with(Quirks::default()).await;
+    drop(swift);
+    let swift = place.open_with(|config| {
+        config.limits.answer = Duration::from_millis(300);
+        config.limits.rest = Duration::from_secs(1);
+    });
+    swift.probe().await.unwrap();
+    place.faults().seen();
+    place
+        .faults()
+        .fails(Rule { times: 1000, ..Rule::once(Method::HEAD, "files/", Fault::Slow(Duration::from_secs(60))) });
+    let first = futures::future::join_all((0..30).map(|_| swift.head("a", Freshness::Any))).await;
+    assert!(first.iter().all(|outcome| outcome.as_ref().unwrap_err().kind() == Kind::Unavailable));
+    // Now nobody is sent, and everybody is told when to come again.
+    let asked = place.faults().seen().len();
+    for _ in 0..30 {
+        let error = swift.head("a", Freshness::Any).await.unwrap_err();
+        assert!(error.kind() == Kind::Unavailable && error.retry_after().is_some());
+    }
+    assert_eq!((asked, place.faults().seen().len()), (30, 0), "one attempt of each, then none");
+    // It is well again, which is found out by the next who asks.
+    place.faults().faults_left();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..30 {
+        assert!(swift.head("a", Freshness::Any).await.unwrap().is_none());
+    }
+}
+
 #[tokio::test]
 async fn a_token_that_ends_is_replaced_and_the_body_sent_again() {
     let (place, swift) = place().await;

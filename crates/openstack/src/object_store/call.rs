@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{Body, Response, Url};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::access::Entry;
@@ -82,13 +83,17 @@ pub(crate) enum Outcome {
 }
 
 impl ObjectStore {
-    /// The answer, and at which attempt it came.
+    /// The answer, and at which attempt it came. Attempts end where they have taken as long as one may: whoever waits has others to ask.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<(Response, u32), Error> {
+        let begun = Instant::now();
         let mut entry = self.shared.access.enter(&self.shared.clock).await?;
         let mut attempt = 0;
         let mut entered_again = false;
         loop {
             attempt += 1;
+            if let Some(rest) = self.shared.breaker.resting(Instant::now(), self.limits().rest) {
+                return Err(Error::Resting { service: SERVICE, rest });
+            }
             let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
             // An empty body is said with its length, which Swift wants to have.
             let body = call.body.clone().filter(|body| !body.is_empty()).map(Body::from);
@@ -103,7 +108,8 @@ impl ObjectStore {
                 }
                 Outcome::Passing(trouble) => trouble,
             };
-            if attempt >= self.retry().attempts {
+            let is_resting = self.shared.breaker.rests(Instant::now());
+            if attempt >= self.retry().attempts || is_resting || begun.elapsed() >= limit {
                 return Err(trouble);
             }
             self.pause(attempt, &trouble).await;
@@ -151,11 +157,23 @@ impl ObjectStore {
             }
             None => request,
         };
+        let failed = || self.shared.breaker.failed(Instant::now(), self.limits().rest);
         let response = match tokio::time::timeout(limit, request.send()).await {
-            Err(_) => return Ok(Outcome::Passing(Error::Timeout { service: SERVICE })),
-            Ok(Err(error)) => return Ok(Outcome::Passing(broken(SERVICE, error))),
+            Err(_) => {
+                failed();
+                return Ok(Outcome::Passing(Error::Timeout { service: SERVICE }));
+            }
+            Ok(Err(error)) => {
+                failed();
+                return Ok(Outcome::Passing(broken(SERVICE, error)));
+            }
             Ok(Ok(response)) => response,
         };
+        if is_away(response.status()) {
+            failed();
+        } else {
+            self.shared.breaker.answered();
+        }
         self.judge(call, response).await
     }
 
@@ -256,6 +274,11 @@ impl ObjectStore {
 /// 408: the connection was slow; 409: somebody wrote at the same moment; 422: what arrived is not what was sent; 498: Swift's limit of rates.
 pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 409 | 422 | 429 | 498 | 499 | 500 | 502..=504)
+}
+
+/// Whether a store that answers so is not there, rather than busy with this or with us.
+fn is_away(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502..=504)
 }
 
 fn shown(container: &str, target: Target<'_>) -> String {

@@ -4,6 +4,7 @@
 //! what [`ObjectUpload`] rests on. Listings may be old; nothing here takes one for the truth.
 
 mod access;
+mod breaker;
 mod bulk;
 mod call;
 mod head;
@@ -39,6 +40,7 @@ pub use upload::{Finished, ObjectUpload, Taken, UploadOptions};
 use crate::transport::streaming_client;
 use crate::{Error, RetryPolicy, ServiceType, TransportConfig};
 use access::Access;
+use breaker::Breaker;
 
 const SERVICE: ServiceType = ServiceType::ObjectStore;
 
@@ -53,6 +55,8 @@ pub struct StoreLimits {
     pub stall: Duration,
     /// How many bytes of an upload are kept to be able to send them again.
     pub replay: usize,
+    /// For how long a store is left alone that has not answered many in a row.
+    pub rest: Duration,
 }
 
 impl Default for StoreLimits {
@@ -62,6 +66,7 @@ impl Default for StoreLimits {
             long_answer: Duration::from_secs(300),
             stall: Duration::from_secs(50),
             replay: 4 << 20,
+            rest: Duration::from_secs(5),
         }
     }
 }
@@ -91,6 +96,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Made when the address is known: this machine itself is asked without a proxy.
     client: OnceCell<Client>,
+    breaker: Breaker,
     /// So many seconds the store's clock is ahead of ours.
     ahead: AtomicI64,
     /// Found out when it is first needed.
@@ -119,6 +125,7 @@ impl ObjectStore {
             container: config.container,
             clock,
             client: OnceCell::new(),
+            breaker: Breaker::default(),
             ahead: AtomicI64::new(0),
             no_bulk: AtomicBool::new(false),
             pages_are_full: OnceCell::new(),
