@@ -248,6 +248,9 @@ pub trait Upload: Send {
     /// Makes all bytes so far survive a crash, and tells what it takes to go on.
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>>;
 
+    /// All bytes so far as the place has them, for who wants to be sure of them before anybody sees them. Nothing is written after it.
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>>;
+
     /// Makes the bytes appear as the object at `path`; durable when this returns. The upload is gone then.
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>>;
 }

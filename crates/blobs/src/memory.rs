@@ -12,8 +12,8 @@ use futures::{FutureExt, StreamExt};
 use jeroboam_model::{Clock, SystemClock, Timestamp};
 
 use crate::{
-    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, Sweep, Swept,
-    Upload, UploadState, Writer, Written, listing, path,
+    Blobs, ByteStream, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result,
+    Sweep, Swept, Upload, UploadState, Writer, Written, listing, path,
 };
 
 /// Bodies come in pieces of this length, so that whoever reads them meets more than one.
@@ -262,6 +262,11 @@ impl Upload for MemoryUpload {
             Ok(UploadState { offset: self.bytes.len() as u64, detail: serde_json::Value::Null })
         }
         .boxed()
+    }
+
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        let whole = Bytes::copy_from_slice(&self.bytes);
+        ready(Ok(futures::stream::iter([Ok(whole)]).boxed())).boxed()
     }
 
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -41,33 +41,71 @@ struct Index<'a> {
     manifests: &'a [&'a Descriptor],
 }
 
+/// A page that is being filled, one descriptor after the other, sorted by their digests and each once.
+#[derive(Clone, Debug)]
+pub struct Filling {
+    /// As they are written, with commas between them.
+    written: String,
+    count: usize,
+    /// The last one that was looked at, whether it is on the page or not.
+    last: Option<Digest>,
+}
+
+impl Default for Filling {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Filling {
+    /// An empty page.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { written: String::new(), count: 0, last: None }
+    }
+
+    /// Puts a descriptor on the page if it is of this type, or none is asked for. `false`: the page is full without it.
+    pub fn add(&mut self, descriptor: &Descriptor, artifact_type: Option<&str>) -> bool {
+        if artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_deref() == Some(wanted)) {
+            let text = serde_json::to_string(descriptor).expect("texts and numbers can be written as JSON");
+            // A comma stands before all but the first. One alone is given however large it is: otherwise nobody would get behind it.
+            let fits = self.written.len() + text.len() < LONGEST - empty().len();
+            if self.count > 0 && (self.count == MOST || !fits) {
+                return false;
+            }
+            if self.count > 0 {
+                self.written.push(',');
+            }
+            self.written.push_str(&text);
+            self.count += 1;
+        }
+        self.last = Some(descriptor.digest.clone());
+        true
+    }
+
+    /// The page. `more`: something comes behind the last one that was looked at.
+    #[must_use]
+    pub fn end(self, more: bool) -> Page {
+        let body = empty().replace("[]", &format!("[{}]", self.written));
+        Page { body, next: self.last.filter(|_| more) }
+    }
+}
+
 /// The page behind `after` of all that are of this type, if one is asked for. Sorted by digest, each once.
 #[must_use]
 pub fn page(all: &[Descriptor], artifact_type: Option<&str>, after: Option<&Digest>) -> Page {
-    let wanted = |descriptor: &&Descriptor| {
-        let of_type = artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_deref() == Some(wanted));
-        of_type && after.is_none_or(|after| descriptor.digest > *after)
-    };
-    let mut wanted: Vec<_> = all.iter().filter(wanted).collect();
+    let mut wanted: Vec<_> =
+        all.iter().filter(|descriptor| after.is_none_or(|after| descriptor.digest > *after)).collect();
     wanted.sort_by(|one, other| one.digest.cmp(&other.digest));
     wanted.dedup_by(|one, other| one.digest == other.digest);
-
-    let mut room = LONGEST - document(&[]).len();
-    let fits = |descriptor: &&&Descriptor| {
-        // A comma stands before all but the first. One alone is given however large it is: otherwise nobody would get behind it.
-        let length = serde_json::to_string(descriptor).map_or(0, |text| text.len() + 1);
-        let first = room == LONGEST - document(&[]).len();
-        let fits = first || length <= room;
-        room = room.saturating_sub(length);
-        fits
-    };
-    let count = wanted.iter().take(MOST).take_while(fits).count();
-    let next = (count < wanted.len()).then(|| wanted[count - 1].digest.clone());
-    Page { body: document(&wanted[..count]), next }
+    let mut filling = Filling::new();
+    let more = !wanted.into_iter().all(|descriptor| filling.add(descriptor, artifact_type));
+    filling.end(more)
 }
 
-fn document(manifests: &[&Descriptor]) -> String {
-    let index = Index { schema_version: 2, media_type: MediaType::OciIndex.as_str(), manifests };
+/// A page with nothing on it.
+fn empty() -> String {
+    let index = Index { schema_version: 2, media_type: MediaType::OciIndex.as_str(), manifests: &[] };
     serde_json::to_string(&index).expect("texts and numbers can be written as JSON")
 }
 

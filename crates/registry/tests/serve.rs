@@ -411,3 +411,28 @@ async fn a_store_that_is_away_keeps_nobody_from_starting() {
     assert!(wrong.contains("storagedriver"), "{wrong}");
     bed.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_switches_writing_off_and_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let switch = dir.path().join("read-only");
+    let bed = Bed::start_in(dir, &format!("{PLAIN}jeroboam: {{readonlyfile: DIR/read-only}}\n")).await;
+    bed.push("a", "v1").await;
+    let begun = async || bed.send(Method::POST, "/v2/a/blobs/uploads/", "").await.status();
+    let becomes = async |status: StatusCode| {
+        let turned = async {
+            while begun().await != status {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, turned).await.expect("the switch is seen");
+    };
+    std::fs::write(&switch, "").expect("written");
+    becomes(StatusCode::METHOD_NOT_ALLOWED).await;
+    assert_eq!(bed.get("/v2/a/manifests/v1").await.status(), StatusCode::OK);
+    let removed = bed.send(Method::DELETE, "/v2/a/manifests/v1", "").await;
+    assert_eq!(removed.status(), StatusCode::METHOD_NOT_ALLOWED);
+    std::fs::remove_file(&switch).expect("removed");
+    becomes(StatusCode::ACCEPTED).await;
+    bed.stop().await;
+}

@@ -135,6 +135,11 @@ impl Small {
         std::mem::take(&mut self.collected)
     }
 
+    /// All bytes, which are kept.
+    pub(super) fn copy(&self) -> Bytes {
+        self.collected.concat().into()
+    }
+
     /// All bytes in one piece.
     pub(super) fn whole(self) -> Bytes {
         match <[Bytes; 1]>::try_from(self.collected) {

@@ -71,6 +71,11 @@ pub(super) async fn open(
     Ok(Some(Object { meta, body: first.chain(pieces(reader, rest)).boxed() }))
 }
 
+/// The first bytes of an open file, piece by piece.
+pub(super) fn of_open(disk: &Arc<Disk>, path: &str, file: Arc<File>, length: u64) -> ByteStream {
+    pieces(Reader { disk: Arc::clone(disk), path: path.to_owned(), file }, 0..length)
+}
+
 struct Reader {
     disk: Arc<Disk>,
     path: String,

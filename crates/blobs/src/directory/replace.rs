@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -180,6 +180,17 @@ pub(super) fn remove(disk: &Disk, files: &[PathBuf]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts a copy of the first bytes of a file in its place, and gives that, with its cursor at the end. The copy is durable.
+pub(super) fn own_copy(disk: &Arc<Disk>, target: &Path, from: File, length: u64) -> io::Result<File> {
+    let temporary = Temporary::open(disk, target, OpenOptions::new().read(true).write(true).create_new(true))?;
+    let mut file = temporary.file().try_clone()?;
+    if io::copy(&mut from.take(length), &mut file)? != length {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "there is less of it than there was"));
+    }
+    temporary.commit(Condition::Always)?;
+    Ok(file)
 }
 
 /// Gives a file another path.

@@ -2,20 +2,24 @@
 //!
 //! There is nothing to know but how far it came, so distribution's own uploads can be continued, and ours by distribution. One that was never
 //! saved and is small has no file: it is written to its path at once.
+//!
+//! Whoever goes on takes a copy, which then has the name: another process that was given up for dead, and is not, writes into a file that has no
+//! name any more, and is told so when it wants to keep what it wrote.
 
-use std::fs::OpenOptions;
-use std::io::{self, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 
 use super::disk::Disk;
 use super::pieces::{Pieces, Small};
-use super::{place, replace};
-use crate::{Condition, Error, Kind, Result, Upload, UploadState};
+use super::{place, read, replace};
+use crate::{ByteStream, Condition, Error, Kind, Result, Upload, UploadState};
 
 pub(super) struct FileUpload {
     disk: Arc<Disk>,
@@ -43,17 +47,16 @@ impl FileUpload {
 
     async fn go_on(&self, offset: u64) -> Result<Begun> {
         let file = self.file.clone();
-        let open = move |_: &Arc<Disk>| {
-            let mut opened = match OpenOptions::new().write(true).open(&file) {
+        let open = move |disk: &Arc<Disk>| {
+            let opened = match File::open(&file) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 opened => opened?,
             };
             if opened.metadata()?.len() < offset {
-                return Ok(None);
+                Ok(None)
+            } else {
+                replace::own_copy(disk, &file, opened, offset).map(Some)
             }
-            opened.set_len(offset)?;
-            opened.seek(SeekFrom::Start(offset))?;
-            Ok(Some(opened))
         };
         let gone = || {
             Error::new(Kind::Broken, format!("go on with the upload at {}: its {offset} bytes are not there", self.at))
@@ -67,7 +70,7 @@ impl FileUpload {
     async fn begin(&mut self) -> Result<&mut Begun> {
         let file = self.file.clone();
         let create = move |disk: &Arc<Disk>| {
-            replace::open_below(disk, &file, OpenOptions::new().write(true).create(true).truncate(true))
+            replace::open_below(disk, &file, OpenOptions::new().read(true).write(true).create(true).truncate(true))
         };
         let (file, changed) = self.disk.run("begin the upload at", &self.at, create).await?;
         let mut pieces = Pieces::new(Arc::clone(&self.disk), &self.at, file, 0);
@@ -93,20 +96,22 @@ impl FileUpload {
         if self.begun.is_none() {
             self.begin().await?;
         }
-        let folder = replace::folder_of(&self.file).to_owned();
+        let named = self.file.clone();
         let lost = || Error::new(Kind::Misuse, format!("save the upload at {}, which was not begun", self.at));
         let begun = self.begun.as_mut().ok_or_else(lost)?;
         begun.pieces.flush().await?;
         let file = Arc::clone(begun.pieces.file());
         let changed = begun.changed.clone();
         let sync = move |disk: &Arc<Disk>| {
+            still_has(&named, &file)?;
             file.sync_data()?;
             let Some(changed) = changed else { return Ok(()) };
+            let folder = replace::folder_of(&named);
             if disk.is_ordered(&file)? {
-                disk.syncs().settled(&folder, &changed);
+                disk.syncs().settled(folder, &changed);
                 return Ok(());
             }
-            disk.syncs().settle(&folder, &changed, false)
+            disk.syncs().settle(folder, &changed, false)
         };
         self.disk.run("save the upload at", &self.at, sync).await?;
         begun.changed = None;
@@ -125,12 +130,22 @@ impl FileUpload {
         let source = self.file;
         let commit = move |disk: &Arc<Disk>| -> io::Result<()> {
             file.sync_all()?;
+            still_has(&source, &file)?;
             replace::move_to(disk, &source, &target)?;
             replace::prune(disk, replace::folder_of(&source));
             Ok(())
         };
         self.disk.run("finish the upload as", path, commit).await
     }
+}
+
+/// Fails where a name is no longer that of this file: somebody else goes on with the upload, or has ended it.
+fn still_has(name: &Path, file: &File) -> io::Result<()> {
+    let (ours, named) = (file.metadata()?, std::fs::metadata(name)?);
+    if (ours.dev(), ours.ino()) == (named.dev(), named.ino()) {
+        return Ok(());
+    }
+    Err(io::Error::other("another process goes on with it"))
 }
 
 impl Upload for FileUpload {
@@ -140,6 +155,18 @@ impl Upload for FileUpload {
 
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
         self.save_bytes().boxed()
+    }
+
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        async move {
+            let Some(begun) = &mut self.begun else {
+                let whole = self.small.copy();
+                return Ok(futures::stream::iter([Ok(whole)]).boxed());
+            };
+            begun.pieces.flush().await?;
+            Ok(read::of_open(&self.disk, &self.at, Arc::clone(begun.pieces.file()), begun.pieces.offset()))
+        }
+        .boxed()
     }
 
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 
 use super::{Faults, Operation, Verdict, broken};
-use crate::{Object, Result, Upload, UploadState, Writer};
+use crate::{ByteStream, Object, Result, Upload, UploadState, Writer};
 
 /// An object whose body breaks off half way.
 pub(super) fn half(object: Object) -> Object {
@@ -115,6 +115,11 @@ impl Upload for FaultyUpload {
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
         let Some(inner) = self.held.get() else { return gone(Operation::UploadSave) };
         self.faults.call(Operation::UploadSave, inner.save()).boxed()
+    }
+
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        let Some(inner) = self.held.get() else { return gone(Operation::Read) };
+        self.faults.call(Operation::Read, inner.stored()).boxed()
     }
 
     fn commit<'a>(mut self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -16,7 +16,7 @@ use super::config::LEAST_PART;
 use super::multipart::{Part, Parts};
 use super::writer::Buffer;
 use super::{copy, list, multipart, object, read};
-use crate::{Error, Kind, Result, Upload, UploadState};
+use crate::{ByteStream, Error, Kind, Result, Upload, UploadState};
 
 /// Where tails are, below the root of keys.
 pub(super) const TAILS: &str = "_jeroboam/tails/";
@@ -186,6 +186,21 @@ impl Upload for S3Upload {
 
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
         self.save_bytes().boxed()
+    }
+
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        async move {
+            if self.parts.is_empty() {
+                let whole = self.buffer.copy();
+                return Ok(futures::stream::iter([Ok(whole)]).boxed());
+            }
+            // Parts are read by nobody before they are an object. It is still at the upload's own path.
+            let own = self.client.config.key(&self.at);
+            self.put_together().await?;
+            let gone = || Error::new(Kind::Broken, format!("read the upload at {}: it is gone", self.at));
+            Ok(read::open(&self.client, own, None).await?.ok_or_else(gone)?.body)
+        }
+        .boxed()
     }
 
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -11,6 +11,7 @@ use super::facts::Facts;
 use super::failure::failed;
 use super::names::segment;
 use super::segments::{Done, Segments};
+use super::upload::path_of;
 use super::{Inner, PATH_NOTE};
 use crate::{Error, Kind, Result};
 
@@ -51,6 +52,9 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
         segments: segments.done.len(),
         doubtful: segments.doubtful,
     };
+    if segments.doubtful {
+        refuse_if_another_has_them(inner, path, segments).await?;
+    }
     if !noted {
         note_path(inner, path, segments).await?;
     }
@@ -80,6 +84,17 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
     remove_if_ours(inner, path, &segments.directory).await?;
     let what = format!("write {path} to swift: the store does not show all of its segments yet");
     Err(Error::new(Kind::Unavailable, what))
+}
+
+/// A process that was given up for dead, and was not, may have made another object of the same directory. Nothing is taken from that.
+async fn refuse_if_another_has_them(inner: &Inner, path: &str, segments: &Segments) -> Result<()> {
+    let Some(first) = segments.done.keys().next() else { return Ok(()) };
+    let noted = path_of(inner, &segment(&segments.directory, *first)).await?;
+    let Some(other) = noted.filter(|noted| noted != path) else { return Ok(()) };
+    if inner.refers(&inner.names.file(&other), &segments.directory).await? {
+        return Err(Error::new(Kind::Broken, format!("write {path} to swift: another process made {other} of it")));
+    }
+    Ok(())
 }
 
 /// Says at the first segment what it is a part of: whoever wants to forget the upload looks there before.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use jeroboam_openstack::object_store::Newest;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use jeroboam_openstack::object_store::{Found, Newest};
 
 use super::failure::failed;
 use super::names::segment;
 use super::segments::{Saved, Segments};
 use super::writer::end_segments;
 use super::{Inner, PATH_NOTE};
-use crate::{Error, Kind, Result, Upload, UploadState};
+use crate::{ByteStream, Error, Kind, Result, Upload, UploadState};
 
 pub(crate) struct SwiftUpload {
     inner: Arc<Inner>,
@@ -47,9 +47,28 @@ impl Upload for SwiftUpload {
         self.segments.save().boxed()
     }
 
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        async move {
+            self.segments.close().await?;
+            let directory = &self.segments.directory;
+            let names: Vec<String> = self.segments.done.keys().map(|number| segment(directory, *number)).collect();
+            let inner = Arc::clone(&self.inner);
+            let bodies = stream::iter(names).then(move |name| read_segment(Arc::clone(&inner), name));
+            Ok(bodies.try_flatten().boxed())
+        }
+        .boxed()
+    }
+
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {
         async move { end_segments(&self.inner, self.segments, path, false).await }.boxed()
     }
+}
+
+async fn read_segment(inner: Arc<Inner>, name: String) -> Result<ByteStream> {
+    let what = format!("read {name} from swift");
+    let found = inner.store.get(&name, None, Newest::No).await.map_err(|error| failed(what.clone(), error))?;
+    let Found::Object(reading) = found else { return Err(Error::new(Kind::Broken, format!("{what}: it is gone"))) };
+    Ok(reading.body.map_err(move |error| failed(what.clone(), error)).boxed())
 }
 
 /// Forgets an upload, unless it has become an object: the end of one process is not always noted by the next.
@@ -72,11 +91,13 @@ pub(crate) async fn discard(inner: &Inner, at: &str, state: &UploadState) -> Res
 
 /// Whether the path that is noted at a first segment leads to an object of this directory.
 pub(crate) async fn belongs_to_an_object(inner: &Inner, first: &str, directory: &str) -> Result<bool> {
-    let look = |name: &str| {
-        let what = format!("look at {name} in swift");
-        move |error| failed(what, error)
-    };
-    let head = inner.store.head(first, Newest::Yes).await.map_err(look(first))?;
-    let Some(path) = head.and_then(|head| head.note(PATH_NOTE).map(str::to_owned)) else { return Ok(false) };
+    let Some(path) = path_of(inner, first).await? else { return Ok(false) };
     inner.refers(&inner.names.file(&path), directory).await
+}
+
+/// The path that is noted at a segment.
+pub(crate) async fn path_of(inner: &Inner, segment: &str) -> Result<Option<String>> {
+    let head = inner.store.head(segment, Newest::Yes).await;
+    let head = head.map_err(|error| failed(format!("look at {segment} in swift"), error))?;
+    Ok(head.and_then(|head| head.note(PATH_NOTE).map(str::to_owned)))
 }

@@ -135,7 +135,7 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
         let_in(registry, &parts, &peer, &[Need::Entry]).await?;
         return Err(Failure::method(allowed));
     };
-    let (want, mirrored) = want.placed(registry, parts.uri.query());
+    let (want, mirrored, namespace) = want.placed(registry, parts.uri.query());
     let actor = let_in(registry, &parts, &peer, &want.needs()).await?;
     let query = Query::parse(parts.uri.query())?;
     if let Some(mirrored) = &mirrored
@@ -145,7 +145,7 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
         return Err(Failure::new(ErrorCode::Denied, &why));
     }
     let call = Call { registry: registry.clone(), parts, peer, query, actor, mirrored, body };
-    match want {
+    let answer = match want {
         Want::Enter => Ok(reply::json(&serde_json::json!({}))),
         Want::Discover => Ok(extensions::discover()),
         Want::ListRepositories => catalog::list(&call).await,
@@ -163,20 +163,28 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
         Want::CancelUpload(name, id) => upload::cancel(&call, name, id).await,
         Want::AskWhere(name, digest) => replication::report(&call, &name, &digest).await,
         Want::Compare(name) => replication::snapshot(&call, &name).await,
-    }
+    };
+    let Some(namespace) = namespace else { return answer };
+    answer.map(|mut response| {
+        response.headers_mut().insert(reply::NAMESPACE, reply::text(&namespace));
+        response
+    })
 }
 
 impl Want {
     /// The same of the repository that a cache of another registry has here under this name, and what it is a cache of. A container runtime may
-    /// call it by its name there, and say the host in `ns`.
-    fn placed(mut self, registry: &Registry, query: Option<&str>) -> (Self, Option<Mirrored>) {
-        let Some(name) = self.repository_mut() else { return (self, None) };
+    /// call it by its name there, and say the host in `ns`; where that chose the repository it is given, too, and the runtime is told so.
+    fn placed(mut self, registry: &Registry, query: Option<&str>) -> (Self, Option<Mirrored>, Option<String>) {
+        let Some(name) = self.repository_mut() else { return (self, None, None) };
         let query = Query::parse(query).unwrap_or_default();
-        let mirrored = registry.mirror.place(name, query.first("ns"));
+        let host = query.first("ns");
+        let mirrored = registry.mirror.place(name, host);
+        let mut namespace = None;
         if let Some(mirrored) = &mirrored {
+            namespace = host.filter(|_| mirrored.here != *name).map(str::to_owned);
             *name = mirrored.here.clone();
         }
-        (self, mirrored)
+        (self, mirrored, namespace)
     }
 
     fn repository_mut(&mut self) -> Option<&mut RepositoryName> {

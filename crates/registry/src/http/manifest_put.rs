@@ -1,7 +1,5 @@
 //! `PUT /v2/<name>/manifests/<tag or digest>`.
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG};
 use jeroboam_oci::{ErrorCode, Reference, RepositoryName, Route, Tag};
@@ -22,8 +20,7 @@ pub(super) async fn put(call: &Call, name: &RepositoryName, reference: Reference
     if length.is_some_and(|length| length > limit) {
         return Err(StoreError::ManifestTooLarge(limit).into());
     }
-    let _room = store.room(length.unwrap_or(limit)).await?;
-    let bytes = collect(call, limit).await?;
+    let (bytes, _room) = store.take_whole(call.pieces(), limit, |_| StoreError::ManifestTooLarge(limit)).await?;
     let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let new = NewManifest {
         reference,
@@ -68,17 +65,4 @@ fn extra_tags(call: &Call) -> Result<Vec<Tag>, Failure> {
         return Err(failure.status(StatusCode::URI_TOO_LONG));
     }
     Ok(tags)
-}
-
-async fn collect(call: &Call, limit: u64) -> Result<Bytes, Failure> {
-    let mut pieces = call.pieces();
-    let mut bytes = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(StoreError::from)?;
-        if (bytes.len() + piece.len()) as u64 > limit {
-            return Err(StoreError::ManifestTooLarge(limit).into());
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes.freeze())
 }

@@ -1,9 +1,11 @@
 //! `GET /v2/<name>/referrers/<digest>`: the manifests that are about another one.
 
+use futures::TryStreamExt as _;
 use http::HeaderValue;
 use http::header::LINK;
-use jeroboam_oci::manifest::{Descriptor, MediaType};
-use jeroboam_oci::{Digest, RepositoryName, referrers};
+use jeroboam_oci::manifest::MediaType;
+use jeroboam_oci::referrers::Filling;
+use jeroboam_oci::{Digest, RepositoryName};
 
 use super::dispatch::Call;
 use super::reply::{self, Answer};
@@ -11,12 +13,23 @@ use super::reply::{self, Answer};
 /// The parameter of our own link to the next page.
 const AFTER: &str = "last";
 
+/// So many are looked at for one page, whether they are of the type that is asked for or not.
+const LOOKED_AT: usize = 10_000;
+
 pub(super) async fn list(call: &Call, name: &RepositoryName, subject: &Digest) -> Answer {
-    let found = call.registry.store.referrers(name, subject).await?;
-    let all: Vec<Descriptor> = found.iter().map(|descriptor| Descriptor::clone(descriptor)).collect();
     let artifact_type = call.query.first("artifactType").filter(|wanted| !wanted.is_empty());
-    let after = call.query.first(AFTER).map(str::parse).transpose()?;
-    let page = referrers::page(&all, artifact_type, after.as_ref());
+    let after: Option<Digest> = call.query.first(AFTER).map(str::parse).transpose()?;
+    let store = &call.registry.store;
+    let mut found = store.referrers_after(name, subject, after.as_ref()).await?;
+    let (mut filling, mut looked_at, mut more) = (Filling::new(), 0, false);
+    while let Some(descriptor) = found.try_next().await? {
+        looked_at += 1;
+        if looked_at > LOOKED_AT || !filling.add(&descriptor, artifact_type) {
+            more = true;
+            break;
+        }
+    }
+    let page = filling.end(more);
     let media_type = HeaderValue::from_static(MediaType::OciIndex.as_str());
     let mut response = reply::typed(media_type, page.body.into());
     if artifact_type.is_some() {

@@ -13,6 +13,7 @@ pub(super) const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-
 pub(super) const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 pub(super) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 pub(super) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
+pub(super) const NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
 pub(super) const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 pub(super) type Answer = Result<Response<Body>, Failure>;

@@ -69,7 +69,9 @@ fn address(call: &Call, name: &RepositoryName, view: &UploadView) -> String {
 }
 
 fn named(call: &Call, repository: RepositoryName, id: UploadId) -> UploadRef {
-    UploadRef { repository, id, token: call.query.first(STATE).map(str::to_owned) }
+    let (token, account) =
+        (call.query.first(STATE).map(str::to_owned), call.actor.account.as_ref().or(call.actor.name.as_ref()).cloned());
+    UploadRef { repository, id, token, account }
 }
 
 fn chunk(call: &Call) -> Result<Chunk, Failure> {

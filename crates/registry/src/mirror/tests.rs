@@ -172,9 +172,12 @@ async fn an_upstream_is_chosen_by_the_host_that_a_runtime_names_too() {
     push(&hub, "library/alpine", Some("3"), &one).await.unwrap();
     let url = format!("http://{}/v2/library/alpine/manifests/3?ns=docker.io", cache.address);
     let answer = reqwest::get(&url).await.unwrap();
+    assert_eq!(answer.headers()["oci-namespace"], "docker.io");
     assert_eq!((answer.status().as_u16(), answer.bytes().await.unwrap()), (200, one.manifest.bytes.clone()));
     let other = reqwest::get(url.replace("docker.io", "quay.io")).await.unwrap();
     assert_eq!(other.status().as_u16(), 404);
+    let by_name = reqwest::get(url.replace("/v2/", "/v2/hub/")).await.unwrap();
+    assert_eq!((by_name.status().as_u16(), by_name.headers().get("oci-namespace")), (200, None));
     assert!(serves(&cache, "hub/library/alpine", "3", &one).await, "it is the same as below the name here");
 }
 

@@ -58,10 +58,10 @@ pub(super) async fn manifest(
     let peer = Peer::of(parts);
     shared.auth.check(parts, &peer, &[Need::Repository(name.clone(), Action::Pull)]).await?;
     let found = shared.store.find_manifest(name, reference).await?;
-    let referrers = shared.store.referrers(name, &found.digest).await?;
+    let referrers = shared.store.referrers_after(name, &found.digest, None).await?;
+    let referrers: Vec<_> = referrers.take(LINES).map_ok(|one| view::Part::of_referrer(&one)).try_collect().await?;
     let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("registry");
     let host = parts.uri.authority().map_or(host, http::uri::Authority::as_str);
-    let referrers = referrers.iter().take(LINES).map(|one| view::Part::of_referrer(one)).collect();
     let page = ManifestPage::of(&shared.prefix, host, name, reference, &found, referrers);
     Ok(shared.pages.manifest(&page)?)
 }

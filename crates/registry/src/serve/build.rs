@@ -117,6 +117,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
         buffered: limits.buffered,
         uploads_per_account: limits.uploads_per_account,
         uploads_per_repository: limits.uploads_per_repository,
+        verify_reads: ours.verify_reads,
         secret: config.http.secret.clone(),
         ..StoreConfig::default()
     }

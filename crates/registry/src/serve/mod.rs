@@ -9,6 +9,7 @@ mod measured;
 mod metrics;
 mod outside;
 mod subject;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,6 +94,9 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
     let store = Arc::new(Store::new(Arc::clone(&place), Arc::clone(&clock), leases, store_config(&config)));
     let (tasks, token) = (shutdown.tasks(), shutdown.token());
+    if let Some(file) = config.ours.read_only_file.clone() {
+        tasks.spawn(switch::follow(file, config.storage.read_only, Arc::clone(&store), token.clone()));
+    }
     let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
     // What is fetched for others is as large as layers are: memory is no place for it.
     let spool = environment.get("TMPDIR").map_or("/var/tmp", String::as_str).into();

@@ -39,9 +39,12 @@ impl Store {
     /// The bytes of a blob, or a part of them.
     pub async fn open_blob(&self, blob: &BlobView, range: Option<Range<u64>>) -> Result<ByteStream> {
         let path = layout::blob(&blob.canonical);
+        let whole = range.is_none();
         let object = self.blobs.read(&path, range, Freshness::Any).await?;
         match object {
-            Some(object) if object.meta.size == blob.size => Ok(object.body),
+            Some(object) if object.meta.size == blob.size => {
+                Ok(if whole { self.sampled(&blob.canonical, object.body) } else { object.body })
+            }
             _ => {
                 // What we remembered is no longer so.
                 self.cache.sizes.forget(&blob.canonical).await;
@@ -61,7 +64,8 @@ impl Store {
             return Err(unknown());
         };
         self.cache.sizes.learn(before, canonical.clone(), object.meta.size).await;
-        Ok((BlobView { digest: digest.clone(), canonical, size: object.meta.size }, object.body))
+        let body = self.sampled(&canonical, object.body);
+        Ok((BlobView { digest: digest.clone(), canonical, size: object.meta.size }, body))
     }
 
     /// An address from which anybody can read the blob for so long; `None` where the store gives none.
@@ -130,6 +134,7 @@ impl Store {
         if digest != canonical {
             self.write_fixed_link(layout::layer(repository, digest), canonical).await?;
         }
+        self.suspects.remove(canonical);
         self.sightings.note(digest, repository);
         self.recent.repository_is(repository);
         Ok(())
@@ -138,13 +143,17 @@ impl Store {
     /// The size of the blob that the store sorts by this digest; `None` where there is none.
     pub(super) async fn size_of(&self, canonical: &Digest) -> Result<Option<u64>> {
         match self.cache.sizes.get(canonical).await {
-            Some(size) => Ok(Some(size)),
-            None => self.look_for(canonical).await,
+            Some(size) if !self.suspects.contains(canonical) => Ok(Some(size)),
+            _ => self.look_for(canonical).await,
         }
     }
 
     /// The size, as the store has it now.
     pub(super) async fn look_for(&self, canonical: &Digest) -> Result<Option<u64>> {
+        // What is there is not the blob.
+        if self.suspects.contains(canonical) {
+            return Ok(None);
+        }
         let before = self.cache.sizes.before(canonical);
         let meta = self.blobs.head(&layout::blob(canonical), Freshness::Any).await?;
         let Some(meta) = meta.filter(|meta| is_whole(canonical, meta.size)) else {

@@ -30,6 +30,9 @@ const LISTS: u64 = 64;
 /// How long the list of all repositories is believed. What this process writes is added to it.
 const CATALOG: Duration = Duration::from_secs(5);
 
+/// So many digests are remembered whose bytes are no manifest.
+const OTHERS: u64 = 10_000;
+
 /// Bytes of descriptors that are remembered.
 const DESCRIPTORS: u64 = 16 << 20;
 
@@ -55,6 +58,8 @@ pub(super) struct Cache {
     pub(super) catalog: Versioned<(), Arc<Vec<RepositoryName>>>,
     /// Manifests by digest: their bytes never change. Whether a repository has them is another question.
     pub(super) manifests: future::Cache<Digest, Arc<StoredManifest>>,
+    /// Bytes that are no manifest. They never become one.
+    pub(super) no_manifests: moka::sync::Cache<Digest, ()>,
     /// What lists of referrers say of manifests.
     pub(super) descriptors: future::Cache<Digest, Arc<Descriptor>>,
 }
@@ -76,6 +81,7 @@ impl Cache {
                 .max_capacity(config.manifest_cache)
                 .weigher(|_, stored: &Arc<StoredManifest>| weight(stored.bytes.len()))
                 .build(),
+            no_manifests: moka::sync::Cache::new(OTHERS),
             descriptors: future::Cache::builder()
                 .max_capacity(DESCRIPTORS)
                 .weigher(|_, descriptor: &Arc<Descriptor>| weight(length(descriptor)))

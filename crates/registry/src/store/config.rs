@@ -45,6 +45,10 @@ pub struct StoreConfig {
     pub uploads_per_account: usize,
     /// Uploads that go into one repository at once.
     pub uploads_per_repository: usize,
+    /// Most uploads that a process knows at once. Those with bytes can be found again in the store, the others by their tokens.
+    pub uploads_known: usize,
+    /// One in so many reads of a whole blob is compared with its digest; none where it is 0.
+    pub verify_reads: u32,
     /// What signs the state in upload locations, the same in all replicas and in a distribution that is taken over. Where there is none, one is
     /// made up and kept in the store.
     pub secret: Option<SecretString>,
@@ -67,6 +71,8 @@ impl Default for StoreConfig {
             checkpoint: 128 << 20,
             uploads_per_account: 64,
             uploads_per_repository: 256,
+            uploads_known: 10_000,
+            verify_reads: 100,
             secret: None,
         }
     }

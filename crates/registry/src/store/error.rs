@@ -170,6 +170,22 @@ impl StoreError {
         }
     }
 
+    /// The same for others who waited for the same work.
+    pub(super) fn shared(&self) -> Self {
+        match self {
+            Self::Blobs(error) => {
+                let again = jeroboam_blobs::Error::new(error.kind(), error.to_string());
+                Self::Blobs(match error.retry_after() {
+                    Some(wait) => again.after(wait),
+                    None => again,
+                })
+            }
+            Self::Damaged { path, why } => Self::Damaged { path: path.clone(), why: why.clone() },
+            Self::TooMany { what, retry_after } => Self::TooMany { what: what.clone(), retry_after: *retry_after },
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+
     /// Whether somebody who operates the registry should look.
     #[must_use]
     pub fn is_ours(&self) -> bool {

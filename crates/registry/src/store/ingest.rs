@@ -1,15 +1,21 @@
 //! Blobs whose digest is known before their bytes: they go straight to where they stay.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use jeroboam_blobs::{Condition, Writer, Written};
+use jeroboam_blobs::{ByteStream, Condition, Writer, Written};
 use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, layout};
+use tokio::sync::SemaphorePermit;
 
 use super::blobs::is_canonical;
 use super::flights::Seat;
 use super::{BlobView, BodyError, Result, Store, StoreError};
 use crate::leases::Held;
+
+/// A body that is taken into memory whole has to be there by then.
+const WHOLE: Duration = Duration::from_secs(120);
 
 /// The bytes of a request, in pieces.
 pub type Incoming = BoxStream<'static, std::result::Result<Bytes, BodyError>>;
@@ -26,13 +32,47 @@ impl Store {
         self.may_write()?;
         match length {
             Some(length) if length <= self.config.small_blob => {
-                let _room = self.room(length).await?;
-                let bytes = collect(body, length).await?;
+                let mismatch = |found| StoreError::SizeMismatch { expected: length, found };
+                let (bytes, _room) = self.take_whole(body, length, mismatch).await?;
+                check_length(Some(length), bytes.len() as u64)?;
                 self.put_small_blob(repository, digest, bytes).await
             }
             _ if is_canonical(digest) => self.stream_blob(repository, digest, length, body).await,
             _ => self.stage_blob(repository, digest, body).await,
         }
+    }
+
+    /// Takes all of a body into memory, with the room that it has there. That is taken as bytes come: who announces many and sends few keeps nobody out, and
+    /// nobody has it for long. `too_long` is said where more than `most` came.
+    pub(crate) async fn take_whole(
+        &self,
+        mut body: Incoming,
+        most: u64,
+        too_long: impl Fn(u64) -> StoreError,
+    ) -> Result<(Bytes, SemaphorePermit<'_>)> {
+        let taken = async {
+            let (mut bytes, mut only, mut found) = (BytesMut::new(), None::<Bytes>, 0);
+            let mut room = self.no_room().await;
+            while let Some(piece) = body.next().await {
+                let piece = piece?;
+                found += piece.len() as u64;
+                if found > most {
+                    return Err(too_long(found));
+                }
+                self.more_room(&mut room, found).await?;
+                if bytes.is_empty() && only.is_none() {
+                    only = Some(piece);
+                    continue;
+                }
+                // One piece that is all there is need not be copied.
+                if let Some(first) = only.take() {
+                    bytes.extend_from_slice(&first);
+                }
+                bytes.extend_from_slice(&piece);
+            }
+            Ok((only.unwrap_or_else(|| bytes.freeze()), room))
+        };
+        tokio::time::timeout(WHOLE, taken).await.unwrap_or(Err(BodyError::TooSlow.into()))
     }
 
     /// Takes a blob that is in memory.
@@ -54,7 +94,8 @@ impl Store {
     ) -> Result<u64> {
         let size = bytes.len() as u64;
         let held = self.promise(repository, canonical).await?;
-        if held == Held::Already && self.cache.sizes.get(canonical).await == Some(size) {
+        let known = self.cache.sizes.get(canonical).await == Some(size) && !self.suspects.contains(canonical);
+        if held == Held::Already && known {
             return Ok(size);
         }
         let seat = self.flights.board(canonical);
@@ -69,6 +110,7 @@ impl Store {
                 }
             }
             self.cache.sizes.wrote(canonical.clone(), size).await;
+            self.suspects.remove(canonical);
             seat.land();
         }
         Ok(size)
@@ -136,21 +178,20 @@ async fn abort<T>(writer: Option<Box<dyn Writer>>, error: StoreError) -> Result<
     Err(error)
 }
 
-/// All bytes of a body that has `length`.
-pub(super) async fn collect(mut body: Incoming, length: u64) -> Result<Bytes> {
+/// All bytes of an object of this length.
+pub(super) async fn collected(mut body: ByteStream, length: u64) -> Result<Bytes> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.next().await {
         let piece = piece?;
-        let found = (bytes.len() + piece.len()) as u64;
-        if found > length {
-            return Err(StoreError::SizeMismatch { expected: length, found });
-        }
-        if bytes.is_empty() && found == length {
+        if bytes.is_empty() && piece.len() as u64 == length {
             return Ok(piece);
+        }
+        if bytes.is_empty() {
+            // Once, and not again whenever it grows.
+            bytes.reserve(usize::try_from(length).unwrap_or_default());
         }
         bytes.extend_from_slice(&piece);
     }
-    check_length(Some(length), bytes.len() as u64)?;
     Ok(bytes.freeze())
 }
 

@@ -1,30 +1,22 @@
 //! Links: read, written, remembered. An empty or torn link counts as absent; whoever writes it again mends it.
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use bytes::Bytes;
 use jeroboam_blobs::{Condition, Freshness};
 use jeroboam_oci::{Digest, RepositoryName, layout, link};
 use tracing::warn;
 
+use super::ingest::collected;
 use super::{Result, Store, StoreError};
 
 impl Store {
     /// Reads an object that is known to be small; `None` where there is none.
     pub(crate) async fn read_small(&self, path: &str, freshness: Freshness, limit: u64) -> Result<Option<Bytes>> {
-        let Some(mut object) = self.blobs.read(path, None, freshness).await? else { return Ok(None) };
+        let Some(object) = self.blobs.read(path, None, freshness).await? else { return Ok(None) };
         if object.meta.size > limit {
             let why = format!("it has {} bytes, and no more than {limit} make sense", object.meta.size);
             return Err(StoreError::Damaged { path: path.to_owned(), why });
         }
-        let mut bytes = BytesMut::new();
-        while let Some(piece) = object.body.next().await {
-            let piece = piece?;
-            if bytes.is_empty() && piece.len() as u64 == object.meta.size {
-                return Ok(Some(piece));
-            }
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(Some(bytes.freeze()))
+        collected(object.body, object.meta.size).await.map(Some)
     }
 
     /// Where a link leads; `None` where there is none, or one that leads nowhere.

@@ -18,6 +18,7 @@ mod sightings;
 mod tags;
 mod turns;
 mod uploads;
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
 use jeroboam_model::Clock;
-use jeroboam_oci::RepositoryName;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use jeroboam_oci::{Digest, RepositoryName, layout};
+use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 
 use crate::leases::Leases;
@@ -58,10 +59,16 @@ pub struct Store {
     secret: uploads::Secret,
     recent: recent::Recent,
     sightings: sightings::Sightings,
+    suspects: verify::Suspects,
+    /// Of tags, by the path of what they point to.
     turns: turns::Turns,
+    /// Of manifests in repositories, by the path of their link. Who needs turns of both takes these first.
+    revisions: turns::Turns,
     scans: moka::future::Cache<RepositoryName, referrers::SharedScan>,
     /// Room for bodies that are taken into memory whole, in units of a kibibyte.
     buffers: Semaphore,
+    /// The same for what is read whole: nobody who pushes slowly keeps others from pulling.
+    reading: Semaphore,
     /// Work that goes on although its client went away: what is half received is made durable.
     tasks: TaskTracker,
 }
@@ -74,13 +81,16 @@ impl Store {
             read_only: AtomicBool::new(config.read_only),
             cache: cache::Cache::new(&config),
             flights: flights::Flights::default(),
-            sessions: uploads::Sessions::new(),
+            sessions: uploads::Sessions::new(config.uploads_known),
             secret: uploads::Secret::new(config.secret.clone()),
             recent: recent::Recent::new(blobs.capabilities().listing_is_fresh),
             sightings: sightings::Sightings::default(),
+            suspects: verify::Suspects::default(),
             turns: turns::Turns::default(),
+            revisions: turns::Turns::default(),
             scans: moka::future::Cache::builder().max_capacity(SCANS).build(),
             buffers: Semaphore::new(kibibytes(config.buffered) as usize),
+            reading: Semaphore::new(kibibytes(config.buffered) as usize),
             tasks: TaskTracker::new(),
             blobs,
             clock,
@@ -118,12 +128,32 @@ impl Store {
         self.tasks.wait().await;
     }
 
-    /// Waits until there is room for a body of this length in memory.
-    pub(crate) async fn room(&self, bytes: u64) -> Result<SemaphorePermit<'_>> {
-        let wanted = kibibytes(bytes.min(self.config.buffered));
-        let room = tokio::time::timeout(ROOM, self.buffers.acquire_many(wanted)).await;
+    /// Waits until there is room for so many more bytes of a body in memory, beside what it has.
+    async fn more_room<'a>(&'a self, room: &mut SemaphorePermit<'a>, bytes: u64) -> Result<()> {
+        let wanted = kibibytes(bytes.min(self.config.buffered)) as usize;
+        let missing = u32::try_from(wanted.saturating_sub(room.num_permits())).unwrap_or(u32::MAX);
+        let more = tokio::time::timeout(ROOM, self.buffers.acquire_many(missing)).await;
         let full = |_| StoreError::TooMany { what: "too many pushes at once".to_owned(), retry_after: ROOM };
+        room.merge(more.map_err(full)?.expect("nobody closes it"));
+        Ok(())
+    }
+
+    /// The room of a body of which nothing has come.
+    async fn no_room(&self) -> SemaphorePermit<'_> {
+        self.buffers.acquire_many(0).await.expect("nobody closes it")
+    }
+
+    /// Waits until there is room for what is read from the store whole.
+    async fn reading_room(&self, bytes: u64) -> Result<SemaphorePermit<'_>> {
+        let wanted = kibibytes(bytes.min(self.config.buffered));
+        let room = tokio::time::timeout(ROOM, self.reading.acquire_many(wanted)).await;
+        let full = |_| StoreError::TooMany { what: "too much is read at once".to_owned(), retry_after: ROOM };
         Ok(room.map_err(full)?.expect("nobody closes it"))
+    }
+
+    /// The turn to push or to remove a manifest of a repository.
+    async fn revision_turn(&self, repository: &RepositoryName, canonical: &Digest) -> Result<Vec<MutexGuard<'_, ()>>> {
+        self.revisions.of(&[layout::revision(repository, canonical)]).await
     }
 
     fn may_write(&self) -> Result<()> {

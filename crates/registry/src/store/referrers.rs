@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use jeroboam_blobs::{Condition, Freshness, List, Listed};
 use jeroboam_model::Timestamp;
@@ -17,11 +18,13 @@ use jeroboam_oci::manifest::{Descriptor, Kind, Manifest};
 use jeroboam_oci::{Digest, RepositoryName, referrers};
 use tokio::sync::Mutex;
 
+use super::blobs::is_canonical;
+use super::ingest::collected;
 use super::tags::PAGE;
 use super::{Compat, Result, Store, StoreError};
 
-/// How many manifests are looked at once.
-const AT_ONCE: usize = 16;
+/// How many manifests are looked at once: what is said of each may be as long as a manifest.
+const AT_ONCE: usize = 8;
 
 /// How long others may have written without us looking again.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -46,8 +49,32 @@ pub(super) struct Scan {
 pub(super) type SharedScan = Arc<Mutex<Scan>>;
 
 impl Store {
-    /// The manifests of a repository that are about another one, which need not be there.
+    /// The manifests of a repository that are about another one, which need not be there. For who needs all of them at once; their annotations may be long.
     pub async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Arc<Descriptor>>> {
+        self.referrers_after(repository, subject, None).await?.try_collect().await
+    }
+
+    /// The same one after the other, sorted by their digests, those behind `after` alone. What nobody takes is not read.
+    pub async fn referrers_after<'a>(
+        &'a self,
+        repository: &'a RepositoryName,
+        subject: &'a Digest,
+        after: Option<&Digest>,
+    ) -> Result<BoxStream<'a, Result<Arc<Descriptor>>>> {
+        let digests = self.referring(repository, subject).await?;
+        let wanted: Vec<Digest> =
+            digests.into_iter().filter(|digest| after.is_none_or(|after| digest > after)).collect();
+        let looked = stream::iter(wanted).map(move |digest| async move {
+            if self.linked_revision(repository, &digest).await?.is_none() {
+                return Ok(None);
+            }
+            self.referrer(repository, subject, &digest).await
+        });
+        Ok(looked.buffered(AT_ONCE).try_filter_map(|found| async move { Ok(found) }).boxed())
+    }
+
+    /// What the index knows to be about a manifest, each once. Not all of it need still be there.
+    async fn referring(&self, repository: &RepositoryName, subject: &Digest) -> Result<BTreeSet<Digest>> {
         let mut digests = self.complete_index(repository, subject).await?;
         let prefix = layout::referrers(repository, subject);
         digests.extend(self.recent.referrers_written(repository, subject));
@@ -55,21 +82,18 @@ impl Store {
             let named = path.strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
             digests.extend(named.and_then(|(algorithm, hex)| Digest::from_parts(algorithm.parse().ok()?, hex).ok()));
         }
-        let looked = stream::iter(digests).map(|digest| async move {
-            let Some(canonical) = self.linked_revision(repository, &digest).await? else { return Ok(None) };
-            let descriptor = self.referrer(repository, subject, &digest).await?;
-            Ok::<_, StoreError>(descriptor.map(|descriptor| (canonical, descriptor)))
-        });
-        let found: Vec<_> = looked.buffered(AT_ONCE).try_collect().await?;
-        let mut shown: BTreeMap<Digest, Arc<Descriptor>> = BTreeMap::new();
-        for (canonical, descriptor) in found.into_iter().flatten() {
-            // One manifest is listed once: by the kind of digest that the client uses, where it has both.
-            let fits = descriptor.digest.algorithm() == subject.algorithm();
-            if fits || !shown.contains_key(&canonical) {
-                shown.insert(canonical, descriptor);
+        // One manifest is listed once: by the kind of digest that the client uses, where it has both.
+        let aliases: Vec<Digest> = digests.iter().filter(|digest| !is_canonical(digest)).cloned().collect();
+        let resolved = stream::iter(aliases)
+            .map(|alias| async move { Ok::<_, StoreError>((self.linked_revision(repository, &alias).await?, alias)) });
+        let resolved: Vec<_> = resolved.buffered(AT_ONCE).try_collect().await?;
+        for (canonical, alias) in resolved {
+            let Some(canonical) = canonical else { continue };
+            if digests.contains(&canonical) {
+                digests.remove(if is_canonical(subject) { &alias } else { &canonical });
             }
         }
-        Ok(shown.into_values().collect())
+        Ok(digests)
     }
 
     async fn referrer(
@@ -82,7 +106,13 @@ impl Store {
             return Ok(Some(descriptor));
         }
         let path = layout::referrer(repository, subject, digest);
-        let text = self.read_small(&path, Freshness::Any, ENTRY).await?;
+        let text = match self.blobs.read(&path, None, Freshness::Any).await? {
+            Some(object) if object.meta.size <= ENTRY => {
+                let _room = self.reading_room(object.meta.size).await?;
+                Some(collected(object.body, object.meta.size).await?)
+            }
+            _ => None,
+        };
         let written = text.and_then(|text| serde_json::from_slice::<Descriptor>(&text).ok());
         let descriptor = match written {
             Some(descriptor) => Arc::new(descriptor),
@@ -120,31 +150,14 @@ impl Store {
         Ok(())
     }
 
-    /// The objects of the index that belong to a manifest.
-    pub(super) async fn referrer_entries(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        canonical: &Digest,
-    ) -> Result<Vec<String>> {
-        let Some(stored) = self.load_manifest(canonical).await? else { return Ok(Vec::new()) };
-        let Some(subject) = stored.manifest.as_ref().and_then(|manifest| manifest.subject.as_ref()) else {
-            return Ok(Vec::new());
-        };
-        let mut paths = vec![layout::referrer(repository, &subject.digest, canonical)];
-        if digest != canonical {
-            paths.push(layout::referrer(repository, &subject.digest, digest));
-        }
-        Ok(paths)
-    }
-
     /// Refuses what would leave an index or a referrer without what it names, where that is forbidden.
     pub(super) async fn check_protected(&self, repository: &RepositoryName, canonical: &Digest) -> Result<()> {
         if !self.config.protect_referenced {
             return Ok(());
         }
         let denied = |what: &str| Err(StoreError::Denied(format!("{what} names the manifest: delete that first")));
-        if !self.referrers(repository, canonical).await?.is_empty() {
+        let mut referrers = self.referrers_after(repository, canonical, None).await?;
+        if referrers.try_next().await?.is_some() {
             return denied("a referrer");
         }
         for (revision, _) in self.revisions(repository).await? {

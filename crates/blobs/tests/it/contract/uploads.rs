@@ -10,6 +10,7 @@ pub(super) async fn all(place: &SharedBlobs, bed: &Bed<'_>) {
     an_upload_goes_on_in_another_process(bed).await;
     what_is_behind_the_offset_is_forgotten(bed).await;
     the_state_before_the_last_is_still_good(bed).await;
+    what_is_stored_is_what_was_written(bed).await;
     an_upload_replaces_what_is_there(place, bed).await;
     a_discarded_upload_is_gone(place, bed).await;
     a_sweep_takes_what_nobody_finishes(place, bed).await;
@@ -100,6 +101,25 @@ async fn the_state_before_the_last_is_still_good(bed: &Bed<'_>) {
         let again = go_on(bed, &at, Some(before), 6, size).await;
         finish(bed, &at, again, &path).await;
         holds(&(bed.open)().await, &format!("{first}, {second}, {size}"), &path, &bytes(6, 0..size)).await;
+    }
+}
+
+async fn what_is_stored_is_what_was_written(bed: &Bed<'_>) {
+    for size in [0, 1000, MIB, 11 * MIB + 3] {
+        let at = at(bed, &format!("stored-{size}"));
+        let path = bed.path(&format!("stored-{size}/data"));
+        let state = if size > MIB { Some(go_on(bed, &at, None, 5, 6 * MIB).await) } else { None };
+        let from = state.as_ref().map_or(0, |state| state.offset);
+        let place = (bed.open)().await;
+        let mut upload = place.upload(&at, state).await.expect("an upload");
+        for piece in pieces(&bytes(5, from..size)) {
+            upload.write(piece).await.expect("taken");
+        }
+        let stored = collect(upload.stored().await.expect("its bytes")).await.expect("all of them");
+        same(&format!("{size} bytes as they are stored"), Some(&stored), &bytes(5, 0..size));
+        is_absent(&place, "although it was read", &path).await;
+        upload.commit(&path).await.expect("committed");
+        holds(&place, &format!("{size} bytes that were read before"), &path, &bytes(5, 0..size)).await;
     }
 }
 

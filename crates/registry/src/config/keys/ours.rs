@@ -15,6 +15,12 @@ pub(super) const OURS: Chapter = Chapter {
             "`shared` while distribution may use the same store, now or later; `exclusive` for more speed when it never will",
         ),
         key("jeroboam.insecureopen", Flag, "false", "Whether everybody may be let in from everywhere"),
+        key(
+            "jeroboam.readonlyfile",
+            Text,
+            "",
+            "While this file is there nothing can be pushed or deleted, as with `storage.maintenance.readonly`; looked for every second",
+        ),
         key("jeroboam.trustedproxies", Texts, "", "Networks of proxies whose `X-Forwarded-*` and `Forwarded` count"),
         key("jeroboam.cache.manifests", Size, "64MiB", "Most bytes of manifests in memory"),
         key(
@@ -43,6 +49,12 @@ pub(super) const OURS: Chapter = Chapter {
             "With `auto`, only clients of these networks are sent to the store; without any, nobody is",
         ),
         key("jeroboam.redirect.lifetime", Duration, "20m", "How long an address of the store can be used"),
+        key(
+            "jeroboam.verifyreads",
+            Number,
+            "100",
+            "One in so many reads of a whole blob is compared with its digest: wrong bytes are not given whole, and are taken anew from whoever pushes them; `0` for none",
+        ),
         key("jeroboam.limits.connections", Number, "900", "Connections at a time; more wait"),
         key("jeroboam.limits.header", Size, "64KiB", "Most bytes of a request's header"),
         key("jeroboam.limits.uri", Size, "16KiB", "Most bytes of its address"),

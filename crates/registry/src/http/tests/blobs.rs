@@ -5,6 +5,7 @@ use jeroboam_oci::{Algorithm, Digest};
 use super::bed::{Bed, everything_allowed};
 use super::counting::Counting;
 use crate::http::{HttpConfig, Redirect};
+use crate::store::StoreConfig;
 
 #[tokio::test]
 async fn blobs_are_pushed_and_read() {
@@ -181,4 +182,31 @@ async fn what_is_left_of_a_broken_blob_counts_as_missing_and_is_mended() {
         third.push("a", b"layer").await;
         third.head(&path).await.is(200);
     }
+}
+
+#[tokio::test]
+async fn bytes_that_went_bad_are_not_given_whole_and_a_push_mends_them() {
+    use jeroboam_blobs::{Blobs as _, Condition};
+    let config = StoreConfig { verify_reads: 1, ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    // In several pieces, so that an answer begins before its end is looked at.
+    let (good, mut bad) = (vec![7; 1_000_000], vec![7; 1_000_000]);
+    bad[999_999] = 8;
+    let (digest, manifest) = bed.push_image("a", "v1", &good).await;
+    let layer = Digest::sha256(&good);
+    for (digest, wrong) in [(&layer, &bad), (&digest, &vec![b'{'; manifest.len()])] {
+        let path = jeroboam_oci::layout::blob(digest);
+        bed.blobs.put(&path, bytes::Bytes::copy_from_slice(wrong), Condition::Always).await.unwrap();
+    }
+    let bed = bed.another().await;
+    let path = format!("/v2/a/blobs/{layer}");
+    assert!(bed.get(&path).await.body.len() < good.len(), "it breaks off");
+    // Whoever has them is asked for them.
+    bed.head(&path).await.is(404);
+    bed.push("a", &good).await;
+    assert!(bed.get(&path).await.is(200).body == good);
+    bed.get("/v2/a/manifests/v1").await.is(503);
+    bed.put_manifest("a", "v1", super::bed::IMAGE, &manifest).await.is(201);
+    assert_eq!(bed.get("/v2/a/manifests/v1").await.is(200).body, manifest);
+    assert_eq!(bed.another().await.get(&format!("/v2/a/manifests/{digest}")).await.is(200).body, manifest);
 }

@@ -62,7 +62,8 @@ async fn operations_cost_as_few_requests_as_they_need() {
     bed.get("/v2/_catalog").await.is(200);
     check("the catalog", &bed, 1);
     bed.delete(&by_digest).await.is(202);
-    check("DELETE of a manifest with a tag", &bed, 3);
+    // A list of the tags, a look at the one, and three deletions: a place that removes in any order is given one kind after the other.
+    check("DELETE of a manifest with a tag", &bed, 5);
 }
 
 #[tokio::test]
@@ -87,7 +88,7 @@ async fn a_process_that_knows_nothing_asks_little_more() {
     // One more says that the manifest, which is there, is whole.
     fresh("PUT of a manifest by tag", 4 + 2 * 2 + 1, "PUT", "/v2/a/manifests/v1".to_owned(), 201).await;
     fresh("a mount", 3, "POST", format!("/v2/b/blobs/uploads/?mount={}&from=a", Digest::sha256(b"layer")), 201).await;
-    fresh("DELETE of a manifest with a tag", 5, "DELETE", format!("/v2/a/manifests/{digest}"), 202).await;
+    fresh("DELETE of a manifest with a tag", 7, "DELETE", format!("/v2/a/manifests/{digest}"), 202).await;
 }
 
 #[tokio::test]

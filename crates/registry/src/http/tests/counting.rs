@@ -1,32 +1,57 @@
 //! A place of objects that says what it was asked, and fails when it is told to.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use jeroboam_blobs::{
-    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, SharedBlobs,
-    Sweep, Swept, Upload, UploadState, Writer, Written,
+    Blobs, ByteStream, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result,
+    SharedBlobs, Sweep, Swept, Upload, UploadState, Writer, Written,
 };
+use tokio::sync::Notify;
 
 /// When the process dies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Death {
     /// After so many calls; from then on none gets through.
     pub(super) calls: usize,
-    /// Whether the last call still has its effect, though nobody learns of it; of a deletion, on the first half of the paths.
+    /// Whether the last call still has its effect, though nobody learns of it; of a deletion, on half of the paths.
     pub(super) has_effect: bool,
+    /// Whether that is the second half: a place removes what it is given at once in any order.
+    pub(super) from_behind: bool,
+}
+
+/// Where a call waits until it is told to go on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate {
+    reached: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+impl Gate {
+    /// Waits until the call is there.
+    pub(super) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub(super) fn open(&self) {
+        self.open.notify_one();
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Counting {
     inner: SharedBlobs,
-    calls: Mutex<Vec<String>>,
+    calls: Arc<Mutex<Vec<String>>>,
     fails: Arc<Mutex<Option<(Kind, &'static str)>>>,
     death: Mutex<Option<Death>>,
+    gate: Mutex<Option<(&'static str, Gate)>>,
+    /// Whether the bytes of uploads are other ones than were written.
+    pub(super) torn: Arc<AtomicBool>,
     /// What [`Blobs::presign`] puts before a path.
     pub(super) presigned: Option<&'static str>,
     pub(super) listing_is_fresh: bool,
@@ -35,12 +60,14 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(inner: SharedBlobs) -> Self {
-        let (calls, fails) = (Mutex::default(), Arc::default());
+        let (calls, fails) = (Arc::default(), Arc::default());
         Self {
             inner,
             calls,
             fails,
             death: Mutex::default(),
+            gate: Mutex::default(),
+            torn: Arc::default(),
             presigned: None,
             listing_is_fresh: true,
             listing_is_empty: false,
@@ -55,6 +82,21 @@ impl Counting {
     /// Makes calls whose line contains a text fail from now on.
     pub(super) fn fail(&self, with: Option<(Kind, &'static str)>) {
         *self.fails.lock().unwrap() = with;
+    }
+
+    /// Makes the next read or deletion whose line contains a text wait.
+    pub(super) fn hold(&self, text: &'static str) -> Gate {
+        let gate = Gate::default();
+        *self.gate.lock().unwrap() = Some((text, gate.clone()));
+        gate
+    }
+
+    async fn wait(&self, line: &str) {
+        let gate = self.gate.lock().unwrap().take_if(|(text, _)| line.contains(*text));
+        if let Some((_, gate)) = gate {
+            gate.reached.notify_one();
+            gate.open.notified().await;
+        }
     }
 
     /// Makes the process die some calls from now.
@@ -98,6 +140,8 @@ fn told_to_fail(fails: &Mutex<Option<(Kind, &'static str)>>, line: &str) -> Resu
 struct FailingUpload {
     inner: Box<dyn Upload>,
     fails: Arc<Mutex<Option<(Kind, &'static str)>>>,
+    calls: Arc<Mutex<Vec<String>>>,
+    torn: Arc<AtomicBool>,
 }
 
 impl Upload for FailingUpload {
@@ -117,9 +161,22 @@ impl Upload for FailingUpload {
         .boxed()
     }
 
+    fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
+        async move {
+            told_to_fail(&self.fails, "read upload")?;
+            let stored = self.inner.stored().await?;
+            if self.torn.load(Ordering::Relaxed) {
+                return Ok(stored.map_ok(|piece| piece.iter().map(|byte| byte ^ 1).collect()).boxed());
+            }
+            Ok(stored)
+        }
+        .boxed()
+    }
+
     fn commit<'a>(self: Box<Self>, path: &'a str) -> BoxFuture<'a, Result<()>> {
         async move {
             told_to_fail(&self.fails, "commit upload")?;
+            self.calls.lock().unwrap().push(format!("commit {path}"));
             self.inner.commit(path).await
         }
         .boxed()
@@ -153,6 +210,7 @@ impl Blobs for Counting {
     ) -> BoxFuture<'a, Result<Option<Object>>> {
         async move {
             self.call("read", path)?;
+            self.wait(&format!("read {path}")).await;
             self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             self.inner.read(path, range, freshness).await
         }
@@ -183,7 +241,8 @@ impl Blobs for Counting {
             self.call("upload", at)?;
             self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             let inner = self.inner.upload(at, state).await?;
-            Ok(Box::new(FailingUpload { inner, fails: self.fails.clone() }) as Box<dyn Upload>)
+            let (fails, calls, torn) = (self.fails.clone(), self.calls.clone(), self.torn.clone());
+            Ok(Box::new(FailingUpload { inner, fails, calls, torn }) as Box<dyn Upload>)
         }
         .boxed()
     }
@@ -211,8 +270,10 @@ impl Blobs for Counting {
     fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>> {
         async move {
             self.call("delete", &paths.join(" "))?;
-            if self.dies()?.is_some() {
-                self.inner.delete(&paths[..paths.len().div_ceil(2)]).await?;
+            self.wait(&format!("delete {}", paths.join(" "))).await;
+            if let Some(death) = self.dies()? {
+                let (first, second) = paths.split_at(paths.len().div_ceil(2));
+                self.inner.delete(if death.from_behind { second } else { first }).await?;
                 return Err(dead());
             }
             self.inner.delete(paths).await

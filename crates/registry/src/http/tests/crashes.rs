@@ -52,6 +52,9 @@ async fn check(bed: &Bed, death: Death) {
             continue;
         }
         assert_eq!(manifest.status, 200, "{tag}: {death:?}");
+        // What a tag gives is there by its digest, too.
+        let by_digest = bed.get(&format!("/v2/a/manifests/{}", Digest::sha256(&manifest.body))).await;
+        assert_eq!(by_digest.status, 200, "{tag}: {death:?}");
         let document = manifest.json();
         let layers = document["layers"].as_array().unwrap().iter();
         for named in layers.chain([&document["config"]]) {
@@ -75,8 +78,8 @@ async fn a_process_that_dies_at_any_call_leaves_nothing_that_leads_nowhere() {
     let calls = whole.blobs.calls().len();
     assert!(calls > 30, "{calls}");
     for calls in 0..calls {
-        for has_effect in [false, true] {
-            let death = Death { calls, has_effect };
+        for (has_effect, from_behind) in [(false, false), (true, false), (true, true)] {
+            let death = Death { calls, has_effect, from_behind };
             let bed = Bed::memory().await;
             bed.blobs.die(Some(death));
             live(&bed).await;

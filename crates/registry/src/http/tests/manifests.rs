@@ -289,3 +289,120 @@ async fn other_processes_are_believed_within_a_second() {
         assert_eq!(other.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
     }
 }
+
+#[tokio::test]
+async fn a_push_beside_a_deletion_of_the_same_manifest_leaves_no_half_of_it() {
+    for bed in Bed::each().await {
+        let (digest, manifest) = bed.push_image("a", "v1", b"layer").await;
+        let by_digest = format!("/v2/a/manifests/{digest}");
+        // The deletion has seen which tags there are.
+        let gate = bed.blobs.hold("/tags/v1/current/link");
+        let deletion = bed.delete(&by_digest);
+        let push = async {
+            gate.reached().await;
+            let push = bed.put_manifest("a", "v2", IMAGE, &manifest);
+            let late = async {
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                gate.open();
+            };
+            tokio::join!(push, late).0
+        };
+        let (deleted, pushed) = tokio::join!(deletion, push);
+        deleted.is(202);
+        pushed.is(201);
+        bed.get("/v2/a/manifests/v1").await.is(404);
+        assert_eq!(bed.get("/v2/a/manifests/v2").await.is(200).body, manifest);
+        bed.get(&by_digest).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_goes_under_all_its_names() {
+    use jeroboam_blobs::Blobs as _;
+    for bed in Bed::each().await {
+        let (digest, manifest) = bed.push_image("a", "v1", b"layer").await;
+        let other = Digest::of(Algorithm::Sha512, &manifest);
+        bed.put_manifest("a", &other.to_string(), IMAGE, &manifest).await.is(201);
+        bed.delete(&format!("/v2/a/manifests/{digest}")).await.is(202);
+        for named in [&digest, &other] {
+            bed.get(&format!("/v2/a/manifests/{named}")).await.is(404);
+        }
+        let name = "a".parse().unwrap();
+        let left = bed.blobs.head(&layout::revision(&name, &other), Default::default()).await.unwrap();
+        assert_eq!(left, None, "a link that is left would keep the bytes");
+    }
+}
+
+/// Reads of bytes since the last time, not of links.
+fn reads(bed: &Bed) -> usize {
+    bed.blobs.calls().iter().filter(|call| call.starts_with("read docker/registry/v2/blobs/")).count()
+}
+
+#[tokio::test]
+async fn bytes_of_manifests_are_read_once_and_those_of_layers_not_again_and_again() {
+    let bed = Bed::memory().await;
+    let (digest, manifest) = bed.push_image("a", "v1", b"layer").await;
+    let long = vec![7; 5 << 20];
+    let layers = [bed.push("a", &[7; 300_000]).await, bed.push("a", &long).await];
+    let cold = bed.another().await;
+    let gate = cold.blobs.hold("read docker/registry/v2/blobs/");
+    let path = format!("/v2/a/manifests/{digest}");
+    let all = futures::future::join_all((0..8).map(|_| cold.get(&path)));
+    let late = async {
+        gate.reached().await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        gate.open();
+    };
+    let (all, ()) = tokio::join!(all, late);
+    assert!(all.into_iter().all(|reply| reply.is(200).body == manifest));
+    assert_eq!(reads(&cold), 1, "who asks at the same time waits for the first");
+    for (layer, most) in layers.iter().zip([1, 0]) {
+        for _ in 0..3 {
+            cold.get(&format!("/v2/a/manifests/{layer}")).await.is(404);
+        }
+        assert_eq!(reads(&cold), most, "that it is no manifest is remembered");
+        cold.get(&format!("/v2/a/blobs/{layer}")).await.is(200);
+        cold.blobs.calls();
+    }
+}
+
+#[tokio::test]
+async fn an_outage_while_a_manifest_is_read_is_one_for_all_who_wait() {
+    let bed = Bed::memory().await;
+    let (digest, _) = bed.push_image("a", "v1", b"layer").await;
+    let cold = bed.another().await;
+    let path = format!("/v2/a/manifests/{digest}");
+    // Its link is known, so that the bytes alone are missing.
+    cold.get(&path).await.is(200);
+    let cold = bed.another().await;
+    cold.blobs.fail(Some((jeroboam_blobs::Kind::Unavailable, "read docker/registry/v2/blobs/")));
+    for reply in futures::future::join_all((0..4).map(|_| cold.get(&path))).await {
+        assert_eq!(reply.is(503).code(), "UNAVAILABLE");
+    }
+    cold.blobs.fail(None);
+    cold.get(&path).await.is(200);
+}
+
+#[tokio::test]
+async fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let bed = Bed::with(StoreConfig { buffered: 4 << 20, ..everything_allowed() }, HttpConfig::default()).await;
+    let mut silent = Vec::new();
+    for path in ["manifests/v1".to_owned(), format!("blobs/uploads/?digest={}", Digest::sha256(b"never"))] {
+        let method = if path.starts_with("blobs") { "POST" } else { "PUT" };
+        let length = if path.starts_with("blobs") { 256 << 10 } else { 4 << 20 };
+        let mut stream = tokio::net::TcpStream::connect(bed.address).await.unwrap();
+        let head = format!(
+            "{method} /v2/a/{path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\ncontent-type: {IMAGE}\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let pushed = tokio::time::timeout(std::time::Duration::from_secs(10), bed.push_image("b", "v1", b"layer")).await;
+    pushed.expect("there is room");
+    // And whoever they are, they are still listened to.
+    let mut space = [0; 1];
+    let read = silent[0].read(&mut space);
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(50), read).await.is_err());
+}

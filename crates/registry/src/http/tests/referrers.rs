@@ -138,3 +138,33 @@ async fn what_distribution_took_is_listed_too() {
         }
     }
 }
+
+#[tokio::test]
+async fn no_more_is_read_than_a_page_shows() {
+    let bed = Bed::with(StoreConfig { compat: Compat::Exclusive, ..everything_allowed() }, HttpConfig::default()).await;
+    let (digest, subject) = bed.push_image("a", "v1", b"layer").await;
+    let notes: Vec<String> = (0..40).map(|n| format!("{n}{}", "x".repeat(500_000))).collect();
+    let all: Vec<Vec<u8>> = notes.iter().map(|note| about(&subject, "a/b", note)).collect();
+    for manifest in &all {
+        bed.put_manifest("a", &Digest::sha256(manifest).to_string(), IMAGE, manifest).await.is(201);
+    }
+    let cold = bed.another().await;
+    let mut path = format!("/v2/a/referrers/{digest}");
+    let (mut found, mut pages) = (Vec::new(), 0);
+    loop {
+        cold.blobs.calls();
+        let page = cold.get(&path).await.is(200);
+        let entries =
+            cold.blobs.calls().iter().filter(|call| call.starts_with("read") && call.contains("/_x/referrers")).count();
+        assert!(entries <= listed(&page).len() + 9, "{entries} were read for {}", listed(&page).len());
+        assert!(page.body.len() <= 4 << 20);
+        found.extend(listed(&page));
+        pages += 1;
+        let link = page.header("link").to_owned();
+        if link.is_empty() {
+            break;
+        }
+        path = link.trim_start_matches('<').split_once('>').unwrap().0.to_owned();
+    }
+    assert_eq!((pages, found), (5, sorted(&all.iter().map(Vec::as_slice).collect::<Vec<_>>())));
+}

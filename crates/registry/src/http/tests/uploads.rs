@@ -253,6 +253,34 @@ async fn an_upload_goes_on_after_the_store_failed_at_any_point() {
 }
 
 #[tokio::test]
+async fn nobody_sees_what_two_processes_wrote_before_it_was_read() {
+    for bed in Bed::each().await {
+        let other = bed.another().await;
+        for torn in [false, true] {
+            let bytes = if torn { "hello_there" } else { "hello_world" };
+            let location = begin(&bed, "a").await;
+            let first = patch(&bed, &location, "0-4", "hello").await.is(202);
+            let digest = Digest::sha256(bytes.as_bytes());
+            other.blobs.torn.store(torn, std::sync::atomic::Ordering::Relaxed);
+            other.blobs.calls();
+            let done = finish(&other, &first.location(), bytes, &bytes[5..]).await;
+            let shown = other.blobs.calls().iter().any(|call| call.starts_with("commit docker/registry/v2/blobs/"));
+            assert_eq!((done.status.as_u16(), shown), if torn { (400, false) } else { (201, true) });
+            // And nobody else has it.
+            let path = format!("/v2/a/blobs/{digest}");
+            bed.head(&path).await.is(if torn { 404 } else { 200 });
+            if torn {
+                assert_eq!(done.code(), "DIGEST_INVALID");
+                other.get(&first.location()).await.is(404);
+                other.blobs.torn.store(false, std::sync::atomic::Ordering::Relaxed);
+                other.push("a", bytes.as_bytes()).await;
+            }
+            assert_eq!(bed.get(&path).await.is(200).body, bytes);
+        }
+    }
+}
+
+#[tokio::test]
 async fn uploads_of_distribution_go_on() {
     use jeroboam_blobs::{Blobs, Condition};
     let secret = "asecret";
@@ -297,4 +325,65 @@ async fn there_are_only_so_many_uploads_at_once() {
     // Those without bytes are forgotten, and their clients go on all the same.
     bed.clock.advance(std::time::Duration::from_secs(120));
     begin(&bed, "a").await;
+}
+
+#[tokio::test]
+async fn many_uploads_of_one_keep_nobody_else_out() {
+    let config = StoreConfig { uploads_per_repository: 1000, uploads_known: 200, ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let minute = std::time::Duration::from_secs(61);
+    // As many as a process knows, begun over a time in which those without bytes are forgotten, and each then given a byte.
+    let mut locations = Vec::new();
+    for n in 0..250 {
+        locations.push(begin(&bed, "many").await);
+        if n % 100 == 99 {
+            bed.clock.advance(minute);
+        }
+    }
+    let mut last = String::new();
+    for location in &locations {
+        last = bed.send("PATCH", location, &[], "x").await.is(202).location();
+    }
+    begin(&bed, "other").await;
+    // Those that were forgotten go on.
+    let first = bed.get(&locations[0]).await.is(204);
+    assert_eq!(first.header("range"), "0-0");
+    finish(&bed, &first.location(), "xyz", "yz").await.is(201);
+    finish(&bed, &last, "xab", "ab").await.is(201);
+}
+
+#[tokio::test]
+async fn an_upload_that_comes_back_by_its_token_counts() {
+    let config = StoreConfig { uploads_per_repository: 3, ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let mut locations = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..3 {
+            locations.push(begin(&bed, "a").await);
+        }
+        bed.clock.advance(std::time::Duration::from_secs(61));
+    }
+    for (n, location) in locations.iter().enumerate() {
+        bed.send("PATCH", location, &[], "x").await.is(if n < 3 { 202 } else { 429 });
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_does_not_wait_for_its_lost_connection() {
+    use tokio::io::AsyncWriteExt as _;
+    for bed in Bed::each().await {
+        let location = begin(&bed, "a").await;
+        let mut lost = tokio::net::TcpStream::connect(bed.address).await.unwrap();
+        let head = format!("PATCH {location} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhello");
+        lost.write_all(head.as_bytes()).await.unwrap();
+        // Until it is being worked on, and what came of it is not safe yet.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(bed.get(&location).await.is(204).header("range"), "0-0");
+        let again = std::time::Instant::now();
+        // The client knows of nothing that is safe, and asks with what it begins: the answer says where it goes on.
+        let refused = patch(&bed, &location, "0-4", "hello").await.is(416);
+        assert_eq!(refused.header("range"), "0-4");
+        assert!(again.elapsed() < std::time::Duration::from_secs(5), "{:?}", again.elapsed());
+        finish(&bed, &refused.location(), "hello_world", "_world").await.is(201);
+    }
 }

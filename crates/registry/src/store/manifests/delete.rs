@@ -1,9 +1,12 @@
-//! Letting go of a manifest: first its tags, then its link. Its bytes are left to the garbage collection.
+//! Letting go of a manifest: first its tags, then what they once pointed to, then its links, one after the other: a place removes what it is given at once in
+//! any order, and where it fails in between, whoever asks again goes on. Its bytes are left to the garbage collection.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
 
+use super::StoredManifest;
 use crate::store::{Result, Store, StoreError};
 
 impl Store {
@@ -21,30 +24,25 @@ impl Store {
         self.may_write()?;
         let unknown = || StoreError::ManifestUnknown(Reference::Digest(digest.clone()));
         let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
+        // Who pushes it again, under whatever tag, comes before all of this or after.
+        let _revision = self.revision_turn(repository, &canonical).await?;
         let candidates = self.tag_candidates(repository, &canonical).await?;
         let current: Vec<String> = candidates.keys().map(|tag| layout::tag_current(repository, tag)).collect();
         // Nobody moves one of them elsewhere between the look and the deletion.
-        let _turn = self.turns.of(&current).await;
+        let _turn = self.turns.of(&current).await?;
         let tags = self.pointing_to(repository, &canonical, candidates).await?;
-        let mut paths = Vec::new();
-        for (tag, below) in &tags {
-            // What a tag points to goes before what it once pointed to: a tag without a target is none.
-            paths.push(layout::tag_current(repository, tag));
-            paths.extend(below.iter().cloned());
-        }
-        paths.push(layout::revision(repository, &canonical));
-        if digest != &canonical {
-            paths.push(layout::revision(repository, digest));
-        }
+        // What a tag points to goes before what it once pointed to: a tag without a target is none, and one without a past would be found by nobody.
+        self.delete_links(tags.iter().map(|(tag, _)| layout::tag_current(repository, tag)).collect()).await?;
+        self.delete_links(tags.iter().flat_map(|(_, below)| below.iter().cloned()).collect()).await?;
+        let stored = self.readable_manifest(&canonical).await?;
+        let named = names(digest, &canonical, stored.as_deref());
+        let mut paths: Vec<String> = named.iter().map(|named| layout::revision(repository, named)).collect();
         // distribution lets go of the link of a blob, too. A manifest that is one of its own kind keeps its repository known.
         paths.push(layout::layer(repository, &canonical));
-        paths.extend(self.referrer_entries(repository, digest, &canonical).await?);
-        paths.dedup();
-        self.blobs.delete(&paths).await?;
-        for path in &paths {
-            self.cache.links.forget(path).await;
-            self.cache.tags.forget(path).await;
+        if let Some(subject) = stored.as_ref().and_then(|stored| stored.manifest.as_ref()?.subject.as_ref()) {
+            paths.extend(named.iter().map(|named| layout::referrer(repository, &subject.digest, named)));
         }
+        self.delete_links(paths).await?;
         let tags: Vec<Tag> = tags.into_iter().map(|(tag, _)| tag).collect();
         for tag in &tags {
             self.recent.tag_is(repository, tag, false);
@@ -63,26 +61,49 @@ impl Store {
     pub async fn remove_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Digest> {
         self.may_write()?;
         let current = layout::tag_current(repository, tag);
-        let _turn = self.turns.of(std::slice::from_ref(&current)).await;
+        let _turn = self.turns.of(std::slice::from_ref(&current)).await?;
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
         let target = self.read_tag(repository, tag).await?;
-        let mut paths = vec![current];
-        paths.extend(self.objects_below(&layout::tag(repository, tag)).await?);
+        let mut rest: BTreeSet<String> = self.objects_below(&layout::tag(repository, tag)).await?.into_iter().collect();
         if let Some(target) = &target {
-            paths.push(layout::tag_once(repository, tag, target));
-        } else if paths.len() == 1 {
+            rest.insert(layout::tag_once(repository, tag, target));
+        } else if rest.is_empty() {
             return Err(unknown());
         }
-        let mut seen = BTreeSet::new();
-        paths.retain(|path| seen.insert(path.clone()));
-        self.blobs.delete(&paths).await?;
-        for path in &paths {
-            self.cache.tags.forget(path).await;
-            self.cache.links.forget(path).await;
-        }
+        rest.remove(&current);
+        self.delete_links(vec![current]).await?;
+        self.delete_links(rest.into_iter().collect()).await?;
         self.recent.tag_is(repository, tag, false);
         self.cache.tag_lists.forget(repository).await;
         // What was left of a tag without a target is gone now, too.
         target.ok_or_else(unknown)
     }
+
+    /// Removes links, and what is remembered of them.
+    async fn delete_links(&self, paths: Vec<String>) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.blobs.delete(&paths).await;
+        // Where it failed, some of them may be gone.
+        for path in &paths {
+            self.cache.links.forget(path).await;
+            self.cache.tags.forget(path).await;
+        }
+        Ok(outcome?)
+    }
+
+    /// The manifest that the store sorts by this digest, unless it is damaged: what cannot be read can still be let go of.
+    async fn readable_manifest(&self, canonical: &Digest) -> Result<Option<Arc<StoredManifest>>> {
+        match self.load_manifest(canonical).await {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            loaded => loaded,
+        }
+    }
+}
+
+/// All that a manifest may be called here: a link under another algorithm goes with the others, whoever asked, as what is left would keep its bytes.
+fn names(digest: &Digest, canonical: &Digest, stored: Option<&StoredManifest>) -> BTreeSet<Digest> {
+    let other = stored.map(|stored| Digest::of(Algorithm::Sha512, &stored.bytes));
+    [Some(digest.clone()), Some(canonical.clone()), other].into_iter().flatten().collect()
 }

@@ -1,17 +1,17 @@
 //! Manifests of a repository.
 
 mod delete;
+mod load;
 mod put;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jeroboam_blobs::Freshness;
-use jeroboam_oci::manifest::{BadManifest, Manifest};
+use jeroboam_oci::manifest::Manifest;
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
-use tracing::{error, warn};
 
-use super::blobs::{is_canonical, is_whole};
+use super::blobs::is_canonical;
 use super::{Result, Store, StoreError};
 
 pub use put::{NewManifest, Stored, TagCondition};
@@ -37,9 +37,6 @@ pub struct ManifestView {
     /// The manifest.
     pub stored: Arc<StoredManifest>,
 }
-
-/// Largest manifest that is read, whatever may be pushed: an old store may have been filled with another limit.
-const READ_LIMIT: u64 = 16 << 20;
 
 impl Store {
     /// Finds a manifest.
@@ -81,12 +78,15 @@ impl Store {
         Ok(found)
     }
 
-    /// The manifest that a repository has under this digest. Old stores have some that are linked only as blobs are.
+    /// The manifest that a repository has under this digest. Old stores have some that are linked only as blobs are; what is larger than a manifest may be is
+    /// none of them.
     pub(super) async fn linked_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
-        match self.linked_revision(repository, digest).await? {
-            Some(canonical) => Ok(Some(canonical)),
-            None => self.linked_blob(repository, digest).await,
+        if let Some(canonical) = self.linked_revision(repository, digest).await? {
+            return Ok(Some(canonical));
         }
+        let Some(canonical) = self.linked_blob(repository, digest).await? else { return Ok(None) };
+        let size = self.size_of(&canonical).await?;
+        Ok(size.filter(|size| *size <= self.config.manifest_limit).map(|_| canonical))
     }
 
     pub(super) async fn linked_revision(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
@@ -97,30 +97,6 @@ impl Store {
         // Under another name of the same bytes: it is there as long as the bytes are under their own.
         let own = self.fixed_link(layout::revision(repository, &canonical)).await?;
         Ok(own.filter(|own| *own == canonical))
-    }
-
-    /// The manifest that the store sorts by this digest; `None` where there is none, or something else.
-    pub async fn load_manifest(&self, canonical: &Digest) -> Result<Option<Arc<StoredManifest>>> {
-        if let Some(stored) = self.cache.manifests.get(canonical).await {
-            return Ok(Some(stored));
-        }
-        let path = layout::blob(canonical);
-        let bytes = match self.read_small(&path, Freshness::Any, READ_LIMIT).await {
-            Ok(Some(bytes)) if is_whole(canonical, bytes.len() as u64) => bytes,
-            Ok(_) => return Ok(None),
-            // A layer, asked for as a manifest.
-            Err(StoreError::Damaged { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let found = Digest::of(canonical.algorithm(), &bytes);
-        if found != *canonical {
-            error!(%path, %found, "the bytes of a manifest are not those that its digest names");
-            return Err(StoreError::Damaged { path, why: format!("its bytes have the digest {found}") });
-        }
-        let Some(stored) = understand(canonical, bytes) else { return Ok(None) };
-        let stored = Arc::new(stored);
-        self.cache.manifests.insert(canonical.clone(), stored.clone()).await;
-        Ok(Some(stored))
     }
 
     /// The manifest that a repository has under this digest, and its size; it stays for the grace time.
@@ -142,18 +118,6 @@ impl Store {
         }
         Ok(self.size_since(held, &canonical).await?.map(|size| (canonical, size)))
     }
-}
-
-fn understand(canonical: &Digest, bytes: Bytes) -> Option<StoredManifest> {
-    let (media_type, manifest) = match Manifest::stored(&bytes) {
-        Ok(manifest) => (manifest.media_type.as_str().into(), Some(manifest)),
-        Err(BadManifest::UnknownType(media_type)) => (media_type.into(), None),
-        Err(why) => {
-            warn!(digest = %canonical, %why, "a blob was asked for as a manifest, and is none");
-            return None;
-        }
-    };
-    Some(StoredManifest { canonical: canonical.clone(), bytes, media_type, manifest })
 }
 
 /// The digest that the store sorts these bytes by, and whether the client's names them.

@@ -93,7 +93,8 @@ impl Store {
         }
         // One after the other: who asked for a condition wants to know what the tag points to when it is moved.
         let paths: Vec<String> = tags.iter().map(|tag| layout::tag_current(repository, tag)).collect();
-        let _turn = self.turns.of(&paths).await;
+        let _revision = self.revision_turn(repository, &canonical).await?;
+        let _turn = self.turns.of(&paths).await?;
         self.check_condition(repository, &new.reference, &new.condition).await?;
         self.store_small(repository, &canonical, new.bytes.clone()).await?;
         self.link_manifest(repository, &digest, &canonical, size, &manifest).await?;
@@ -124,7 +125,8 @@ impl Store {
             return Err(invalid(format!("it is {said}, and the other registry says {media_type}")));
         }
         let paths: Vec<String> = tag.iter().map(|tag| layout::tag_current(repository, tag)).collect();
-        let _turn = self.turns.of(&paths).await;
+        let _revision = self.revision_turn(repository, &canonical).await?;
+        let _turn = self.turns.of(&paths).await?;
         self.store_small(repository, &canonical, bytes.clone()).await?;
         // distribution knows a repository by its blobs alone, and here may be none for a while.
         self.write_fixed_link(layout::layer(repository, &canonical), &canonical).await?;

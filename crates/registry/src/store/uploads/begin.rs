@@ -20,7 +20,7 @@ impl Store {
         let account = account.map(str::to_owned);
         let state = State::empty(&id, algorithm);
         let session = Session::new(repository.clone(), id, account, now, now, state);
-        let session = self.sessions.admit(session, self.upload_limits(), now)?;
+        let session = self.sessions.admit(session, Some(self.upload_limits()), now)?;
         self.view(&session, 0).await
     }
 

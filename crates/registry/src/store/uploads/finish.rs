@@ -1,9 +1,9 @@
 //! The end of an upload: a blob, or nothing.
 
 use futures::StreamExt;
-use jeroboam_blobs::Freshness;
+use jeroboam_blobs::{ByteStream, Freshness, Upload};
 use jeroboam_oci::range::ChunkRange;
-use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, UploadId, layout};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, UploadId, layout};
 use rand::RngExt as _;
 use tracing::warn;
 
@@ -71,7 +71,7 @@ impl Store {
     /// Makes the bytes of an upload appear as a blob.
     async fn commit(&self, session: &Session, state: &mut State, digest: &Digest) -> Result<BlobView> {
         let canonical = state.hashes.digest(Algorithm::Sha256).expect("it is always made");
-        // Where the client names an algorithm only now, what is stored is read once more.
+        // Where the client names an algorithm only now, and where others wrote, too, what is stored is read once more before anybody sees it.
         let known = state.hashes.digest(digest.algorithm());
         let read_again = state.handed_over || known.is_none();
         if let Some(found) = known {
@@ -82,7 +82,9 @@ impl Store {
         let seat = self.flights.board(&canonical);
         {
             let _landing = seat.landing().await;
-            let done = if self.look_for(&canonical).await? == Some(size) {
+            let done = if read_again {
+                self.land_read(state, &canonical, digest).await
+            } else if self.look_for(&canonical).await? == Some(size) {
                 self.drop_bytes(state).await
             } else {
                 self.appear(state, &canonical).await
@@ -94,47 +96,56 @@ impl Store {
             }
             seat.land();
         }
-        if read_again {
-            self.read_again(&canonical, digest).await?;
-        }
         self.cache.sizes.wrote(canonical.clone(), size).await;
         self.link_blob(&session.repository, digest, &canonical).await?;
         Ok(BlobView { digest: digest.clone(), canonical, size })
     }
 
+    /// Makes the bytes of an upload appear that were all seen on their way.
     async fn appear(&self, state: &mut State, canonical: &Digest) -> Result<()> {
-        let upload = match state.upload.take() {
-            Some(upload) => upload,
-            None => self.blobs.upload(&state.data, state.saved.as_ref().map(|saved| saved.upload.clone())).await?,
-        };
+        let upload = self.reopen(state).await?;
         Ok(upload.commit(&layout::blob(canonical)).await?)
     }
 
-    /// Reads what was stored, where what was hashed need not be that, or not with that algorithm.
-    async fn read_again(&self, canonical: &Digest, digest: &Digest) -> Result<()> {
-        let path = layout::blob(canonical);
-        let object = self.blobs.read(&path, None, Freshness::Any).await?;
-        let mut object = object.ok_or_else(|| StoreError::BlobUnknown(digest.clone()))?;
-        let mut hashes = Hashes::new(Some(digest.algorithm()));
-        while let Some(piece) = object.body.next().await {
-            hashes.update(&piece?);
+    /// Makes the bytes of an upload appear once they have been read, and are what they should be: several wrote them, or they are named by an algorithm that
+    /// was not asked for in time.
+    async fn land_read(&self, state: &mut State, canonical: &Digest, digest: &Digest) -> Result<()> {
+        if self.look_for(canonical).await? == Some(state.offset)
+            && let Some(object) = self.blobs.read(&layout::blob(canonical), None, Freshness::Any).await?
+        {
+            let hashes = hashed(object.body, digest.algorithm()).await?;
+            // What is there and damaged is written anew.
+            if hashes.digest(Algorithm::Sha256).as_ref() == Some(canonical) {
+                compare(&hashes, digest)?;
+                return self.drop_bytes(state).await;
+            }
         }
-        let found = hashes.sha256.clone().finish();
+        let mut upload = self.reopen(state).await?;
+        let hashes = hashed(upload.stored().await?, digest.algorithm()).await?;
+        let found = hashes.digest(Algorithm::Sha256).expect("it is always made");
         if found != *canonical {
-            warn!(%path, %found, "an upload that went from one process to another is damaged, and is taken back");
-            self.blobs.delete(&[path]).await?;
-            self.cache.sizes.forget(canonical).await;
+            warn!(%canonical, %found, "an upload that went from one process to another is damaged, and is given up");
             return Err(StoreError::DigestMismatch { expected: canonical.clone(), found });
         }
-        match hashes.sha512.map(Hasher::finish) {
-            Some(found) if digest.algorithm() == Algorithm::Sha512 => check(digest, found),
-            _ => Ok(()),
+        compare(&hashes, digest)?;
+        Ok(upload.commit(&layout::blob(canonical)).await?)
+    }
+
+    /// The upload as far as it came.
+    async fn reopen(&self, state: &mut State) -> Result<Box<dyn Upload>> {
+        match state.upload.take() {
+            Some(upload) => Ok(upload),
+            None => Ok(self.blobs.upload(&state.data, state.saved.as_ref().map(|saved| saved.upload.clone())).await?),
         }
     }
 
     /// Gives an upload up, with all that it has.
     pub(super) async fn discard(&self, session: &Session, state: &mut State) -> Result<()> {
-        self.drop_bytes(state).await?;
+        if let Err(error) = self.drop_bytes(state).await {
+            // The upload goes on where it was saved, and nothing of what came behind it counts.
+            self.fall_back(session, state)?;
+            return Err(error);
+        }
         self.end(session, state).await
     }
 
@@ -167,4 +178,17 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The digests of what is read.
+async fn hashed(mut body: ByteStream, algorithm: Algorithm) -> Result<Hashes> {
+    let mut hashes = Hashes::new(Some(algorithm));
+    while let Some(piece) = body.next().await {
+        hashes.update(&piece?);
+    }
+    Ok(hashes)
+}
+
+fn compare(hashes: &Hashes, digest: &Digest) -> Result<()> {
+    hashes.digest(digest.algorithm()).map_or(Ok(()), |found| check(digest, found))
 }

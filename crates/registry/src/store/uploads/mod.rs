@@ -46,6 +46,8 @@ pub struct UploadRef {
     pub id: UploadId,
     /// The state that the location carried, if it still has it. A hint: what counts is what is stored.
     pub token: Option<String>,
+    /// Who goes on with it: counted where nothing is stored that says whose it is.
+    pub account: Option<String>,
 }
 
 /// Bytes for an upload.

@@ -8,6 +8,7 @@ use jeroboam_oci::range::ChunkRange;
 use super::record::hash_text;
 use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
+use crate::store::BodyError;
 
 impl Store {
     /// Takes the bytes of a request. Where they end early, those that came are made durable; where they are not as announced, none counts.
@@ -19,13 +20,22 @@ impl Store {
         let begin = state.offset;
         let expected = range.map(ChunkRange::length).or(length);
         let mut unsaved = 0;
-        while let Some(piece) = body.next().await {
+        // A client that came back does not wait for its own lost connection.
+        let known = session.newer();
+        loop {
+            let piece = tokio::select! {
+                piece = body.next() => piece,
+                () = session.superseded(known) => {
+                    Some(Err(BodyError::Cut("a newer request goes on with the upload".to_owned())))
+                }
+            };
             let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => {
                     self.save(session, state).await?;
                     return Err(error.into());
                 }
+                None => break,
             };
             unsaved += piece.len() as u64;
             self.write(session, state, piece).await?;
@@ -95,12 +105,14 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets what came since the upload was last saved: the place of objects may have any part of it.
+    /// Forgets what came since the upload was last saved: the place of objects may have any part of it. It may also have failed because another process
+    /// goes on with it, so that what is stored is looked at before it is believed.
     pub(super) fn fall_back(&self, session: &Session, state: &mut State) -> Result<()> {
         match state.saved.take() {
             Some(record) => {
                 session.set_durable(record.offset());
                 *state = self.state_of(record)?;
+                state.handed_over = true;
             }
             None => {
                 let algorithm = state.hashes.sha512.as_ref().map(|_| jeroboam_oci::Algorithm::Sha512);

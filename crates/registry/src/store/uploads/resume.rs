@@ -8,7 +8,6 @@ use jeroboam_blobs::Freshness;
 use tokio::sync::MutexGuard;
 use tracing::warn;
 
-use super::sessions::Limits;
 use super::{Result, Session, SessionRecord, State, Store, StoreError, UploadRef};
 
 /// How long somebody waits for another request that works on the same upload.
@@ -29,23 +28,30 @@ impl Store {
         if self.sessions.has_ended(&upload.id) {
             return Err(StoreError::UploadUnknown);
         }
-        let (state, started, account) = if let Some(record) = self.read_record(upload).await? {
+        // What has bytes was let in before. What has nothing but its token was, too, and may have been forgotten since: there may be any number of those.
+        let (state, started, account, limits) = if let Some(record) = self.read_record(upload).await? {
             let (started, account) = (record.started, record.account.clone());
-            (self.state_of(record)?, started, account)
+            (self.state_of(record)?, started, account, None)
         } else if let Some((state, started)) = self.adopt(upload).await? {
-            (state, started, None)
+            (state, started, upload.account.clone(), None)
         } else {
-            (State::empty(&upload.id, None), self.believed(upload).await?, None)
+            let (state, started) = (State::empty(&upload.id, None), self.believed(upload).await?);
+            (state, started, upload.account.clone(), Some(self.upload_limits()))
         };
         let now = self.clock.now();
         let session = Session::new(upload.repository.clone(), upload.id.clone(), account, started, now, state);
-        // It was let in before; what counts here is only how much one process can know.
-        self.sessions.admit(session, Limits { per_account: usize::MAX, per_repository: usize::MAX }, now)
+        self.sessions.admit(session, limits, now)
     }
 
     /// Takes the turn to work on an upload, and sees to it that what we know is what is stored.
     pub(super) async fn enter<'a>(&self, session: &'a Session, upload: &UploadRef) -> Result<MutexGuard<'a, State>> {
-        let turn = tokio::time::timeout(TURN, session.state.lock()).await;
+        let turn = match session.state.try_lock() {
+            Ok(turn) => Ok(turn),
+            Err(_) => {
+                session.wants_turn();
+                tokio::time::timeout(TURN, session.state.lock()).await
+            }
+        };
         let mut state = turn.map_err(|_| StoreError::TooMany {
             what: "another request is working on the same upload".to_owned(),
             retry_after: Duration::from_secs(2),

@@ -11,11 +11,9 @@ use jeroboam_model::Timestamp;
 use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, UploadId};
 use moka::sync::Cache;
 use rand::RngExt as _;
+use tokio::sync::Notify;
 
 use super::{Result, SessionRecord, StoreError};
-
-/// Most uploads that a process knows at once. Those with bytes can be found again in the store.
-const MOST: usize = 10_000;
 
 /// How long an upload is known that nobody asks about, in seconds: with bytes, and without.
 const IDLE: i64 = 3600;
@@ -28,6 +26,7 @@ const ENDED: u64 = 20_000;
 pub(in crate::store) struct Sessions {
     live: Mutex<HashMap<UploadId, Arc<Session>>>,
     ended: Cache<UploadId, ()>,
+    most: usize,
     /// Who writes records: another one for each process.
     instance: Box<str>,
 }
@@ -40,6 +39,9 @@ pub(in crate::store) struct Session {
     pub(super) started: Timestamp,
     used: AtomicI64,
     durable: AtomicU64,
+    /// Requests that came while another was at work.
+    newer: AtomicU64,
+    came: Notify,
     pub(super) state: tokio::sync::Mutex<State>,
 }
 
@@ -53,7 +55,7 @@ pub(in crate::store) struct State {
     pub(super) data: String,
     /// What the store has of it; nothing of an upload without bytes.
     pub(super) saved: Option<SessionRecord>,
-    /// Whether several processes wrote it, so that what was hashed need not be what is stored.
+    /// Whether several processes may have written it, so that what was hashed need not be what is stored.
     pub(super) handed_over: bool,
     /// Whether distribution began it.
     pub(super) foreign: bool,
@@ -122,7 +124,8 @@ impl Session {
     ) -> Self {
         let durable = AtomicU64::new(state.saved.as_ref().map_or(0, SessionRecord::offset));
         let used = AtomicI64::new(now.as_second());
-        Self { repository, id, account, started, used, durable, state: tokio::sync::Mutex::new(state) }
+        let (newer, came, state) = (AtomicU64::new(0), Notify::new(), tokio::sync::Mutex::new(state));
+        Self { repository, id, account, started, used, durable, newer, came, state }
     }
 
     pub(super) fn touch(&self, now: Timestamp) {
@@ -138,6 +141,40 @@ impl Session {
         self.durable.store(offset, Ordering::Release);
     }
 
+    /// So many requests came while another was at work.
+    pub(super) fn newer(&self) -> u64 {
+        self.newer.load(Ordering::Acquire)
+    }
+
+    /// Says to who is at work that a newer request is here: whoever waits for bytes of a connection that is lost stops waiting.
+    pub(super) fn wants_turn(&self) {
+        self.newer.fetch_add(1, Ordering::AcqRel);
+        self.came.notify_waiters();
+    }
+
+    /// Resolves when a request came after those that were known.
+    pub(super) async fn superseded(&self, known: u64) {
+        loop {
+            let mut came = std::pin::pin!(self.came.notified());
+            came.as_mut().enable();
+            if self.newer() != known {
+                return;
+            }
+            came.await;
+        }
+    }
+
+    fn used(&self) -> i64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody works on it, or is about to, and the store knows as much of it as we do. Asked under the lock of those that are known.
+    fn rests(self: &Arc<Self>) -> bool {
+        let known =
+            |state: &State| state.is_fresh() || state.saved.as_ref().map(SessionRecord::offset) == Some(state.offset);
+        Arc::strong_count(self) == 1 && self.state.try_lock().is_ok_and(|state| known(&state))
+    }
+
     /// Whether it is remembered. One that somebody works on is.
     fn is_alive(&self, now: Timestamp) -> bool {
         let idle = now.as_second() - self.used.load(Ordering::Relaxed);
@@ -149,10 +186,10 @@ impl Session {
 }
 
 impl Sessions {
-    pub(in crate::store) fn new() -> Self {
+    pub(in crate::store) fn new(most: usize) -> Self {
         let instance = UploadId::of_random(rand::rng().random()).to_string().into();
         let ended = Cache::builder().max_capacity(ENDED).time_to_live(Duration::from_secs(3600)).build();
-        Self { live: Mutex::default(), ended, instance }
+        Self { live: Mutex::default(), ended, most, instance }
     }
 
     pub(super) fn instance(&self) -> &str {
@@ -171,21 +208,26 @@ impl Sessions {
         self.ended.contains_key(id)
     }
 
-    /// Lets an upload in, unless there are too many.
-    pub(super) fn admit(&self, session: Session, limits: Limits, now: Timestamp) -> Result<Arc<Session>> {
+    /// Lets an upload in, unless there are too many of its kind. Where there are too many of all, the one that rests for the longest time is forgotten, and is
+    /// found again when it goes on: nobody keeps others out by beginning many.
+    pub(super) fn admit(&self, session: Session, limits: Option<Limits>, now: Timestamp) -> Result<Arc<Session>> {
         let mut live = self.live();
         live.retain(|_, session| session.is_alive(now));
-        let of_account = live.values().filter(|other| other.account == session.account).count();
-        let of_repository = live.values().filter(|other| other.repository == session.repository).count();
         let too_many = |what: &str| StoreError::TooMany { what: what.to_owned(), retry_after: Duration::from_secs(5) };
-        if session.account.is_some() && of_account >= limits.per_account {
-            return Err(too_many("too many uploads of one account at once"));
+        if let Some(limits) = limits {
+            let of_account = live.values().filter(|other| other.account == session.account).count();
+            let of_repository = live.values().filter(|other| other.repository == session.repository).count();
+            if session.account.is_some() && of_account >= limits.per_account {
+                return Err(too_many("too many uploads of one account at once"));
+            }
+            if of_repository >= limits.per_repository {
+                return Err(too_many("too many uploads into one repository at once"));
+            }
         }
-        if of_repository >= limits.per_repository {
-            return Err(too_many("too many uploads into one repository at once"));
-        }
-        if live.len() >= MOST {
-            return Err(too_many("too many uploads at once"));
+        if live.len() >= self.most && !live.contains_key(&session.id) {
+            let rests = live.iter().filter(|(_, other)| other.rests()).min_by_key(|(_, other)| other.used());
+            let id = rests.map(|(id, _)| id.clone()).ok_or_else(|| too_many("too many uploads at once"))?;
+            live.remove(&id);
         }
         Ok(live.entry(session.id.clone()).or_insert_with(|| Arc::new(session)).clone())
     }
