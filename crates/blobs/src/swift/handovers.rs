@@ -1,7 +1,7 @@
 //! What this process knows of uploads beyond what was saved of them.
 //!
-//! An upload that another process goes on with may have segments that nobody noted: its next ones get numbers far behind, and its end looks for
-//! strangers. Where this process saved it and wrote nothing since, none of that is needed. Forgetting costs time and is never wrong.
+//! An upload that another process goes on with may have segments that nobody noted, and may still get some: it is copied into a directory of its own. Where this
+//! process saved it and wrote nothing since, that is not needed. Forgetting costs time and is never wrong.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -11,7 +11,6 @@ use super::facts::Facts;
 use super::failure::failed;
 use super::names::segment;
 use super::segments::{Done, Segments};
-use super::upload::path_of;
 use super::{Inner, PATH_NOTE};
 use crate::{Error, Kind, Result};
 
@@ -25,8 +24,6 @@ struct Choice {
     exclusive: bool,
     facts: Facts,
     segments: usize,
-    /// Segments may be there that belong to nobody.
-    doubtful: bool,
 }
 
 impl Choice {
@@ -36,7 +33,7 @@ impl Choice {
         let wanted = match self.asked {
             LargeObject::Static => true,
             LargeObject::Dynamic => false,
-            LargeObject::Auto => self.exclusive || self.doubtful,
+            LargeObject::Auto => self.exclusive,
         };
         possible && wanted
     }
@@ -50,11 +47,7 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
         exclusive: inner.config.exclusive,
         facts,
         segments: segments.done.len(),
-        doubtful: segments.doubtful,
     };
-    if segments.doubtful {
-        refuse_if_another_has_them(inner, path, segments).await?;
-    }
     if !noted {
         note_path(inner, path, segments).await?;
     }
@@ -62,9 +55,6 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
     inner.plain.saw(&name, false);
     if choice.is_static() {
         return put_static(inner, path, segments).await;
-    }
-    if segments.doubtful {
-        remove_strangers(inner, segments).await?;
     }
     put_dynamic(inner, path, segments, None).await?;
     if is_whole(inner, path, segments).await? {
@@ -84,17 +74,6 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
     remove_if_ours(inner, path, &segments.directory).await?;
     let what = format!("write {path} to swift: the store does not show all of its segments yet");
     Err(Error::new(Kind::Unavailable, what))
-}
-
-/// A process that was given up for dead, and was not, may have made another object of the same directory. Nothing is taken from that.
-async fn refuse_if_another_has_them(inner: &Inner, path: &str, segments: &Segments) -> Result<()> {
-    let Some(first) = segments.done.keys().next() else { return Ok(()) };
-    let noted = path_of(inner, &segment(&segments.directory, *first)).await?;
-    let Some(other) = noted.filter(|noted| noted != path) else { return Ok(()) };
-    if inner.refers(&inner.names.file(&other), &segments.directory).await? {
-        return Err(Error::new(Kind::Broken, format!("write {path} to swift: another process made {other} of it")));
-    }
-    Ok(())
 }
 
 /// Says at the first segment what it is a part of: whoever wants to forget the upload looks there before.
@@ -159,18 +138,6 @@ async fn is_whole(inner: &Inner, path: &str, segments: &Segments) -> Result<bool
     }
 }
 
-/// Removes segments that a process wrote before it ended without having noted them.
-async fn remove_strangers(inner: &Inner, segments: &Segments) -> Result<()> {
-    let all = inner.names_below(&format!("{}/", segments.directory)).await?;
-    let ours: Vec<String> = segments.done.keys().map(|number| segment(&segments.directory, *number)).collect();
-    let strangers: Vec<String> = all.into_iter().map(|(name, _)| name).filter(|name| !ours.contains(name)).collect();
-    inner
-        .store
-        .remove_all(&strangers)
-        .await
-        .map_err(|error| failed("remove segments that nobody noted".to_owned(), error))
-}
-
 async fn remove_if_ours(inner: &Inner, path: &str, directory: &str) -> Result<()> {
     let name = inner.names.file(path);
     let look = |error| failed(format!("look at {path} in swift"), error);
@@ -187,21 +154,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_static_manifest_is_for_those_who_are_alone_or_in_doubt() {
+    fn a_static_manifest_is_for_those_who_are_alone() {
         use LargeObject::{Auto, Dynamic, Static};
         let swift = Facts { create_if_absent: true, static_objects: true, max_segments: 1000 };
         let gateway = Facts { create_if_absent: false, static_objects: false, max_segments: 1000 };
-        for (asked, exclusive, doubtful, facts, segments, wanted) in [
-            (Auto, false, false, swift, 3, false),
-            (Auto, true, false, swift, 3, true),
-            (Auto, false, true, swift, 3, true),
-            (Auto, true, true, gateway, 3, false),
-            (Auto, true, false, swift, 1001, false),
-            (Dynamic, true, true, swift, 3, false),
-            (Static, false, false, swift, 3, true),
-            (Static, false, false, gateway, 3, false),
+        for (asked, exclusive, facts, segments, wanted) in [
+            (Auto, false, swift, 3, false),
+            (Auto, true, swift, 3, true),
+            (Auto, true, gateway, 3, false),
+            (Auto, true, swift, 1001, false),
+            (Dynamic, true, swift, 3, false),
+            (Static, false, swift, 3, true),
+            (Static, false, gateway, 3, false),
         ] {
-            let choice = Choice { asked, exclusive, facts, segments, doubtful };
+            let choice = Choice { asked, exclusive, facts, segments };
             assert_eq!(choice.is_static(), wanted, "{choice:?}");
         }
     }

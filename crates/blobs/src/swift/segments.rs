@@ -10,6 +10,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use jeroboam_openstack::Error as StoreError;
 use jeroboam_openstack::object_store::{Finished, ObjectUpload, PutOptions, Taken, UploadOptions};
 use serde::{Deserialize, Serialize};
@@ -37,12 +39,6 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Most segments: a Swift does not add up the lengths of ten thousand.
 const MOST: usize = 9000;
 
-/// Where the numbers of a process begin that goes on with another's work: among those of segments that nobody noted it could meet its own.
-const STRIDE: u64 = 1_000_000;
-
-/// It begins at one of so many: no segment is ever written over that another process wrote.
-const STRIDES: u64 = 1000;
-
 /// How a segment ended: its number, what became of it, and what is not in it.
 type Ending = (u64, std::result::Result<(Finished, Bytes), StoreError>);
 
@@ -58,7 +54,8 @@ pub(crate) struct Saved {
     format: u8,
     /// Where the segments are.
     pub(crate) directory: String,
-    /// Whether somebody may have written segments that are not noted here.
+    /// Whether somebody may have written segments that are not noted here; older processes wrote it so.
+    #[serde(default)]
     doubtful: bool,
     /// Number, length and tag of each.
     pub(crate) segments: Vec<(u64, u64, String)>,
@@ -76,7 +73,6 @@ pub(crate) struct Segments {
     /// Noted at each segment: whose bytes these are, where that is known.
     notes: Vec<(&'static str, String)>,
     pub(crate) done: BTreeMap<u64, Done>,
-    pub(crate) doubtful: bool,
     next: u64,
     held: BytesMut,
     current: Option<(u64, ObjectUpload)>,
@@ -95,7 +91,6 @@ impl Segments {
             directory,
             notes,
             done: BTreeMap::new(),
-            doubtful: false,
             next: 1,
             held: BytesMut::new(),
             current: None,
@@ -105,8 +100,9 @@ impl Segments {
         }
     }
 
-    /// Goes on where a state ends.
-    pub(crate) fn resume(inner: Arc<Inner>, at: &str, state: &UploadState) -> Result<Self> {
+    /// Goes on where a state ends. What another process wrote, or may be writing still, is copied within the store: a directory has one writer, so that whatever
+    /// anybody makes of it stays as it is.
+    pub(crate) async fn resume(inner: Arc<Inner>, at: &str, state: &UploadState) -> Result<Self> {
         let broken = |what: &str| Error::new(Kind::Broken, format!("go on with the upload at {at}: {what}"));
         let saved = Saved::read(state).ok_or_else(|| broken("its state is not one of Swift's"))?;
         let tail = STANDARD.decode(&saved.tail).map_err(|_| broken("the end of its state is damaged"))?;
@@ -118,8 +114,7 @@ impl Segments {
             return Err(broken("it was given up"));
         }
         let clean = inner.handovers.is_clean(&saved.directory, state.offset);
-        let last = saved.segments.last().map_or(0, |(number, ..)| *number);
-        let next = if clean { last + 1 } else { (last / STRIDE + 1 + chance() % STRIDES) * STRIDE + 1 };
+        let next = saved.segments.last().map_or(1, |(number, ..)| number + 1);
         let mut segments = Self::new(inner, at, None);
         segments.held = BytesMut::from(&tail[..]);
         segments.total = sum;
@@ -127,9 +122,14 @@ impl Segments {
             // Whatever somebody else wrote stays in a directory of its own.
             return Ok(segments);
         }
-        segments.directory = saved.directory;
+        if clean {
+            segments.directory = saved.directory;
+        } else {
+            let numbers = saved.segments.iter().map(|(number, ..)| *number).collect();
+            let (inner, fresh) = (Arc::clone(&segments.inner), segments.directory.clone());
+            copy(&inner, &saved.directory, &fresh, numbers).await?;
+        }
         segments.done = saved.segments.into_iter().map(|(number, size, etag)| (number, Done(size, etag))).collect();
-        segments.doubtful = saved.doubtful || !clean;
         segments.next = next;
         Ok(segments)
     }
@@ -280,7 +280,7 @@ impl Segments {
         let saved = Saved {
             format: FORMAT,
             directory: self.directory.clone(),
-            doubtful: self.doubtful,
+            doubtful: false,
             segments,
             tail: STANDARD.encode(&self.held),
         };
@@ -305,6 +305,22 @@ impl Segments {
     fn broke(&self, number: u64, error: StoreError) -> Error {
         failed(format!("write segment {number} of {} to swift", self.directory), error)
     }
+}
+
+/// Copies segments of a directory into one that nobody knows yet.
+async fn copy(inner: &Inner, from: &str, to: &str, numbers: Vec<u64>) -> Result<()> {
+    let mut copies: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
+    for number in numbers {
+        copies.push(copy_one(inner, segment(from, number), segment(to, number)).boxed());
+    }
+    stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+async fn copy_one(inner: &Inner, from: String, to: String) -> Result<()> {
+    inner.store.copy(&from, &to, false, &[]).await.map_err(|error| match error.status() {
+        Some(404) => Error::new(Kind::Broken, format!("go on with an upload: {from} is gone")).because(error),
+        _ => failed(format!("copy {from} in swift"), error),
+    })
 }
 
 /// 64 bits of chance: version and variant of a UUID are none, so that two of them are put together.

@@ -25,15 +25,7 @@ impl SwiftUpload {
             let segments = Segments::new(Arc::clone(&inner), at, None);
             return Ok(Self { inner, segments });
         };
-        let segments = Segments::resume(Arc::clone(&inner), at, &state)?;
-        // Where somebody else wrote it, it may have been forgotten since.
-        if let Some(last) = segments.done.keys().next_back().filter(|_| segments.doubtful) {
-            let name = segment(&segments.directory, *last);
-            let there = inner.store.head(&name, Newest::No).await;
-            if there.map_err(|error| failed(format!("look at {name} in swift"), error))?.is_none() {
-                return Err(Error::new(Kind::Broken, format!("go on with the upload at {at}: its bytes are gone")));
-            }
-        }
+        let segments = Segments::resume(Arc::clone(&inner), at, &state).await?;
         Ok(Self { inner, segments })
     }
 }
@@ -91,13 +83,8 @@ pub(crate) async fn discard(inner: &Inner, at: &str, state: &UploadState) -> Res
 
 /// Whether the path that is noted at a first segment leads to an object of this directory.
 pub(crate) async fn belongs_to_an_object(inner: &Inner, first: &str, directory: &str) -> Result<bool> {
-    let Some(path) = path_of(inner, first).await? else { return Ok(false) };
+    let head = inner.store.head(first, Newest::Yes).await;
+    let head = head.map_err(|error| failed(format!("look at {first} in swift"), error))?;
+    let Some(path) = head.and_then(|head| head.note(PATH_NOTE).map(str::to_owned)) else { return Ok(false) };
     inner.refers(&inner.names.file(&path), directory).await
-}
-
-/// The path that is noted at a segment.
-pub(crate) async fn path_of(inner: &Inner, segment: &str) -> Result<Option<String>> {
-    let head = inner.store.head(segment, Newest::Yes).await;
-    let head = head.map_err(|error| failed(format!("look at {segment} in swift"), error))?;
-    Ok(head.and_then(|head| head.note(PATH_NOTE).map(str::to_owned)))
 }

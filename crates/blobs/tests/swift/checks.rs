@@ -237,6 +237,10 @@ pub(crate) async fn swept(place: &Place) {
     let upload = place.open().upload("up/live", Some(state)).await.unwrap();
     upload.commit("other").await.unwrap();
     assert!(read(&swift, "other").await.unwrap() == content);
+    // What the process before had of it is garbage now, and nothing else.
+    let left = swift.sweep(Sweep { older_than: Timestamp::MAX, live: &[], dry_run: false }).await.unwrap();
+    assert_eq!(left.bytes, 3_200_000, "{}", place.name);
+    assert!(read(&swift, "other").await.unwrap() == content);
     swift.delete(&["blob".into(), "other".into()]).await.unwrap();
     assert_eq!(segments(place).await, Vec::<String>::new(), "{}", place.name);
 }

@@ -10,6 +10,7 @@ pub(super) async fn all(place: &SharedBlobs, bed: &Bed<'_>) {
     an_upload_goes_on_in_another_process(bed).await;
     what_is_behind_the_offset_is_forgotten(bed).await;
     the_state_before_the_last_is_still_good(bed).await;
+    of_two_processes_each_has_its_own_bytes_or_is_told(bed).await;
     what_is_stored_is_what_was_written(bed).await;
     an_upload_replaces_what_is_there(place, bed).await;
     a_discarded_upload_is_gone(place, bed).await;
@@ -101,6 +102,44 @@ async fn the_state_before_the_last_is_still_good(bed: &Bed<'_>) {
         let again = go_on(bed, &at, Some(before), 6, size).await;
         finish(bed, &at, again, &path).await;
         holds(&(bed.open)().await, &format!("{first}, {second}, {size}"), &path, &bytes(6, 0..size)).await;
+    }
+}
+
+/// One process was given up for dead and goes on all the same.
+async fn of_two_processes_each_has_its_own_bytes_or_is_told(bed: &Bed<'_>) {
+    let saved = 7 * MIB;
+    for (name, late) in [("before", false), ("after", true)] {
+        let at = at(bed, &format!("two-{name}"));
+        let state = go_on(bed, &at, None, 8, saved).await;
+        let (ours, theirs) = (bed.path(&format!("two-{name}/ours")), bed.path(&format!("two-{name}/theirs")));
+        let first = (bed.open)().await;
+        let mut upload = first.upload(&at, Some(state.clone())).await.expect("an upload");
+        for piece in pieces(&bytes(9, saved..saved + 6 * MIB)) {
+            upload.write(piece).await.expect("taken");
+        }
+        let second = go_on(bed, &at, Some(state), 8, saved + 1000).await;
+        let first_ends = async {
+            upload.write(bytes(9, saved + 6 * MIB..saved + 6 * MIB + 7)).await?;
+            upload.save().await?;
+            upload.commit(&ours).await
+        };
+        let second_ends = async { (bed.open)().await.upload(&at, Some(second)).await?.commit(&theirs).await };
+        let outcomes = if late {
+            let second = second_ends.await;
+            (first_ends.await, second)
+        } else {
+            (first_ends.await, second_ends.await)
+        };
+        assert!(outcomes.0.is_ok() || outcomes.1.is_ok(), "{name}: nobody got to an end: {outcomes:?}");
+        let place = (bed.open)().await;
+        if outcomes.0.is_ok() {
+            let whole = [bytes(8, 0..saved), bytes(9, saved..saved + 6 * MIB + 7)].concat().into();
+            holds(&place, &format!("{name}: the first"), &ours, &whole).await;
+        }
+        if outcomes.1.is_ok() {
+            holds(&place, &format!("{name}: the second"), &theirs, &bytes(8, 0..saved + 1000)).await;
+        }
+        place.delete(&[ours, theirs]).await.expect("removed");
     }
 }
 
