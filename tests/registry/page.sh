@@ -3,7 +3,9 @@
 # free ports here, and its image.tar is an image of one layer.
 #   page.sh docs/registry/X.md      JEROBOAM is the program
 # A page may say `start NAME COMMAND…`, which runs a server until `stop NAME` or the end, and `listen PORT FILE`, which writes down what is posted to it.
+# It has five minutes: what a page waits for comes about, or the page is wrong.
 set -euo pipefail
+[ -n "${PAGE_IS_TIMED:-}" ] || PAGE_IS_TIMED=1 exec timeout --kill-after=30 300 "$0" "$@"
 cd "$(dirname "$0")/../.."
 page=$PWD/$1
 : "${JEROBOAM:?is the path of the program}"

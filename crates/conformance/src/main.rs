@@ -29,7 +29,10 @@ fn conform(args: &Args) -> Result<bool> {
     let report = runtime.block_on(jeroboam_conformance::run(args.options()))?;
     print(args, &report)?;
     let Some(path) = &args.expect else {
-        return Ok(report.counts.fail == 0 && (!args.strict || report.counts.skip == 0));
+        if report.counts.pass + report.counts.fail + report.counts.skip == 0 {
+            complain("error: no case ran: is --filter the beginning of a name that --all shows?");
+        }
+        return Ok(report.is_good(args.strict));
     };
     let expected = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let differences = report.differences(&expected);

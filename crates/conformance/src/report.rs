@@ -84,6 +84,13 @@ impl Report {
         Self { registry, version, counts, cases }
     }
 
+    /// Whether something was asked and nothing failed; where it is strict, nothing may have been skipped.
+    #[must_use]
+    pub fn is_good(&self, strict: bool) -> bool {
+        let Counts { pass, fail, skip, .. } = self.counts;
+        fail == 0 && pass + skip > 0 && !(strict && skip > 0)
+    }
+
     /// Every case that failed or was skipped, or every case, and the counts.
     #[must_use]
     pub fn text(&self, all: bool) -> String {
@@ -150,6 +157,21 @@ mod tests {
                 case("d", Outcome::Disabled("left out".to_owned())),
             ],
         )
+    }
+
+    #[test]
+    fn a_run_that_asked_nothing_is_not_good() {
+        let of = |outcomes: &[Outcome]| {
+            let case = |outcome: &Outcome| CaseResult { name: "a".to_owned(), outcome: outcome.clone(), millis: 0 };
+            let report = Report::of("http://r".to_owned(), "dev", outcomes.iter().map(case).collect());
+            (report.is_good(false), report.is_good(true))
+        };
+        let (skip, off) = (Outcome::Skip(String::new()), Outcome::Disabled(String::new()));
+        assert_eq!(of(&[Outcome::Pass, off.clone()]), (true, true));
+        assert_eq!(of(&[Outcome::Pass, skip.clone()]), (true, false));
+        assert_eq!(of(&[Outcome::Pass, Outcome::Fail(String::new())]), (false, false));
+        assert_eq!(of(&[]), (false, false));
+        assert_eq!(of(&[off]), (false, false));
     }
 
     #[test]

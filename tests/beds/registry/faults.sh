@@ -21,12 +21,13 @@ case $backend in
   versitygw) to=${JEROBOAM_S3#http://}; export JEROBOAM_S3=http://127.0.0.1:$PROXY_PORT ;;
   rgw-s3) to=${JEROBOAM_RGW#http://}; export JEROBOAM_RGW=http://127.0.0.1:$PROXY_PORT ;;
   swift) to=${JEROBOAM_SWIFT_V1#http://} to=${to%%/*}; export JEROBOAM_SWIFT_V1=http://127.0.0.1:$PROXY_PORT/auth/v1.0 ;;
-  *) say "$backend is not asked through a proxy"; exit 0 ;;
+  *) echo "error: $backend is not asked through a proxy" >&2; exit 2 ;;
 esac
 start fault-proxy "$PROXY" --listen "127.0.0.1:$PROXY_PORT" --to "$to"
 wait_http fault-proxy "$proxy"
 plan() { curl -sf -o /dev/null -X PUT --data-binary "$1" "$proxy" || fail "the proxy does not take $1"; }
 requests() { curl -sf "$proxy" | jq .requests; }
+failures() { curl -sf "$proxy" | jq .failures; }
 alive_now() { curl -s -o /dev/null "http://$ours/v2/"; }
 up() { registry up jeroboam "$backend" "$PORT" "$place"; }
 again() { rm -f "$RUN/registry-jeroboam-$PORT.pid"; up; }
@@ -57,26 +58,33 @@ plan '{}'
 life 0 || fail "without any fault"
 whole
 all=$(requests)
-say "a life takes $all requests to $backend"
+say "a life takes about $all requests to $backend"
 
 for when in before after; do
-  for ((number = 1; number <= all; number += ${FAULT_STRIDE:-1})); do
+  kills=0
+  # Until a life is over before that many requests; a registry that has just been started needs some more than one that has served.
+  for ((number = 1; number <= 2 * all; number += ${FAULT_STRIDE:-1})); do
     images "$when-$number"
     plan "{\"pid_file\": \"$RUN/registry-jeroboam-$PORT.pid\", \"rules\": [{\"at\": $number, \"failure\": {\"kill\": {\"when\": \"$when\"}}}]}"
     life "$number" >/dev/null 2>&1 || true
+    happened=$(failures)
     plan '{}'
-    alive_now || again
+    [ "$happened" != 0 ] || break
+    ! alive_now || fail "request $number was there, and the registry was not killed $when it"
+    kills=$((kills + 1))
+    again
     # Whatever was there is whole or not there; who pushes again has all of it.
     status=$(curl -s -o /dev/null -w '%{http_code}' "${accept[@]}" "http://$ours/v2/faults/life/manifests/tag")
     [ "$status" = 200 ] || [ "$status" = 404 ] || fail "killed $when request $number, the tag answers $status"
     life "$number" 2>"$work/said" || { cat "$work/said" >&2; fail "killed $when request $number, the push does not work again"; }
     whole
   done
+  # Health is asked about meanwhile, so that lives are not all of one length; most of each has to have been cut all the same.
+  [ $((kills * ${FAULT_STRIDE:-1} * 2)) -ge "$all" ] || fail "killed $when only $kills of about $all requests"
+  say "killed $when each of $kills requests"
 done
 registry config jeroboam "$backend" "$PORT" "$place" >"$work/config.yml"
 "$JEROBOAM" registry inspect "$work/config.yml" >"$work/inspected" 2>&1 || { cat "$work/inspected" >&2; fail "inspect finds more than garbage"; }
-say "killed before and after each request"
-
 for ((seed = 1; seed <= ${FAULT_SEEDS:-3}; seed++)); do
   for failure in '{"status": {"status": 503}}' '{"status": {"status": 500}}' '"reset"' '"unanswered"' '{"truncate": {"after": 20}}' '"twice"' '{"latency": {"millis": 700}}'; do
     images "$seed-$failure"
@@ -87,7 +95,9 @@ for ((seed = 1; seed <= ${FAULT_SEEDS:-3}; seed++)); do
       ! grep -qi 'digest did not match\|MANIFEST_BLOB_UNKNOWN\|BLOB_UPLOAD_INVALID' "$work/said" || { cat "$work/said" >&2; fail "$failure: the client was told something untrue"; }
       [ "$try" != 6 ] || { cat "$work/said" >&2; fail "$failure: six pushes failed"; }
     done
+    broken=$(failures)
     plan '{}'
+    [ "$broken" != 0 ] || fail "$failure: nothing failed, and nothing is shown by that"
     alive_now || fail "$failure ended the registry"
     whole
   done

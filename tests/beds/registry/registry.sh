@@ -5,7 +5,7 @@
 #   registry.sh down PROGRAM PORT
 #   registry.sh kill PROGRAM PORT                   as a power cut would end it
 # PROGRAM: docker-registry, registry3, jeroboam ($JEROBOAM is the program). BACKEND: directory versitygw rgw-s3 swift keystone
-# application-credential trust rgw. $EXTRA is more of the configuration, after a newline.
+# application-credential trust rgw. $EXTRA is more of the configuration, after a newline; DEFAULT=1 leaves out what is not ours by default.
 # shellcheck source-path=SCRIPTDIR source=backend.sh
 . "$(dirname "$0")/backend.sh"
 
@@ -72,7 +72,7 @@ storage:
   redirect: {disable: true}
 X
   # An index may name what is elsewhere. 3 knows the word too, and is measured as it is when nobody says anything.
-  [ "$1" != jeroboam ] || printf 'validation: {manifests: {indexes: {platforms: none}}}\n'
+  [ "$1" != jeroboam ] || [ -n "${DEFAULT:-}" ] || printf 'validation: {manifests: {indexes: {platforms: none}}}\n'
   [ -z "${EXTRA:-}" ] || printf '%s\n' "$EXTRA"
 }
 

@@ -25,13 +25,16 @@ is "the end of the session" 201 "$(status -X PUT -H "Content-Length: 0" "$(with_
 is "the blob" "$digest" "sha256:$(curl -sf "$(url "$REPO" "blobs/$digest")" | sha256sum | cut -d' ' -f1)"
 say "a push in two halves"
 
-# A chunk that is cut in its middle: what the registry says that it has, it has.
-head -c $size /dev/urandom >"$work/other"
+# A chunk that is cut in its middle: what the registry says that it has, it has. It is long enough for the registry to have made some of it durable by itself.
+other_size=$((400 * 1048576))
+head -c $other_size /dev/urandom >"$work/other"
 other=sha256:$(sha256sum <"$work/other" | cut -d' ' -f1)
 at=$(curl -sf -D - -o /dev/null -X POST -H "Content-Length: 0" "$(url "$REPO" blobs/uploads/)" | location)
-curl -s -o /dev/null --limit-rate 40M -X PATCH -H "Content-Type: application/octet-stream" -H "Transfer-Encoding: chunked" -T "$work/other" "$at" &
+curl -s -o /dev/null --limit-rate 100M -X PATCH -H "Content-Type: application/octet-stream" -H "Transfer-Encoding: chunked" -T "$work/other" "$at" &
 client=$!
-sleep 0.6
+# Until more than what the registry keeps without having made it durable was sent.
+sent() { awk '/^rchar/ { print $2 }' "/proc/$client/io" 2>/dev/null || echo 0; }
+while [ -d /proc/$client ] && [ "$(sent)" -lt $((220 * 1048576)) ]; do sleep 0.05; done
 if restarts; then restart; fi
 kill -KILL $client 2>/dev/null || true
 wait $client 2>/dev/null || true
@@ -49,7 +52,8 @@ at=$(curl -sf -D - -o /dev/null "$at" | location)
 at=$(tail -c +$((has + 1)) "$work/other" | curl -sf -D - -o /dev/null -X PATCH -H "Content-Type: application/octet-stream" --data-binary @- "$at" | location)
 is "the end of the cut session" 201 "$(status -X PUT -H "Content-Length: 0" "$(with_digest "$at" "$other")")"
 is "the blob of the cut session" "$other" "sha256:$(curl -sf "$(url "$REPO" "blobs/$other")" | sha256sum | cut -d' ' -f1)"
-say "a chunk that was cut after $has of $size bytes"
+[ "$has" -gt 0 ] && [ "$has" -lt $other_size ] || fail "$has of $other_size bytes of a cut chunk are there: nothing is shown by that"
+say "a chunk that was cut after $has of $other_size bytes"
 
 # A pull that is cut goes on with a range.
 curl -s -o "$work/part" --limit-rate 40M "$(url "$REPO" "blobs/$digest")" &
