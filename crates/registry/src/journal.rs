@@ -143,6 +143,11 @@ impl Journal {
 }
 
 impl EntryName {
+    #[cfg(test)]
+    pub(crate) fn of(text: String) -> Self {
+        Self(text)
+    }
+
     fn instance(&self) -> &str {
         self.0.split('-').nth(1).unwrap_or_default()
     }

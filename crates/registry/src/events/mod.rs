@@ -131,8 +131,10 @@ impl Events {
         let counts = Arc::new(Counts::default());
         let (waiting, told) = mpsc::channel(WAITING);
         let mut endpoints = Vec::new();
-        for endpoint in &config.notifications.endpoints {
+        let queues = queue_names(config.notifications.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
+        for (endpoint, queue) in config.notifications.endpoints.iter().zip(queues) {
             let place = sender::Place {
+                queue,
                 blobs: blobs.clone(),
                 clock: clock.clone(),
                 instance: instance.simple().to_string(),
@@ -184,6 +186,18 @@ impl Events {
             }
         }
     }
+}
+
+/// A queue of its own for each endpoint. distribution wants no names, and lets several have one: the later ones get a number, in the order in which they are written.
+fn queue_names<'a>(endpoints: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for endpoint in endpoints {
+        let numbered = (2..).map(|number| format!("{endpoint}-{number}"));
+        let mut candidates = std::iter::once(endpoint.to_owned()).chain(numbered);
+        let name = candidates.find(|name| !names.contains(name)).expect("numbers do not end");
+        names.push(name);
+    }
+    names
 }
 
 #[cfg(test)]

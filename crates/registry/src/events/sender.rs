@@ -30,8 +30,10 @@ const IN_STORE: u64 = 10_000;
 /// Shortest pause between two attempts, also before there were too many.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What all endpoints have in common.
+/// Where an endpoint's envelopes wait, and what all endpoints have in common.
 pub(super) struct Place {
+    /// The name of its queue, which no other endpoint has.
+    pub(super) queue: String,
     pub(super) blobs: SharedBlobs,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: String,
@@ -110,8 +112,8 @@ pub(super) fn start(
         .timeout(endpoint.timeout)
         .redirect(redirect::Policy::none())
         .build()?;
-    let Place { blobs, clock, instance, counts, longest_backoff } = place;
-    let journal = Journal::new(blobs, clock, Area::Events, &endpoint.name, &instance);
+    let Place { queue, blobs, clock, instance, counts, longest_backoff } = place;
+    let journal = Journal::new(blobs, clock, Area::Events, &queue, &instance);
     // What a process before this one did not send is in the store.
     let shared = Arc::new(Shared { journal, behind: AtomicBool::new(true), kept: AtomicU64::new(0) });
     let (fresh, letters) = mpsc::channel(IN_MEMORY);
@@ -167,6 +169,8 @@ impl Sender {
     async fn run(self, mut letters: mpsc::Receiver<Letter>, cancel: CancellationToken) {
         tokio::select! {
             () = self.work(&mut letters) => {}
+            // Also while an endpoint is away, or a backlog lasts: this process lives.
+            () = self.beat() => {}
             () = cancel.cancelled() => {}
         }
         if let Err(error) = self.shared.journal.leave().await {
@@ -175,14 +179,15 @@ impl Sender {
     }
 
     async fn work(&self, letters: &mut mpsc::Receiver<Letter>) {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look = tokio::time::interval(BEAT);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // What was sent from the store although it was in memory, too.
         let mut sent = HashSet::new();
         loop {
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.beat().await,
+                // There may be something of a process that died.
+                _ = look.tick() => self.shared.behind.store(true, Ordering::Release),
                 letter = letters.recv() => match letter {
                     Some(letter) if letter.name.as_ref().is_some_and(|name| sent.remove(name)) => {}
                     Some(letter) => self.deliver(letter).await,
@@ -197,11 +202,12 @@ impl Sender {
     }
 
     async fn beat(&self) {
-        if let Err(error) = self.shared.journal.beat().await {
-            warn!(endpoint = self.name, error = %error, "a queue of notifications cannot be written");
+        loop {
+            if let Err(error) = self.shared.journal.beat().await {
+                warn!(endpoint = self.name, error = %error, "a queue of notifications cannot be written");
+            }
+            tokio::time::sleep(BEAT).await;
         }
-        // There may be something of a process that died.
-        self.shared.behind.store(true, Ordering::Release);
     }
 
     /// Sends what is in the store alone. Gives what it sent.
@@ -251,7 +257,6 @@ impl Sender {
     /// Sends an envelope until the endpoint takes it. After as many failures as are allowed there is a pause before each attempt.
     async fn deliver(&self, letter: Letter) {
         let mut failures = 0;
-        let mut beaten = tokio::time::Instant::now();
         loop {
             match self.post(letter.body.clone()).await {
                 Ok(()) => break,
@@ -265,11 +270,6 @@ impl Sender {
                         );
                     }
                 }
-            }
-            // While an endpoint is away this process still lives.
-            if beaten.elapsed() >= BEAT {
-                beaten = tokio::time::Instant::now();
-                self.beat().await;
             }
             let pause = if failures >= self.threshold { self.backoff } else { Duration::ZERO };
             tokio::time::sleep(pause.max(PAUSE)).await;

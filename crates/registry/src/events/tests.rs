@@ -168,3 +168,43 @@ async fn without_endpoints_nobody_is_told() {
     running.events.record(happened(EventAction::Push, 1));
     running.end().await;
 }
+
+#[test]
+fn each_endpoint_has_a_queue_of_its_own() {
+    let names = queue_names(["a", "a", "b", "a-2", "a", ""].into_iter());
+    assert_eq!(names, ["a", "a-2", "b", "a-2-2", "a-3", ""]);
+}
+
+#[tokio::test]
+async fn endpoints_of_one_name_hear_what_they_want_and_not_what_the_other_one_wants() {
+    let mut servers = JoinSet::new();
+    let (pushes, deletes) = (Endpoint::default(), Endpoint::default());
+    let (one, other) =
+        (pushes.listen(&mut servers, "127.0.0.1:0").await, deletes.listen(&mut servers, "127.0.0.1:0").await);
+    let mut config = config(one);
+    config.notifications.endpoints[0].ignored_actions = vec!["delete".to_owned()];
+    let mut second = config.notifications.endpoints[0].clone();
+    second.url = format!("http://{other}/hook").parse().expect("an address");
+    second.ignored_actions = vec!["push".to_owned()];
+    config.notifications.endpoints.push(second);
+    let blobs: SharedBlobs = Arc::new(Memory::default());
+    // What waits in the store is found by its queue's name alone.
+    for answers in [&pushes.answers, &deletes.answers] {
+        answers.lock().expect("a list").extend(std::iter::repeat_n(StatusCode::BAD_GATEWAY, 1000));
+    }
+    let before = Running::start(&config, &blobs);
+    for n in 0..20 {
+        before.events.record(happened(EventAction::Push, n));
+        before.events.record(happened(EventAction::Delete, n));
+    }
+    before.end().await;
+    for answers in [&pushes.answers, &deletes.answers] {
+        answers.lock().expect("a list").clear();
+    }
+    let after = Running::start(&config, &blobs);
+    let (pushed, deleted) = (pushes.has_taken(20).await, deletes.has_taken(20).await);
+    after.end().await;
+    assert!(pushed.iter().all(|event| event.action == EventAction::Push), "{pushed:?}");
+    assert!(deleted.iter().all(|event| event.action == EventAction::Delete), "{deleted:?}");
+    assert_eq!((pushed.len(), deleted.len()), (20, 20));
+}
