@@ -70,6 +70,8 @@ pub enum Freshness {
     /// Any replica may answer: for what is never overwritten.
     #[default]
     Any,
+    /// Any replica, but nothing that stands before the place and remembers: for whoever decides by the answer whether something has to be written.
+    Stored,
     /// The newest of all replicas: for what is overwritten. Swift: `X-Newest`.
     Newest,
 }

@@ -9,6 +9,7 @@ use jeroboam_model::Clock;
 use jeroboam_oci::RepositoryName;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use crate::client::{ClientError, Credentials, Password, RemoteSettings, Retries};
 use crate::config::{self, Config, Prefix, RemoteConfig};
@@ -16,7 +17,7 @@ use crate::events::{Events, EventsConfig};
 use crate::http::Registry;
 use crate::mirror::{Mirror, MirrorSettings, UpstreamSettings};
 use crate::node::{NodeCache, NodeCacheSettings};
-use crate::replicate::{Acknowledge, ReplicateSettings, Replication, Rule, TargetSettings};
+use crate::replicate::{Acknowledge, Believed, ReplicateSettings, Replication, Rule, TargetSettings};
 use crate::store::Store;
 
 /// What lies around a registry.
@@ -39,9 +40,6 @@ pub enum AroundError {
     /// Endpoints of notifications cannot be spoken to.
     #[error("speak to the endpoints of notifications")]
     Endpoint(#[from] reqwest::Error),
-    /// A name is none.
-    #[error("{0:?} cannot stand before the names of repositories")]
-    Prefix(String),
     /// Regions are kept alike, and this one has no name.
     #[error("jeroboam.origin is missing: regions that are kept alike need a name each")]
     NoOrigin,
@@ -58,6 +56,9 @@ const PATIENT: Retries = Retries { attempts: 5, base: Duration::from_millis(500)
 
 /// How others are spoken to while a client waits for the answer.
 const IMPATIENT: Retries = Retries { attempts: 3, base: Duration::from_millis(200), patience: Duration::from_secs(5) };
+
+/// How long another registry may be silent while a client waits. A blob that was cut off by it goes on where it ended.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// The store as a node sees it: behind a cache, where one is configured.
 pub async fn place(config: &Config, place: SharedBlobs) -> Result<SharedBlobs, AroundError> {
@@ -86,7 +87,7 @@ impl Around {
     ) -> Result<Self, AroundError> {
         let told = EventsConfig::new(config.notifications.clone(), address);
         let events = Events::start(&told, store.place(), clock, tasks, cancel)?;
-        let mirrors = mirrors(config, spool)?;
+        let mirrors = mirrors(config, spool);
         let mirror = Mirror::start(mirrors, store.clone(), clock.clone(), tasks, cancel)?;
         let replication = match regions(config)? {
             Some(settings) => Replication::start(settings, store.clone(), clock.clone(), tasks, cancel)?,
@@ -113,15 +114,7 @@ fn remote(config: &RemoteConfig, retries: Retries) -> RemoteSettings {
     RemoteSettings { credentials, ca_cert: config.ca_cert.clone(), retries, ..RemoteSettings::new(config.url.clone()) }
 }
 
-/// The name that stands before those of a mirror; none where it is everything.
-fn name(prefix: &Prefix) -> Result<Option<RepositoryName>, AroundError> {
-    match prefix {
-        Prefix::All => Ok(None),
-        Prefix::Below(text) => text.parse().map(Some).map_err(|_| AroundError::Prefix(text.clone())),
-    }
-}
-
-fn mirrors(config: &Config, spool: PathBuf) -> Result<MirrorSettings, AroundError> {
+fn mirrors(config: &Config, spool: PathBuf) -> MirrorSettings {
     let everybody = config.auth.is_open();
     let mut upstreams = Vec::new();
     // distribution's: everything, from one place.
@@ -133,14 +126,20 @@ fn mirrors(config: &Config, spool: PathBuf) -> Result<MirrorSettings, AroundErro
             password_file: None,
             ca_cert: None,
         };
-        upstreams.push(upstream(&remote, None, None, proxy.ttl, true));
+        let anonymous = everybody || proxy.user_name.is_none();
+        upstreams.push(upstream(&remote, None, None, proxy.ttl, anonymous));
     }
     for mirror in &config.ours.mirrors {
-        let prefix = mirror.prefix.as_ref().map(name).transpose()?.flatten();
         let anonymous = everybody || mirror.remote.user_name.is_none();
-        upstreams.push(upstream(&mirror.remote, prefix, mirror.host.clone(), mirror.ttl, anonymous));
+        upstreams.push(upstream(
+            &mirror.remote,
+            Some(mirror.prefix.clone()),
+            mirror.host.clone(),
+            mirror.ttl,
+            anonymous,
+        ));
     }
-    Ok(MirrorSettings::new(spool, upstreams))
+    MirrorSettings::new(spool, upstreams)
 }
 
 fn upstream(
@@ -151,7 +150,8 @@ fn upstream(
     anonymous: bool,
 ) -> UpstreamSettings {
     let lifetime = Some(ttl).filter(|ttl| !ttl.is_zero());
-    UpstreamSettings { prefix, host, remote: remote(config, IMPATIENT), lifetime, anonymous }
+    let remote = RemoteSettings { read_timeout: SILENCE, ..remote(config, IMPATIENT) };
+    UpstreamSettings { prefix, host, remote, lifetime, anonymous }
 }
 
 /// What keeps regions alike; none where this registry has neither a name nor others.
@@ -176,7 +176,20 @@ fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
             prefixes: if all { Vec::new() } else { target.prefixes.iter().filter_map(below).collect() },
         });
     }
+    let believed = if config.auth.is_open() {
+        Believed::Everybody
+    } else {
+        if wanted.peers.is_empty() && !targets.is_empty() {
+            warn!(
+                "jeroboam.replication.peers names no account: what other regions say of when a tag was moved is not believed"
+            );
+        }
+        Believed::Accounts(wanted.peers.iter().cloned().collect())
+    };
+    let mirrored = config.ours.mirrors.iter().map(|mirror| Prefix::Below(mirror.prefix.to_string()));
     Ok(Some(ReplicateSettings {
+        believed,
+        left_out: mirrored.chain(config.proxy.is_some().then_some(Prefix::All)).collect(),
         acknowledge: match wanted.acknowledge {
             config::Acknowledge::Local => Acknowledge::Local,
             config::Acknowledge::Quorum => Acknowledge::Quorum,
@@ -198,6 +211,7 @@ fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::regions as regions_of;
     use super::*;
 
     fn read(text: &str) -> Config {
@@ -210,36 +224,54 @@ mod tests {
         let config = read(
             "jeroboam:\n  origin: north\n  replication:\n    ack: quorum\n    conflict: primary\n    primary: south\n    rate: 10MiB\n    targets:\n      - name: south\n        url: https://south.example.org\n        username: ci\n        passwordfile: /run/password\n        prefixes: [team]\n  mirrors:\n    - {prefix: hub, host: docker.io, url: 'https://docker.io', username: u, password: p}\n    - {host: ghcr.io, url: 'https://ghcr.io', ttl: 0s}\n",
         );
-        let regions = regions(&config).expect("it is right").expect("there are regions");
+        let regions = regions_of(&config).expect("it is right").expect("there are regions");
         assert_eq!((regions.origin.as_str(), regions.acknowledge), ("north", Acknowledge::Quorum));
         assert_eq!(regions.rule, Rule::Primary("south".to_owned()));
         let target = &regions.targets[0];
         assert_eq!((target.prefixes.as_slice(), target.remote.rate), (&["team".to_owned()][..], Some(10 << 20)));
         assert!(matches!(&target.remote.credentials, Some(Credentials { password: Password::File(_), .. })));
-        let mirrors = mirrors(&config, PathBuf::new()).expect("it is right").upstreams;
-        assert_eq!(mirrors[0].prefix.as_ref().map(RepositoryName::as_str), Some("hub"));
+        assert_eq!(regions.believed, Believed::Everybody, "nobody is asked who they are");
+        assert_eq!(regions.left_out, ["hub", "ghcr.io"].map(|name| Prefix::Below(name.to_owned())));
+        let mirrors = mirrors(&config, PathBuf::new()).upstreams;
+        let prefixes: Vec<_> =
+            mirrors.iter().map(|mirror| mirror.prefix.as_ref().map(RepositoryName::as_str)).collect();
+        assert_eq!(prefixes, [Some("hub"), Some("ghcr.io")], "what has no name of its own has that of its host");
         // Everybody is let in here anyway.
         assert!(mirrors.iter().all(|mirror| mirror.anonymous));
         assert_eq!(mirrors.iter().map(|mirror| mirror.lifetime.is_some()).collect::<Vec<_>>(), [true, false]);
         let with_users = read(
             "auth: {htpasswd: {realm: r, path: /p}}\njeroboam:\n  mirrors:\n    - {prefix: hub, url: 'https://docker.io', username: u, password: p}\n",
         );
-        assert!(!super::mirrors(&with_users, PathBuf::new()).expect("it is right").upstreams[0].anonymous);
+        assert!(!super::mirrors(&with_users, PathBuf::new()).upstreams[0].anonymous);
+        let guarded = read(
+            "auth: {htpasswd: {realm: r, path: /p}}\nproxy: {remoteurl: 'https://a'}\njeroboam: {origin: n, replication: {peers: [south], targets: [{url: 'https://s'}]}}\n",
+        );
+        let guarded = regions_of(&guarded).expect("it is right").expect("there are regions");
+        assert_eq!(guarded.believed, Believed::Accounts(["south".to_owned()].into()));
+        assert_eq!(guarded.left_out, [Prefix::All], "all of it is a cache of another registry");
         let proxy = read("proxy: {remoteurl: 'https://registry-1.docker.io'}\n");
-        let upstreams = super::mirrors(&proxy, PathBuf::new()).expect("it is right").upstreams;
+        let upstreams = super::mirrors(&proxy, PathBuf::new()).upstreams;
         assert_eq!((upstreams.len(), upstreams[0].prefix.clone(), upstreams[0].host.clone()), (1, None, None));
     }
 
     #[test]
     fn what_cannot_be_is_said() {
         let nameless = read("jeroboam: {replication: {targets: [{url: 'https://south.example.org'}]}}\n");
-        assert!(matches!(regions(&nameless), Err(AroundError::NoOrigin)));
+        assert!(matches!(regions_of(&nameless), Err(AroundError::NoOrigin)));
         let twice = read(
             "jeroboam: {origin: n, replication: {targets: [{url: 'https://a.example.org'}, {url: 'https://a.example.org:1'}]}}\n",
         );
-        assert!(matches!(regions(&twice), Err(AroundError::Twice(_))));
-        let shouting = read("jeroboam: {mirrors: [{prefix: HUB, url: 'https://docker.io'}]}\n");
-        assert!(matches!(mirrors(&shouting, PathBuf::new()), Err(AroundError::Prefix(_))));
-        assert!(regions(&read("")).expect("it is right").is_none());
+        assert!(matches!(regions_of(&twice), Err(AroundError::Twice(_))));
+        let refused = |mirrors: &str| {
+            let text = format!("version: 0.1\nstorage: inmemory\njeroboam: {{mirrors: [{mirrors}]}}\n");
+            Config::read(&text, &BTreeMap::new()).expect("it is YAML").into_config().is_err()
+        };
+        assert!(refused("{prefix: HUB, url: 'https://docker.io'}"));
+        assert!(refused("{prefix: '*', url: 'https://docker.io'}"));
+        assert!(refused("{url: 'https://docker.io'}"));
+        assert!(refused("{prefix: hub, url: 'https://a'}, {prefix: hub/b, url: 'https://b'}"));
+        assert!(refused("{prefix: hub, url: 'https://a'}, {prefix: hub, url: 'https://b'}"));
+        assert!(!refused("{prefix: hub, url: 'https://a'}, {host: 'b:5000', url: 'https://b'}"));
+        assert!(regions_of(&read("")).expect("it is right").is_none());
     }
 }

@@ -48,8 +48,8 @@ pub trait Images: Send + Sync {
         subject: &'a Digest,
     ) -> BoxFuture<'a, Result<Vec<Descriptor>>>;
 
-    /// All tags of a repository; none where there is no such repository.
-    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Vec<Tag>>>;
+    /// All tags of a repository; `None` where there is no such repository, or none that we may know of.
+    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Option<Vec<Tag>>>>;
 
     /// All repositories.
     fn repositories(&self) -> BoxFuture<'_, Result<Vec<RepositoryName>>>;
@@ -118,8 +118,8 @@ impl Images for Arc<Remote> {
         Box::pin(Remote::referrers(self, repository, subject))
     }
 
-    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Vec<Tag>>> {
-        Box::pin(async move { Ok(Remote::tags(self, repository).await?.unwrap_or_default()) })
+    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Option<Vec<Tag>>>> {
+        Box::pin(Remote::tags(self, repository))
     }
 
     fn repositories(&self) -> BoxFuture<'_, Result<Vec<RepositoryName>>> {
@@ -138,7 +138,7 @@ impl Images for Arc<Remote> {
     }
 
     fn delete_tag<'a>(&'a self, repository: &'a RepositoryName, tag: &'a Tag) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.delete_manifest(repository, &Reference::Tag(tag.clone()), None).await })
+        Box::pin(async move { self.delete_manifest(repository, &Reference::Tag(tag.clone()), None, None).await })
     }
 
     fn put_manifest<'a>(
@@ -255,10 +255,8 @@ impl Images for Local {
         })
     }
 
-    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Vec<Tag>>> {
-        Box::pin(
-            async move { Ok(found(self.store.tags(repository).await)?.map(|tags| tags.to_vec()).unwrap_or_default()) },
-        )
+    fn tags<'a>(&'a self, repository: &'a RepositoryName) -> BoxFuture<'a, Result<Option<Vec<Tag>>>> {
+        Box::pin(async move { Ok(found(self.store.tags(repository).await)?.map(|tags| tags.to_vec())) })
     }
 
     fn repositories(&self) -> BoxFuture<'_, Result<Vec<RepositoryName>>> {

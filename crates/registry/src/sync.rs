@@ -44,11 +44,24 @@ pub struct Step {
     pub digest: Option<Digest>,
 }
 
+/// What differs.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Tags that differ.
+    pub steps: Vec<Step>,
+    /// Tags that do not.
+    pub same: usize,
+    /// Repositories of the source about which nothing is known, and why: nothing is copied of them, and nothing removed.
+    pub unread: Vec<(RepositoryName, ClientError)>,
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Synced {
     /// Tags that were the same already.
     pub same: usize,
+    /// Repositories of the source about which nothing is known, and why.
+    pub unread: Vec<(RepositoryName, ClientError)>,
     /// Tags that were moved or removed.
     pub done: Vec<Step>,
     /// Tags that could not be, and why.
@@ -70,33 +83,52 @@ pub struct Sync<'a> {
 }
 
 impl Sync<'_> {
-    /// What differs, and how many tags do not. Changes nothing.
-    pub async fn plan(&self) -> Result<(Vec<Step>, usize)> {
-        let (mut steps, mut same) = (Vec::new(), 0);
+    /// What differs. Changes nothing.
+    pub async fn plan(&self) -> Result<Plan> {
+        let mut plan = Plan::default();
         for from in self.repositories().await? {
             let Some(to) = self.policy.name_there(&from) else { continue };
-            let tags: BTreeSet<Tag> =
-                self.from.tags(&from).await?.into_iter().filter(|tag| self.policy.wants(tag)).collect();
-            let compared = stream::iter(&tags).map(|tag| self.compare(&from, &to, tag)).buffered(AT_ONCE);
-            for step in compared.collect::<Vec<_>>().await {
-                match step? {
-                    Some(step) => steps.push(step),
-                    None => same += 1,
+            match self.compare_all(&from, &to).await {
+                Ok((steps, same)) => {
+                    plan.steps.extend(steps);
+                    plan.same += same;
                 }
+                Err(error) => plan.unread.push((from, error)),
             }
-            if self.policy.delete {
-                let there =
-                    self.to.tags(&to).await?.into_iter().filter(|tag| self.policy.wants(tag) && !tags.contains(tag));
-                steps.extend(there.map(|tag| Step { from: from.clone(), to: to.clone(), tag, digest: None }));
+        }
+        Ok(plan)
+    }
+
+    /// What differs in one repository, and how many tags do not.
+    async fn compare_all(&self, from: &RepositoryName, to: &RepositoryName) -> Result<(Vec<Step>, usize)> {
+        let (mut steps, mut same) = (Vec::new(), 0);
+        // One that is gone or hidden is not one without tags: all that is there would be removed.
+        let known = match self.from.tags(from).await? {
+            Some(tags) => tags,
+            // Some list repositories that have no tag, and do not know them then.
+            None if self.policy.has_patterns() && !self.policy.delete => Vec::new(),
+            None => return Err(ClientError::Source(format!("{} has no repository {from}", self.from.name()))),
+        };
+        let tags: BTreeSet<Tag> = known.into_iter().filter(|tag| self.policy.wants(tag)).collect();
+        let compared = stream::iter(&tags).map(|tag| self.compare(from, to, tag)).buffered(AT_ONCE);
+        for step in compared.collect::<Vec<_>>().await {
+            match step? {
+                Some(step) => steps.push(step),
+                None => same += 1,
             }
+        }
+        if self.policy.delete {
+            let there = self.to.tags(to).await?.unwrap_or_default();
+            let gone = there.into_iter().filter(|tag| self.policy.wants(tag) && !tags.contains(tag));
+            steps.extend(gone.map(|tag| Step { from: from.clone(), to: to.clone(), tag, digest: None }));
         }
         Ok((steps, same))
     }
 
     /// Copies what differs. What fails does not stop the rest.
     pub async fn run(&self) -> Result<Synced> {
-        let (steps, same) = self.plan().await?;
-        let mut synced = Synced { same, ..Synced::default() };
+        let Plan { steps, same, unread } = self.plan().await?;
+        let mut synced = Synced { same, unread, ..Synced::default() };
         let total = steps.len();
         for (number, step) in steps.into_iter().enumerate() {
             (self.progress)(number + 1, total, &step);
@@ -110,7 +142,7 @@ impl Sync<'_> {
 
     async fn repositories(&self) -> Result<Vec<RepositoryName>> {
         // Names without a star need no list, which not every registry gives to everybody.
-        if self.policy.repositories.iter().all(|pattern| !pattern.contains('*')) {
+        if !self.policy.has_patterns() {
             return Ok(self.policy.repositories.iter().filter_map(|name| name.parse().ok()).collect());
         }
         let all = self.from.repositories().await?;
@@ -148,6 +180,10 @@ impl Sync<'_> {
 }
 
 impl Policy {
+    fn has_patterns(&self) -> bool {
+        self.repositories.iter().any(|pattern| pattern.contains('*'))
+    }
+
     fn wants(&self, tag: &Tag) -> bool {
         let one_of = |patterns: &[String]| patterns.iter().any(|pattern| matches_part(pattern, tag.as_str()));
         (self.tags.is_empty() || one_of(&self.tags)) && !one_of(&self.not_tags)
@@ -250,13 +286,13 @@ mod tests {
         };
         let (source, target) = (from.remote(), to.remote());
         let sync = Sync { from: &source, to: &target, policy: &policy, progress: &|_, _, _| {} };
-        let (steps, same) = sync.plan().await.unwrap();
-        assert_eq!((steps.len(), same), (2, 0));
+        let plan = sync.plan().await.unwrap();
+        assert_eq!((plan.steps.len(), plan.same), (2, 0));
         assert_eq!(to.remote().repositories().await.unwrap(), []);
         let synced = sync.run().await.unwrap();
         assert_eq!((synced.done.len(), synced.failed.len(), synced.tally.manifests()), (2, 0, 2));
         assert!(serves(&to, "copies/app", "v1", &one).await && serves(&to, "copies/app", "v2", &two).await);
-        assert_eq!(to.local().tags(&name("copies/app")).await.unwrap().len(), 2);
+        assert_eq!(to.local().tags(&name("copies/app")).await.unwrap().unwrap().len(), 2);
 
         push(&to, "copies/app", Some("v0"), &one).await.unwrap();
         push(&to, "copies/app", Some("mine"), &one).await.unwrap();
@@ -265,7 +301,31 @@ mod tests {
         let done: Vec<_> = synced.done.iter().map(|step| (step.tag.clone(), step.digest.is_some())).collect();
         assert_eq!((done, synced.same), (vec![(tag("v1"), true), (tag("v0"), false)], 1));
         let left = to.local().tags(&name("copies/app")).await.unwrap();
-        assert_eq!(left, [tag("mine"), tag("v1"), tag("v2")]);
+        assert_eq!(left.unwrap(), [tag("mine"), tag("v1"), tag("v2")]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_removed_where_the_source_does_not_say_what_it_has() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let one = image("one", None);
+        for repository in ["team/app", "team/gone", "team/hidden"] {
+            push(&to, repository, Some("v1"), &one).await.unwrap();
+            push(&to, repository, Some("v2"), &one).await.unwrap();
+        }
+        push(&from, "team/app", Some("v1"), &one).await.unwrap();
+        push(&from, "team/hidden", Some("v1"), &one).await.unwrap();
+        let repositories = ["team/app", "team/gone", "team/hidden"].map(str::to_owned).to_vec();
+        let policy = Policy { repositories, delete: true, ..Policy::default() };
+        let (source, target) = (from.remote(), to.remote());
+        from.faults.refuse("team/hidden/tags", http::StatusCode::FORBIDDEN, "");
+        let synced = Sync { from: &source, to: &target, policy: &policy, progress: &|_, _, _| {} }.run().await.unwrap();
+        let unread: Vec<_> = synced.unread.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(unread, ["team/gone", "team/hidden"]);
+        let done: Vec<_> = synced.done.iter().map(|step| (step.to.as_str(), step.tag.clone())).collect();
+        assert_eq!(done, [("team/app", tag("v2"))]);
+        for repository in ["team/gone", "team/hidden"] {
+            assert_eq!(to.local().tags(&name(repository)).await.unwrap(), Some(vec![tag("v1"), tag("v2")]));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use jeroboam_cli::args::{ExportArgs, ImportArgs, RegistryCopyCommand, RemoteArgs
 use jeroboam_model::SystemClock;
 use jeroboam_oci::RepositoryName;
 use jeroboam_registry::bundle::{Bundle, Export, ImageName, Import};
-use jeroboam_registry::client::{Credentials, Password, Remote, RemoteSettings};
+use jeroboam_registry::client::{ClientError, Credentials, Password, Remote, RemoteSettings};
 use jeroboam_registry::sync::{Policy, Step, Sync};
 
 use super::{node, print, say};
@@ -66,13 +66,16 @@ async fn sync(args: SyncArgs) -> Result<bool> {
     };
     let sync = Sync { from: &from, to: &to, policy: &policy, progress: &progress };
     if args.dry_run {
-        let (steps, same) = sync.plan().await?;
-        print(&steps.iter().map(line).collect::<String>())?;
-        say(&format!("{} would be copied or removed, {} the same already", tags(steps.len()), tags(same)));
-        return Ok(true);
+        let plan = sync.plan().await?;
+        print(&plan.steps.iter().map(line).collect::<String>())?;
+        say_unread(&plan.unread);
+        let (steps, same) = (tags(plan.steps.len()), tags(plan.same));
+        say(&format!("{steps} would be copied or removed, {same} the same already"));
+        return Ok(plan.unread.is_empty());
     }
     let synced = sync.run().await?;
     print(&synced.done.iter().map(line).collect::<String>())?;
+    say_unread(&synced.unread);
     for (step, error) in &synced.failed {
         say(&format!("error: {}:{}: {}", step.to, step.tag, error.chain()));
     }
@@ -84,7 +87,13 @@ async fn sync(args: SyncArgs) -> Result<bool> {
         bytes(synced.tally.bytes()),
         plural(synced.tally.blobs(), "blob", "blobs"),
     ));
-    Ok(synced.failed.is_empty())
+    Ok(synced.failed.is_empty() && synced.unread.is_empty())
+}
+
+fn say_unread(unread: &[(RepositoryName, ClientError)]) {
+    for (repository, error) in unread {
+        say(&format!("error: {repository}: {}; nothing of it was copied or removed", error.chain()));
+    }
 }
 
 fn line(step: &Step) -> String {

@@ -12,7 +12,7 @@ use crate::{Error, Freshness, Kind, Object, ObjectMeta, Result};
 
 const fn newest(freshness: Freshness) -> Newest {
     match freshness {
-        Freshness::Any => Newest::No,
+        Freshness::Any | Freshness::Stored => Newest::No,
         Freshness::Newest => Newest::Yes,
     }
 }

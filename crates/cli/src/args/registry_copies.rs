@@ -163,8 +163,8 @@ pub struct ImportArgs {
 pub enum NodeCommand {
     /// Print a DaemonSet and what it needs, for kubectl apply
     #[command(after_help = "\
-The port is bound to the loopback of each node: pods and containerd of the node reach it at localhost:5000, and nobody else does. The secret
-is in the text that is printed: do not keep it where others read it.
+The registry is in the network of each node and listens on its loopback: containerd reaches it at localhost:5000; pods with a network of their
+own and other machines do not. The secret is in the text that is printed: do not keep it where others read it.
 
 Example:
   jeroboam registry node manifest --image registry.example.org/jeroboam:1 --auth-url https://keystone.example.org/v3 \\

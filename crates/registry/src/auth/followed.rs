@@ -13,10 +13,13 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Longest file that is read.
 const LONGEST: u64 = 16 << 20;
 
+/// What a text means, or why it means nothing.
+type Read<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
+
 /// What a file says, as it was read last.
-pub(super) struct Followed<T> {
+pub(crate) struct Followed<T> {
     path: PathBuf,
-    read: fn(&str) -> Result<T, String>,
+    read: Read<T>,
     clock: Arc<dyn Clock>,
     state: Mutex<State<T>>,
 }
@@ -39,18 +42,19 @@ pub struct FileError {
 
 impl<T> Followed<T> {
     /// Reads the file for the first time.
-    pub(super) fn open(
+    pub(crate) fn open(
         path: PathBuf,
-        read: fn(&str) -> Result<T, String>,
+        read: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, FileError> {
-        let (value, stamp) = load(&path, read).map_err(|reason| FileError { path: path.clone(), reason })?;
+        let read: Read<T> = Box::new(read);
+        let (value, stamp) = load(&path, &read).map_err(|reason| FileError { path: path.clone(), reason })?;
         let state = State { value: Arc::new(value), stamp, looked: clock.now() };
         Ok(Self { path, read, clock, state: Mutex::new(state) })
     }
 
     /// What the file says now. One that cannot be read changes nothing, and is named in the log once.
-    pub(super) fn get(&self) -> Arc<T> {
+    pub(crate) fn get(&self) -> Arc<T> {
         let now = self.clock.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now.duration_since(state.looked).unsigned_abs();
@@ -61,7 +65,7 @@ impl<T> Followed<T> {
         let stamp = fs::metadata(&self.path).map(|meta| (meta.modified().ok(), meta.len())).ok();
         if stamp.is_some_and(|stamp| stamp != state.stamp) {
             let path = self.path.display();
-            match load(&self.path, self.read) {
+            match load(&self.path, &self.read) {
                 Ok((value, stamp)) => {
                     state.value = Arc::new(value);
                     state.stamp = stamp;
@@ -77,7 +81,7 @@ impl<T> Followed<T> {
     }
 }
 
-fn load<T>(path: &PathBuf, read: fn(&str) -> Result<T, String>) -> Result<(T, Stamp), String> {
+fn load<T>(path: &PathBuf, read: &Read<T>) -> Result<(T, Stamp), String> {
     let meta = fs::metadata(path).map_err(|error| error.to_string())?;
     if meta.len() > LONGEST {
         return Err(format!("it is longer than {LONGEST} bytes"));

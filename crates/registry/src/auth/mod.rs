@@ -42,6 +42,7 @@ use token::{Builtin, External, RefreshTokens};
 
 pub use endpoint::{TOKEN_PATH, routes};
 pub use followed::FileError;
+pub(crate) use followed::Followed;
 pub use hash::{BadPassword, Method as HashMethod, hash_password};
 pub use peer::{Peer, Subject};
 pub use refusal::Refusal;

@@ -189,7 +189,7 @@ async fn a_bundle_may_go_on_from_an_earlier_one() {
     let to = Server::start(Wanted::default()).await;
     let refused = import(&second_bundle, &to.remote()).await.unwrap_err();
     assert!(matches!(refused, BundleError::Earlier { .. }), "{refused}");
-    assert_eq!(to.local().tags(&name("team/app")).await.unwrap(), []);
+    assert_eq!(to.local().tags(&name("team/app")).await.unwrap(), None);
     import(&first_bundle, &to.remote()).await.unwrap();
     import(&second_bundle, &to.remote()).await.unwrap();
     let all = to.remote().manifest(&name("team/app"), &by_tag("all")).await.unwrap();

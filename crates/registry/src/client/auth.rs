@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
+use jeroboam_model::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -20,6 +21,9 @@ const REMEMBERED: usize = 1000;
 
 /// For how long a token holds that says nothing. As the token protocol has it.
 const LIFETIME: Duration = Duration::from_secs(60);
+
+/// For how long a token is used at most, whatever it says.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A name and a password.
 #[derive(Clone, Debug)]
@@ -79,6 +83,14 @@ impl Scope {
     }
 }
 
+/// Whom we ask, with what, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) http: &'a reqwest::Client,
+    pub(super) registry: &'a Url,
+    pub(super) now: Timestamp,
+}
+
 /// Who we are at one registry.
 #[derive(Debug)]
 pub(super) struct Login {
@@ -119,19 +131,13 @@ impl Login {
     }
 
     /// Answers a challenge. `false`: there is nothing that we could say.
-    pub(super) async fn answer(
-        &self,
-        http: &reqwest::Client,
-        registry: &Url,
-        headers: &http::HeaderMap,
-        scope: &Scope,
-    ) -> Result<bool> {
+    pub(super) async fn answer(&self, asker: &Asker<'_>, headers: &http::HeaderMap, scope: &Scope) -> Result<bool> {
         let challenges = headers.get_all(http::header::WWW_AUTHENTICATE).iter();
         let mut challenges: Vec<_> = challenges.filter_map(|value| challenge(value.to_str().ok()?)).collect();
         challenges.sort_by_key(|challenge| *challenge == Challenge::Basic);
         let known = match (challenges.into_iter().next(), &self.credentials) {
             (Some(Challenge::Bearer { realm, service }), _) => {
-                self.token(http, registry, &realm, service.as_deref(), scope).await?
+                self.token(asker, &realm, service.as_deref(), scope).await?
             }
             (Some(Challenge::Basic), Some(credentials)) => Known { header: credentials.basic()?, until: None },
             (Some(Challenge::Basic), None) | (None, _) => return Ok(false),
@@ -144,14 +150,8 @@ impl Login {
         Ok(true)
     }
 
-    async fn token(
-        &self,
-        http: &reqwest::Client,
-        registry: &Url,
-        realm: &str,
-        service: Option<&str>,
-        scope: &Scope,
-    ) -> Result<Known> {
+    async fn token(&self, asker: &Asker<'_>, realm: &str, service: Option<&str>, scope: &Scope) -> Result<Known> {
+        let Asker { http, registry, now } = *asker;
         let name = registry.host_str().unwrap_or_default();
         let unreadable = |why: String| ClientError::Unreadable { registry: name.to_owned(), why };
         let mut url =
@@ -172,7 +172,7 @@ impl Login {
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(super::refused(name, "log in".to_owned(), answer).await);
+            return Err(super::refused_at(name, "log in".to_owned(), answer, now).await);
         }
         let answer: Answer =
             answer.json().await.map_err(|error| unreadable(format!("its token: {}", error.without_url())))?;
@@ -184,7 +184,7 @@ impl Login {
             .map_err(|_| unreadable("its token cannot be sent".to_owned()))?;
         header.set_sensitive(true);
         // One that is over at once is good for the request that it was fetched for.
-        let lifetime = answer.expires_in.map_or(LIFETIME, Duration::from_secs).max(Duration::from_secs(1));
+        let lifetime = answer.expires_in.map_or(LIFETIME, Duration::from_secs).clamp(Duration::from_secs(1), LONGEST);
         // Not used in its last tenth, so that it does not end on the way.
         Ok(Known { header, until: Some(Instant::now() + lifetime.mul_f64(0.9)) })
     }

@@ -86,6 +86,13 @@ impl ClientError {
         }
     }
 
+    /// Whether the registry itself did not answer, or said that it cannot. What is wrong with one thing that it has, or here, is something else.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Status { .. })
+            && matches!(self.trouble(), Trouble::Away | Trouble::TooMany)
+    }
+
     /// When it is worth to ask again, where the registry said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

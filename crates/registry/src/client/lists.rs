@@ -26,11 +26,14 @@ struct Catalog {
     repositories: Option<Vec<String>>,
 }
 
-/// Where all tags of a repository point.
+/// Where tags of a repository point, a page of them.
 #[derive(Debug, Default, serde::Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Each tag, also those that were removed.
+    /// Each tag.
     pub tags: BTreeMap<Tag, TagState>,
+    /// After which the next page begins, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Tag>,
 }
 
 #[derive(Deserialize)]
@@ -57,14 +60,21 @@ impl Remote {
     /// Where all tags of a repository point, and since when, from a registry of ours; `None` from any other.
     pub async fn snapshot(&self, repository: &RepositoryName) -> Result<Option<BTreeMap<Tag, TagState>>> {
         let there = self.there(repository);
-        let url = self.at(&format!("/v2/{there}/_x/replication/"))?;
-        let page = self.page::<Snapshot>(&url, &Scope::of(&there, "pull")).await;
-        match page {
-            Ok(page) => Ok(page.map(|(snapshot, _)| snapshot.tags)),
-            // Others find a name in this path that they do not like, or a method.
-            Err(ClientError::Status { status: 400 | 405, .. } | ClientError::Unreadable { .. }) => Ok(None),
-            Err(error) => Err(error),
+        let mut url = self.at(&format!("/v2/{there}/_x/replication/"))?;
+        let mut tags = BTreeMap::new();
+        for _ in 0..PAGES {
+            let page = match self.page::<Snapshot>(&url, &Scope::of(&there, "pull,push")).await {
+                Ok(page) => page,
+                // Others find a name in this path that they do not like, or a method.
+                Err(ClientError::Status { status: 400 | 405, .. } | ClientError::Unreadable { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let Some((page, _)) = page else { return Ok(None) };
+            tags.extend(page.tags);
+            let Some(next) = page.next else { return Ok(Some(tags)) };
+            url.set_query(Some(&format!("last={next}")));
         }
+        Err(self.unreadable(format!("a list has more than {PAGES} pages")))
     }
 
     /// All repositories.
@@ -92,22 +102,43 @@ impl Remote {
         Ok(listed.children().cloned().collect())
     }
 
-    /// All pages of a list; `None` where there is no such list.
+    /// All pages of a list; `None` where there is no such list. Half a list is none: somebody may take what is missing for removed.
     async fn pages<T: DeserializeOwned>(&self, path: &str, scope: &Scope) -> Result<Option<Vec<T>>> {
         let mut pages = Vec::new();
         let mut url = self.at(path)?;
         for _ in 0..PAGES {
             let Some((page, next)) = self.page(&url, scope).await? else {
-                return Ok(if pages.is_empty() { None } else { Some(pages) });
+                if pages.is_empty() {
+                    return Ok(None);
+                }
+                return Err(
+                    self.unreadable(format!("a list ended after {} pages: the next one is not there", pages.len()))
+                );
             };
             pages.push(page);
-            match next {
-                // A list that leads elsewhere or nowhere is not followed: our password would go along.
-                Some(next) if next.origin() == url.origin() && next != url => url = next,
-                _ => return Ok(Some(pages)),
+            let Some(next) = next else { return Ok(Some(pages)) };
+            let next = self.here(next)?;
+            if next == url {
+                return Err(self.unreadable("a page of a list leads to itself".to_owned()));
             }
+            url = next;
         }
         Err(self.unreadable(format!("a list has more than {PAGES} pages")))
+    }
+
+    /// The address of the next page as we reach it. Behind a proxy a registry does not always know how it is reached; where it leads elsewhere our password must not go.
+    pub(super) fn here(&self, next: Url) -> Result<Url> {
+        if self.is_own(&next) {
+            return Ok(next);
+        }
+        if next.host_str() != self.url.host_str() {
+            let other = next.host_str().unwrap_or_default().to_owned();
+            return Err(self.unreadable(format!("a list goes on at another registry, {other:?}")));
+        }
+        let mut here = self.url.clone();
+        here.set_path(next.path());
+        here.set_query(next.query());
+        Ok(here)
     }
 
     async fn page<T: DeserializeOwned>(&self, url: &Url, scope: &Scope) -> Result<Option<(T, Option<Url>)>> {

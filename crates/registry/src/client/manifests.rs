@@ -230,18 +230,22 @@ impl Remote {
         Err(self.refused(format!("write {there}:{reference}"), answer).await)
     }
 
-    /// Removes a tag or a manifest; one that is not there is as good as removed.
+    /// Removes a tag or a manifest; one that is not there is as good as removed. A tag may have to point to `only`, at registries that know such a condition.
     pub async fn delete_manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
+        only: Option<&Digest>,
         stamp: Option<&Stamp>,
     ) -> Result<()> {
         let there = self.there(repository);
         let url = self.at(&format!("/v2/{there}/manifests/{reference}"))?;
         let _turn = self.turn().await;
         let request = || {
-            let request = self.http.delete(url.clone());
+            let mut request = self.http.delete(url.clone());
+            if let Some(only) = only {
+                request = request.header(IF_MATCH, format!("\"{only}\""));
+            }
             match stamp {
                 Some(stamp) => request.header(STAMP, stamp.to_text()),
                 None => request,

@@ -36,7 +36,7 @@ pub use retry::Retries;
 pub use throttle::Throttle;
 pub use upload::{Pushed, Source};
 
-use auth::{Login, Scope};
+use auth::{Asker, Login, Scope};
 
 /// Longest answer that is no blob: the largest manifest that anybody has.
 const LONGEST: usize = 16 << 20;
@@ -168,20 +168,35 @@ impl Remote {
         self.requests.acquire().await.expect("nobody closes it")
     }
 
+    /// Whether an address is one of this registry. Nobody else gets to know who we are.
+    fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.url.origin()
+    }
+
+    /// Sends a request as whom the registry knows us.
+    async fn send_once(&self, scope: &Scope, request: RequestBuilder) -> std::result::Result<Response, reqwest::Error> {
+        let mut request = request.build()?;
+        if self.is_own(request.url())
+            && let Some(header) = self.login.header(scope)
+        {
+            request.headers_mut().insert(http::header::AUTHORIZATION, header);
+        }
+        self.http.execute(request).await
+    }
+
     /// Sends a request, again where the trouble may pass. Whatever the answer is in the end, it is given.
     async fn send(&self, scope: &Scope, request: impl Fn() -> RequestBuilder + Send) -> Result<Response> {
         let (mut attempt, mut logged_in) = (0, false);
         loop {
-            let mut builder = request();
-            if let Some(header) = self.login.header(scope) {
-                builder = builder.header(http::header::AUTHORIZATION, header);
-            }
-            let outcome = builder.send().await;
+            let outcome = self.send_once(scope, request()).await;
             attempt += 1;
             let asked = match &outcome {
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !logged_in => {
+                Ok(answer)
+                    if answer.status() == StatusCode::UNAUTHORIZED && !logged_in && self.is_own(answer.url()) =>
+                {
                     logged_in = true;
-                    if self.login.answer(&self.http, &self.url, answer.headers(), scope).await? {
+                    let asker = Asker { http: &self.http, registry: &self.url, now: self.clock.now() };
+                    if self.login.answer(&asker, answer.headers(), scope).await? {
                         continue;
                     }
                     None
@@ -238,10 +253,6 @@ struct OneError {
     code: String,
     #[serde(default)]
     message: String,
-}
-
-async fn refused(registry: &str, what: String, answer: Response) -> ClientError {
-    refused_at(registry, what, answer, jeroboam_model::Timestamp::UNIX_EPOCH).await
 }
 
 /// What an answer says that is not the wanted one.

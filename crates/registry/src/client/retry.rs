@@ -6,6 +6,9 @@ use http::{HeaderMap, StatusCode};
 use jeroboam_model::Timestamp;
 use rand::RngExt as _;
 
+/// The longest time that a registry can ask to be left alone for.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// When a request is sent again: after 429, 500, 502, 503, 504 and broken connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
@@ -44,14 +47,16 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
 }
 
-/// `Retry-After`: seconds, or a date.
+/// `Retry-After`: seconds, or a date. Nobody is believed that it takes longer than an hour.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+    let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_or(LONGEST, Duration::from_secs)
+    } else {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(date.duration_since(now)).unwrap_or_default()
+    };
+    Some(asked.min(LONGEST))
 }
 
 #[cfg(test)]
@@ -66,6 +71,9 @@ mod tests {
             (" 0 ", Some(0)),
             ("Sun, 22 Nov 2026 00:01:00 GMT", Some(60)),
             ("Sat, 21 Nov 2026 00:01:00 GMT", Some(0)),
+            ("Sun, 22 Nov 2082 00:01:00 GMT", Some(3600)),
+            ("18446744073709551615", Some(3600)),
+            ("99999999999999999999999999", Some(3600)),
             ("soon", None),
             ("-1", None),
         ] {

@@ -8,7 +8,7 @@ use axum::routing::{any, get};
 use base64::Engine as _;
 use futures::StreamExt;
 use http::{HeaderMap, Method, StatusCode};
-use jeroboam_model::SystemClock;
+use jeroboam_model::{Clock as _, SystemClock};
 use jeroboam_oci::{Digest, Reference};
 use serde_json::json;
 
@@ -111,8 +111,9 @@ async fn a_password_is_not_sent_in_the_clear_to_somebody_else() {
         http::header::WWW_AUTHENTICATE,
         "Bearer realm=\"http://127.0.0.1:1/token\"".parse().unwrap(),
     )]);
-    let refused =
-        login.answer(&reqwest::Client::new(), &registry, &headers, &auth::Scope::default()).await.unwrap_err();
+    let http = reqwest::Client::new();
+    let asker = auth::Asker { http: &http, registry: &registry, now: SystemClock.now() };
+    let refused = login.answer(&asker, &headers, &auth::Scope::default()).await.unwrap_err();
     assert!(refused.to_string().contains("in the clear"), "{refused}");
 }
 
@@ -235,7 +236,7 @@ async fn lists_have_all_pages_and_referrers_are_found_under_a_tag_too() {
         server.store.point_tag(&name("team/app"), &label, &one.manifest.digest).await.unwrap();
     }
     assert_eq!(server.remote().tags(&name("team/app")).await.unwrap().unwrap().len(), 1201);
-    assert_eq!(crate::images::Images::tags(&local, &name("team/app")).await.unwrap().len(), 1201);
+    assert_eq!(crate::images::Images::tags(&local, &name("team/app")).await.unwrap().unwrap().len(), 1201);
     assert_eq!(server.remote().tags(&name("team/none")).await.unwrap(), None);
 
     // A registry without the list: it says that there is no such path.
@@ -262,4 +263,104 @@ async fn a_registry_that_is_busy_is_asked_again_when_it_says() {
     server.faults.refuse("/v2/", StatusCode::SERVICE_UNAVAILABLE, "3600");
     let refused = server.remote().probe().await.unwrap_err();
     assert_eq!((refused.trouble(), refused.retry_after()), (Trouble::Away, Some(Duration::from_secs(3600))));
+}
+
+/// A registry whose lists have two pages; the first says that the second is at this address.
+async fn listing(next: &'static str, second: StatusCode) -> (Arc<Remote>, tokio::task::JoinSet<()>) {
+    let app = Router::new().fallback(get(move |request: Request| async move {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        if query.contains("last=") {
+            return answer(second, &[], json!({"name": "a", "tags": ["v2"]}).to_string());
+        }
+        let host = request.headers()["host"].to_str().unwrap().to_owned();
+        let link = format!("<{}>; rel=\"next\"", next.replace("HOST", &host));
+        answer(StatusCode::OK, &[("link", &link)], json!({"name": "a", "tags": ["v1"]}).to_string())
+    }));
+    let (address, tasks) = listen("127.0.0.1:0".parse().unwrap(), app).await;
+    (Arc::new(Remote::new(settings(address), Arc::new(SystemClock)).unwrap()), tasks)
+}
+
+#[tokio::test]
+async fn half_a_list_is_an_error_and_not_a_short_list() {
+    for (next, second, whole) in [
+        ("/v2/a/tags/list?last=v1", StatusCode::OK, true),
+        ("https://HOST/v2/a/tags/list?last=v1", StatusCode::OK, true),
+        ("http://127.0.0.1:1/v2/a/tags/list?last=v1", StatusCode::OK, true),
+        ("/v2/a/tags/list?last=v1", StatusCode::NOT_FOUND, false),
+        ("https://registry.example.org/v2/a/tags/list?last=v1", StatusCode::OK, false),
+        ("/v2/a/tags/list?n=1000", StatusCode::OK, false),
+    ] {
+        let (remote, _tasks) = listing(next, second).await;
+        let tags = remote.tags(&name("a")).await;
+        assert_eq!(tags.as_ref().is_ok_and(|tags| tags.as_ref().unwrap().len() == 2), whole, "{next}: {tags:?}");
+        assert!(whole || tags.is_err(), "{next}: {tags:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_elsewhere_goes_on_without_our_password() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let heard_s = heard.clone();
+    let elsewhere = Router::new().fallback(any(move |request: Request| {
+        let heard = heard_s.clone();
+        async move {
+            let login = request.headers().get("authorization").is_some();
+            heard.lock().unwrap().push((request.method().clone(), login));
+            let _ = axum::body::to_bytes(request.into_body(), 1 << 20).await;
+            answer(StatusCode::CREATED, &[], "")
+        }
+    }));
+    let (other, _others) = listen("127.0.0.1:0".parse().unwrap(), elsewhere).await;
+    let registry = Router::new().fallback(any(move |request: Request| async move {
+        if request.headers().get("authorization").is_none() {
+            return answer(StatusCode::UNAUTHORIZED, &[("www-authenticate", "Basic realm=\"x\"")], "");
+        }
+        match *request.method() {
+            Method::POST => answer(StatusCode::ACCEPTED, &[("location", &format!("http://{other}/upload"))], ""),
+            _ => answer(StatusCode::NOT_FOUND, &[], ""),
+        }
+    }));
+    let (address, _tasks) = listen("127.0.0.1:0".parse().unwrap(), registry).await;
+    let password = Password::Given("secret".to_owned().into());
+    let credentials = Some(Credentials { user_name: "ada".to_owned(), password });
+    let remote = Remote::new(RemoteSettings { credentials, ..settings(address) }, Arc::new(SystemClock)).unwrap();
+    let whole = bytes("upload", 1000);
+    remote.push_blob(&name("a"), &Digest::sha256(&whole), 1000, &[], &InMemory(whole.clone())).await.unwrap();
+    assert_eq!(*heard.lock().unwrap(), [(Method::PUT, false)]);
+}
+
+#[tokio::test]
+async fn a_token_server_is_not_believed_that_something_takes_for_ever() {
+    let (state, remote, _tasks) = guarded_remote(u64::MAX).await;
+    remote.probe().await.unwrap();
+    assert_eq!(state.asked.lock().unwrap().len(), 1);
+
+    let app = Router::new().fallback(get(|request: Request| async move {
+        if request.uri().path() == "/token" {
+            let date = [("retry-after", "Thu, 01 Jan 2099 00:00:00 GMT")];
+            return answer(StatusCode::TOO_MANY_REQUESTS, &date, "");
+        }
+        answer(StatusCode::UNAUTHORIZED, &[("www-authenticate", "Bearer realm=\"/token\"")], "")
+    }));
+    let (address, _tasks) = listen("127.0.0.1:0".parse().unwrap(), app).await;
+    let remote = Remote::new(settings(address), Arc::new(SystemClock)).unwrap();
+    let refused = remote.probe().await.unwrap_err();
+    assert_eq!((refused.trouble(), refused.retry_after()), (Trouble::TooMany, Some(Duration::from_secs(3600))));
+}
+
+/// Bytes that cannot be read to their end.
+struct Broken;
+
+impl Source for Broken {
+    fn read(&self, _: u64) -> futures::future::BoxFuture<'_, Result<BlobStream>> {
+        let pieces = [Ok(bytes("broken", 1000)), Err(ClientError::Source("it is damaged".to_owned()))];
+        Box::pin(async move { Ok(futures::stream::iter(pieces).boxed()) })
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_here_is_not_the_other_registrys_fault() {
+    let server = Server::start(Wanted::default()).await;
+    let failed = server.remote().push_blob(&name("a"), &Digest::sha256(b"x"), 2000, &[], &Broken).await.unwrap_err();
+    assert!(matches!(failed, ClientError::Source(_)), "{failed}");
 }

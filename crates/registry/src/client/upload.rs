@@ -1,5 +1,7 @@
 //! Blobs into another registry: taken from a repository that has them, else sent, and sent on where an upload was cut.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
@@ -55,7 +57,7 @@ impl Remote {
         let mut sent = 0;
         let (mut attempt, mut upload) = (0, None);
         loop {
-            let outcome = self.send_once(&there, digest, size, &scope, &mut upload, source, &mut sent).await;
+            let outcome = self.attempt(&there, digest, size, &scope, &mut upload, source, &mut sent).await;
             attempt += 1;
             match outcome {
                 Ok(()) => return Ok(Pushed::Sent(sent)),
@@ -101,7 +103,7 @@ impl Remote {
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an attempt starts from, and what it changes")]
-    async fn send_once(
+    async fn attempt(
         &self,
         there: &str,
         digest: &Digest,
@@ -204,20 +206,30 @@ impl Remote {
         body: BoxStream<'static, Result<Bytes>>,
     ) -> Result<Response> {
         let throttle = self.throttle.clone();
+        let broken = Arc::new(Mutex::new(None));
+        let broken_s = broken.clone();
         let body = body.then(move |piece| {
-            let throttle = throttle.clone();
+            let (throttle, broken) = (throttle.clone(), broken_s.clone());
             async move {
-                if let Ok(piece) = &piece {
-                    throttle.pass(piece.len()).await;
-                }
-                piece
+                let piece = match piece {
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        let why = std::io::Error::other(error.chain());
+                        *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        return Err(why);
+                    }
+                };
+                throttle.pass(piece.len()).await;
+                Ok(piece)
             }
         });
-        let mut request = request.body(Body::wrap_stream(body));
-        if let Some(header) = self.login.header(scope) {
-            request = request.header(http::header::AUTHORIZATION, header);
+        let sent = self.send_once(scope, request.body(Body::wrap_stream(body))).await;
+        // What could not be read is no fault of the registry, which only saw an upload that ended.
+        let unreadable = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (sent, unreadable) {
+            (Err(_), Some(error)) => Err(error),
+            (sent, _) => sent.map_err(|source| self.unreachable(source)),
         }
-        request.send().await.map_err(|source| self.unreachable(source))
     }
 
     fn location(&self, answer: &Response) -> Result<Url> {
@@ -225,6 +237,11 @@ impl Remote {
         let location = text.and_then(|text| answer.url().join(text).ok());
         let location =
             location.ok_or_else(|| self.unreadable("it does not say where the upload goes on".to_owned()))?;
+        let elsewhere = location.host_str() != self.url.host_str();
+        if location.scheme() != self.url.scheme() && !elsewhere {
+            // It does not know of the proxy that speaks TLS for it.
+            return self.here(location);
+        }
         if self.url.scheme() == "https" && location.scheme() != "https" {
             return Err(ClientError::Unreadable {
                 registry: self.name.clone(),

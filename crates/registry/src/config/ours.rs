@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jeroboam_oci::RepositoryName;
 use secrecy::SecretString;
 
 use super::auth::Prefix;
 use super::distribution::WEEK;
 use super::section::Section;
 use crate::http::Network;
+use crate::mirror::overlap;
 
 /// Whether blobs are read from the store itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,6 +147,8 @@ pub struct ReplicationConfig {
     pub interval: Duration,
     pub rate: Option<u64>,
     pub deletes: bool,
+    /// Accounts of other regions here.
+    pub peers: Vec<String>,
     pub targets: Vec<TargetConfig>,
 }
 
@@ -152,7 +156,7 @@ pub struct ReplicationConfig {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct MirrorConfig {
-    pub prefix: Option<Prefix>,
+    pub prefix: RepositoryName,
     pub host: Option<String>,
     pub remote: RemoteConfig,
     pub ttl: Duration,
@@ -225,7 +229,7 @@ pub(super) fn read(root: &Section<'_>) -> Additions {
         immutable: ours.list("immutable").iter().map(immutable).collect(),
         origin: ours.given("origin"),
         replication: replication(&ours.section("replication")),
-        mirrors: ours.list("mirrors").iter().filter_map(mirror).collect(),
+        mirrors: mirrors(&ours),
         node_cache: node_cache(&ours.section("nodecache")),
     }
 }
@@ -360,21 +364,47 @@ fn replication(section: &Section<'_>) -> ReplicationConfig {
         interval: section.duration("interval").unwrap_or(Duration::from_secs(600)),
         rate: section.size("rate"),
         deletes: section.flag("deletes").unwrap_or(false),
+        peers: section.texts("peers").unwrap_or_default(),
         targets: targets.collect(),
     }
 }
 
+fn mirrors(ours: &Section<'_>) -> Vec<MirrorConfig> {
+    let mut all: Vec<MirrorConfig> = Vec::new();
+    for section in ours.list("mirrors") {
+        let Some(mirror) = mirror(&section) else { continue };
+        if let Some(other) = all.iter().find(|other| overlap(other.prefix.as_str(), mirror.prefix.as_str())) {
+            let why =
+                format!("is {}, and another one has {}: neither may lie below the other", mirror.prefix, other.prefix);
+            section.refuse("prefix", &why);
+            continue;
+        }
+        all.push(mirror);
+    }
+    all
+}
+
+/// What is fetched from there needs a place where nothing is pushed; where no name is given the host is one.
 fn mirror(section: &Section<'_>) -> Option<MirrorConfig> {
     let (prefix, host) = (section.given("prefix"), section.given("host"));
-    if prefix.is_none() && host.is_none() {
+    let Some(text) = prefix.or_else(|| host.as_deref().map(name_of_host)) else {
         section.refuse("prefix", "is missing, and so is host: nothing would be read from there");
-    }
-    Some(MirrorConfig {
-        prefix: prefix.map(|text| Prefix::parse(&text)),
-        host,
-        remote: remote(section)?,
-        ttl: section.duration("ttl").unwrap_or(WEEK),
-    })
+        return None;
+    };
+    let Ok(prefix) = text.trim_end_matches(['*', '/']).parse() else {
+        let why = format!(
+            "is {text:?}, which cannot stand before the names of repositories; proxy is for everything from one registry"
+        );
+        section.refuse("prefix", &why);
+        return None;
+    };
+    let ttl = section.duration("ttl").unwrap_or(WEEK);
+    Some(MirrorConfig { prefix, host, remote: remote(section)?, ttl })
+}
+
+/// A host as the beginning of names.
+fn name_of_host(host: &str) -> String {
+    host.to_ascii_lowercase().replace(':', "-")
 }
 
 fn node_cache(section: &Section<'_>) -> Option<NodeCacheConfig> {

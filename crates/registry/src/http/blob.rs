@@ -22,7 +22,7 @@ use crate::store::BlobView;
 pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
     let store = &call.registry.store;
     if let Some(mirrored) = &call.mirrored
-        && let Some(coming) = call.registry.mirror.prepare_blob(mirrored, digest, &call.actor).await?
+        && let Some(coming) = call.registry.mirror.prepare_blob(mirrored, digest).await?
     {
         return coming_blob(call, name, digest, &coming);
     }

@@ -138,11 +138,12 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
     let (want, mirrored, namespace) = want.placed(registry, parts.uri.query());
     let actor = let_in(registry, &parts, &peer, &want.needs()).await?;
     let query = Query::parse(parts.uri.query())?;
-    if let Some(mirrored) = &mirrored
-        && want.writes()
-    {
-        let why = format!("{} is a cache of another registry: push there", mirrored.here);
-        return Err(Failure::new(ErrorCode::Denied, &why));
+    if let Some(mirrored) = &mirrored {
+        if want.writes() {
+            let why = format!("{} is a cache of another registry: push there", mirrored.here);
+            return Err(Failure::new(ErrorCode::Denied, &why));
+        }
+        registry.mirror.may_read(mirrored, &actor)?;
     }
     let call = Call { registry: registry.clone(), parts, peer, query, actor, mirrored, body };
     let answer = match want {
@@ -222,9 +223,10 @@ impl Want {
             | Self::ReadManifest(name, _)
             | Self::ReadBlob(name, _)
             | Self::AskWhere(name, _)
-            | Self::Compare(name)
             | Self::ListReferrers(name, _) => of(name, &[Action::Pull]),
-            Self::WriteManifest(name, _)
+            // It costs the store much, and only those compare who push here.
+            Self::Compare(name)
+            | Self::WriteManifest(name, _)
             | Self::BeginUpload(name)
             | Self::AskUpload(name, _)
             | Self::AppendUpload(name, _)

@@ -7,19 +7,21 @@ use super::dispatch::Call;
 use super::reply::{self, Answer};
 
 pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: Reference) -> Answer {
+    let (store, replication) = (&call.registry.store, &call.registry.replication);
+    let stamp = replication.stamp_of(&call.parts.headers, call.actor.name.as_deref());
+    let known = replication.deleting(name, &reference, stamp.as_ref()).await?;
     let tags = match &reference {
         Reference::Tag(tag) => {
-            call.registry.store.delete_tag(name, tag).await?;
+            store.delete_tag(name, tag).await?;
             call.tell_delete(name, Some(tag.clone()), None);
-            Vec::new()
+            vec![tag.clone()]
         }
         Reference::Digest(digest) => {
-            let tags = call.registry.store.delete_manifest(name, digest).await?;
+            let tags = store.delete_manifest(name, digest).await?;
             call.tell_delete(name, None, Some(digest.clone()));
             tags
         }
     };
-    let replication = &call.registry.replication;
-    replication.deleted(name, &reference, &tags, replication.stamp_of(&call.parts.headers)).await;
+    replication.deleted(name, &reference, &tags, &known, stamp).await;
     Ok(reply::empty(StatusCode::ACCEPTED))
 }

@@ -14,7 +14,7 @@ use crate::store::{ManifestView, StoreError};
 
 pub(super) async fn get(call: &Call, name: &RepositoryName, reference: &Reference) -> Answer {
     if let Some(mirrored) = &call.mirrored
-        && call.registry.mirror.prepare_manifest(mirrored, reference, &call.actor).await? == Prepared::Absent
+        && call.registry.mirror.prepare_manifest(mirrored, reference).await? == Prepared::Absent
     {
         return Err(StoreError::ManifestUnknown(reference.clone()).into());
     }

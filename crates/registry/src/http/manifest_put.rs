@@ -32,7 +32,7 @@ pub(super) async fn put(call: &Call, name: &RepositoryName, reference: Reference
     let stored = store.put_manifest(name, new).await?;
     call.tell_push(name, &stored);
     let replication = &call.registry.replication;
-    let stamp = replication.stamp_of(&call.parts.headers);
+    let stamp = replication.stamp_of(&call.parts.headers, call.actor.name.as_deref());
     replication.pushed(name, &stored.digest, &stored.tags, stamp).await.map_err(|not_yet| {
         let failure = Failure::new(ErrorCode::Unavailable, &not_yet.to_string());
         failure.retry_after(Some(std::time::Duration::from_secs(5)))

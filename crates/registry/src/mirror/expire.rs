@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jeroboam_blobs::{Condition, List, Listed};
+use jeroboam_blobs::{Condition, Freshness, List, Listed};
+use jeroboam_model::Timestamp;
 use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
-use jeroboam_oci::{Digest, Reference, RepositoryName};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -35,37 +36,51 @@ pub(super) async fn run(shared: Arc<Shared>, cancel: CancellationToken) {
 }
 
 impl Shared {
-    /// Writes down that a manifest was asked for.
+    /// Writes down that a manifest was fetched. Only what was may be let go of again; what was pushed stays.
+    pub(super) async fn is_fetched(&self, here: &RepositoryName, digest: &Digest) {
+        self.used.insert((here.clone(), digest.clone()), ()).await;
+        self.note(here, digest).await;
+    }
+
+    /// Writes down that a manifest was asked for, if it is one that was fetched.
     pub(super) async fn use_of(&self, here: &RepositoryName, digest: &Digest) {
         let key = (here.clone(), digest.clone());
         if self.used.get(&key).await.is_some() {
             return;
         }
         self.used.insert(key, ()).await;
+        match self.store.place().head(&layout::mirrored(here, digest), Freshness::Newest).await {
+            Ok(None) => {}
+            Ok(Some(_)) => self.note(here, digest).await,
+            Err(error) => {
+                warn!(repository = %here, %digest, %error, "whether a manifest was fetched could not be looked up");
+            }
+        }
+    }
+
+    async fn note(&self, here: &RepositoryName, digest: &Digest) {
         let path = layout::mirrored(here, digest);
         if let Err(error) = self.store.place().put(&path, Bytes::from_static(b"used"), Condition::Always).await {
             warn!(repository = %here, %digest, %error, "the use of a manifest could not be written down");
         }
     }
 
-    /// Lets go of all manifests that nobody asked for in their lifetime. Gives how many.
+    /// Lets go of all manifests that nobody asked for in their lifetime. Gives how many. What cannot be let go of does not keep the others.
     pub(super) async fn expire(&self) -> Result<usize, StoreError> {
         let (prefix, mut after, mut count) = (layout::area(Area::Mirror), None, 0);
         loop {
             let list = List { prefix: &prefix, after: after.as_deref(), folders: false, limit: 1000 };
             let page = self.store.place().list(list).await?;
             for item in &page.items {
-                let Listed::Object { path, modified: Some(modified), .. } = item else { continue };
+                let Listed::Object { path, .. } = item else { continue };
                 let Some((here, digest)) = parse(path) else { continue };
-                let by_name = self.upstreams.iter().find(|upstream| upstream.settings.below(&here).is_some());
-                let by_host = || self.upstreams.iter().find(|upstream| upstream.settings.prefix.is_none());
-                let upstream = by_name.or_else(by_host);
+                let upstream = self.upstreams.iter().find(|upstream| upstream.settings.below(&here).is_some());
                 let Some(lifetime) = upstream.and_then(|upstream| upstream.settings.lifetime) else { continue };
-                let age = Duration::try_from(self.clock.now().duration_since(*modified)).unwrap_or_default();
-                if age > lifetime {
-                    self.let_go(&here, &digest).await?;
-                    self.store.place().delete(std::slice::from_ref(path)).await?;
-                    count += 1;
+                match self.expire_one(path, &here, &digest, lifetime).await {
+                    Ok(gone) => count += usize::from(gone),
+                    Err(error) => {
+                        warn!(repository = %here, %digest, %error, "a manifest that nobody asks for could not be let go of");
+                    }
                 }
             }
             match page.next {
@@ -75,27 +90,55 @@ impl Shared {
         }
     }
 
-    /// Lets go of a manifest, its tags, and the blobs that no other manifest of the repository names.
-    async fn let_go(&self, here: &RepositoryName, digest: &Digest) -> Result<(), StoreError> {
-        let named = match self.store.find_manifest(here, &Reference::Digest(digest.clone())).await {
-            Ok(view) => view.stored.manifest.as_ref().map(|manifest| manifest.keeps().into_iter().cloned().collect()),
-            Err(StoreError::ManifestUnknown(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let named: BTreeSet<Digest> = named.unwrap_or_default();
-        self.store.remove_manifest(here, digest).await?;
-        let kept = self.kept_in(here).await?;
-        for blob in named.difference(&kept) {
-            match self.store.remove_blob(here, blob).await {
-                Ok(()) | Err(StoreError::BlobUnknown(_)) => {}
-                Err(error) => return Err(error),
-            }
+    /// Whether it was old, and is gone.
+    async fn expire_one(
+        &self,
+        path: &str,
+        here: &RepositoryName,
+        digest: &Digest,
+        lifetime: Duration,
+    ) -> Result<bool, StoreError> {
+        // A listing may be old, and somebody may have asked for it since.
+        let Some(used) = self.used_at(path).await? else { return Ok(false) };
+        let age = Duration::try_from(self.clock.now().duration_since(used)).unwrap_or_default();
+        if age <= lifetime {
+            return Ok(false);
         }
-        Ok(())
+        self.let_go(here, digest).await?;
+        // Whoever asked for it meanwhile has fetched it anew.
+        if self.used_at(path).await? == Some(used) {
+            self.store.place().delete(&[path.to_owned()]).await?;
+        }
+        self.used.invalidate(&(here.clone(), digest.clone())).await;
+        Ok(true)
     }
 
-    /// All that the manifests of a repository name.
-    async fn kept_in(&self, here: &RepositoryName) -> Result<BTreeSet<Digest>, StoreError> {
+    async fn used_at(&self, path: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.store.place().head(path, Freshness::Newest).await?.and_then(|meta| meta.modified))
+    }
+
+    /// Lets go of the blobs that a manifest names and no other one of the repository, and then of itself with its tags: what is broken off is done again, and
+    /// a blob that is missing meanwhile is fetched.
+    async fn let_go(&self, here: &RepositoryName, digest: &Digest) -> Result<(), StoreError> {
+        let mut named = BTreeSet::new();
+        if self.names(here, digest, &mut named).await?
+            && let Some(kept) = self.kept_in(here, digest).await?
+        {
+            for blob in named.difference(&kept) {
+                match self.store.remove_blob(here, blob).await {
+                    Ok(()) | Err(StoreError::BlobUnknown(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        match self.store.remove_manifest(here, digest).await {
+            Ok(_) | Err(StoreError::ManifestUnknown(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that the manifests of a repository name, but for one of them; `None` where one of them cannot be read.
+    async fn kept_in(&self, here: &RepositoryName, but: &Digest) -> Result<Option<BTreeSet<Digest>>, StoreError> {
         let (prefix, mut after, mut kept) = (layout::revisions(here), None, BTreeSet::new());
         loop {
             let list = List { prefix: &prefix, after: after.as_deref(), folders: false, limit: 1000 };
@@ -103,18 +146,50 @@ impl Shared {
             for item in &page.items {
                 let Listed::Object { path, .. } = item else { continue };
                 let Meaning::Repository(_, InRepository::Revision(digest)) = layout::meaning(path) else { continue };
-                match self.store.find_manifest(here, &Reference::Digest(digest.clone())).await {
-                    Ok(view) => kept.extend(view.stored.manifest.iter().flat_map(|manifest| manifest.keeps()).cloned()),
-                    Err(StoreError::ManifestUnknown(_)) => {}
-                    Err(error) => return Err(error),
+                if digest == *but {
+                    continue;
+                }
+                if !self.names(here, &digest, &mut kept).await? {
+                    return Ok(None);
                 }
                 kept.insert(digest);
             }
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(kept),
+                None => return Ok(Some(kept)),
             }
         }
+    }
+
+    /// Adds what a manifest names, by the digests that the store sorts by. `false`: nobody knows what it names.
+    async fn names(
+        &self,
+        here: &RepositoryName,
+        digest: &Digest,
+        all: &mut BTreeSet<Digest>,
+    ) -> Result<bool, StoreError> {
+        let view = match self.store.find_manifest(here, &Reference::Digest(digest.clone())).await {
+            Ok(view) => view,
+            Err(StoreError::ManifestUnknown(_)) => return Ok(true),
+            Err(error @ StoreError::Damaged { .. }) => {
+                warn!(repository = %here, %digest, %error, "a manifest is damaged: the blobs of its repository stay");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(manifest) = &view.stored.manifest else { return Ok(false) };
+        for named in manifest.keeps() {
+            if named.algorithm() == Algorithm::Sha256 {
+                all.insert(named.clone());
+                continue;
+            }
+            match self.store.find_blob(here, named).await {
+                Ok(blob) => _ = all.insert(blob.canonical),
+                Err(StoreError::BlobUnknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -64,8 +64,9 @@ pub(super) async fn start(
             return Err(StoreError::Unavailable("too many blobs are being fetched; ask again".to_owned()));
         }
     }
-    let body = mirrored.upstream.remote.blob(&mirrored.there, digest, size, 0).await;
-    let Some(body) = body.map_err(|error| shared.said(mirrored, &error))? else {
+    let upstream = &mirrored.upstream;
+    let body = upstream.ask(upstream.remote.blob(&mirrored.there, digest, size, 0)).await;
+    let Some(body) = body.map_err(|said| mirrored.refusal(said))? else {
         return Err(StoreError::BlobUnknown(digest.clone()));
     };
     let file = Arc::new(nameless(shared.settings.spool.clone()).await?);

@@ -2,11 +2,12 @@
 //!
 //! Each upstream has a beginning of names here, or is chosen by the host that a container runtime says it wants. What has been fetched is content of this registry like any
 //! other: authentication, garbage collection and pages know nothing of where it came from. A digest that is here is never asked for again; a tag is asked for when
-//! the last answer is old. Whoever asks for the same at the same time reads along with the first.
+//! the last answer is old. Whoever asks for the same at the same time reads along with the first. What an upstream gives comes into repositories that are its caches, and nowhere else.
 
 mod expire;
 mod fetch;
 mod settings;
+mod upstream;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,20 +16,26 @@ use std::time::Duration;
 
 use jeroboam_model::Clock;
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::access::Actor;
-use crate::client::{BlobStream, ClientError, RawManifest, Remote, Trouble};
+use crate::client::{BlobStream, ClientError, RawManifest};
 use crate::store::{Store, StoreError};
 
+pub(crate) use settings::overlap;
 pub use settings::{MirrorSettings, UpstreamSettings};
 
 use fetch::Fetch;
+use upstream::{Said, Upstream};
 
 /// What is remembered of tags, and of what upstreams do not have.
 const REMEMBERED: u64 = 100_000;
+
+/// How long those who ask for the same hear what the first of them heard, where that was no answer.
+const SHARED_FAILURE: Duration = Duration::from_secs(2);
 
 /// Caches of other registries. Cheap to clone; [`Mirror::none`] caches nothing.
 #[derive(Clone, Default)]
@@ -53,15 +60,12 @@ struct Shared {
     checked: moka::future::Cache<(RepositoryName, Tag), ()>,
     /// What an upstream did not have a short time ago.
     absent: moka::future::Cache<Asked, ()>,
+    /// Questions that were not answered a moment ago.
+    failed: moka::future::Cache<Asked, Said>,
     /// Manifests whose use was written down a short time ago.
     used: moka::future::Cache<(RepositoryName, Digest), ()>,
     fetches: Mutex<HashMap<(RepositoryName, Digest), Weak<Fetch>>>,
     turns: Mutex<HashMap<Asked, Turn>>,
-}
-
-struct Upstream {
-    settings: UpstreamSettings,
-    remote: Arc<Remote>,
 }
 
 /// A repository that is a cache of one elsewhere.
@@ -136,12 +140,12 @@ impl Mirror {
         if settings.upstreams.is_empty() {
             return Ok(Self::none());
         }
+        settings.check()?;
         let mut upstreams = Vec::new();
         for upstream in &settings.upstreams {
-            let remote = Arc::new(Remote::new(upstream.remote.clone(), clock.clone())?);
-            upstreams.push(Arc::new(Upstream { settings: upstream.clone(), remote }));
+            upstreams.push(Arc::new(Upstream::new(upstream, &clock)?));
         }
-        // The longest name first: whoever is below two belongs to the nearer.
+        // The one of everything comes last.
         upstreams.sort_by_key(|upstream| {
             std::cmp::Reverse(upstream.settings.prefix.as_ref().map_or(0, |prefix| prefix.as_str().len()))
         });
@@ -152,6 +156,7 @@ impl Mirror {
             cancel: cancel.clone(),
             checked: remember(settings.check),
             absent: remember(settings.absent),
+            failed: remember(SHARED_FAILURE),
             used: remember(expire::WRITTEN_DOWN),
             fetches: Mutex::default(),
             turns: Mutex::default(),
@@ -179,15 +184,17 @@ impl Mirror {
         Some(Mirrored { upstream: upstream.clone(), here: repository.clone(), there })
     }
 
-    /// Makes the store ready to answer about a manifest.
-    pub async fn prepare_manifest(
-        &self,
-        mirrored: &Mirrored,
-        reference: &Reference,
-        actor: &Actor,
-    ) -> Result<Prepared, StoreError> {
+    /// Whether somebody may read what is here of another registry: what is had with a password is not for those who have none.
+    pub fn may_read(&self, mirrored: &Mirrored, actor: &Actor) -> Result<(), StoreError> {
+        if mirrored.upstream.settings.anonymous || actor.name.is_some() {
+            return Ok(());
+        }
+        Err(StoreError::Denied(format!("{} is a cache of a registry that asks for a password: log in", mirrored.here)))
+    }
+
+    /// Makes the store ready to answer about a manifest. Whoever asks may read it.
+    pub async fn prepare_manifest(&self, mirrored: &Mirrored, reference: &Reference) -> Result<Prepared, StoreError> {
         let Some(shared) = &self.shared else { return Ok(Prepared::Here) };
-        shared.may_read(mirrored, actor)?;
         let key = (mirrored.here.clone(), reference.to_string());
         if shared.absent.get(&key).await.is_some() {
             return Ok(Prepared::Absent);
@@ -197,25 +204,24 @@ impl Mirror {
         if shared.absent.get(&key).await.is_some() {
             return Ok(Prepared::Absent);
         }
+        if let Some(said) = shared.failed.get(&key).await {
+            return Err(mirrored.refusal(said));
+        }
         let prepared = match reference {
             Reference::Digest(digest) => shared.by_digest(mirrored, digest).await,
             Reference::Tag(tag) => shared.by_tag(mirrored, tag).await,
-        }?;
-        if prepared == Prepared::Absent {
-            shared.absent.insert(key, ()).await;
+        };
+        match prepared {
+            Ok(Prepared::Absent) => shared.absent.insert(key, ()).await,
+            Err(Failure::Upstream(said)) => shared.failed.insert(key, said).await,
+            Ok(Prepared::Here) | Err(Failure::Store(_)) => {}
         }
-        Ok(prepared)
+        prepared.map_err(|failure| failure.told(mirrored))
     }
 
-    /// Finds out about a blob that the store does not have: it is there now, is on its way, or nobody has it.
-    pub async fn prepare_blob(
-        &self,
-        mirrored: &Mirrored,
-        digest: &Digest,
-        actor: &Actor,
-    ) -> Result<Option<OnItsWay>, StoreError> {
+    /// Finds out about a blob that the store does not have: it is there now, is on its way, or nobody has it. Whoever asks may read it.
+    pub async fn prepare_blob(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<OnItsWay>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(None) };
-        shared.may_read(mirrored, actor)?;
         if shared.has_blob(mirrored, digest).await? {
             return Ok(None);
         }
@@ -232,19 +238,28 @@ impl Mirror {
         if shared.has_blob(mirrored, digest).await? {
             return Ok(None);
         }
-        let size = mirrored
-            .upstream
-            .remote
-            .blob_size(&mirrored.there, digest)
-            .await
-            .map_err(|error| shared.said(mirrored, &error))?;
-        let Some(size) = size else {
-            shared.absent.insert(key, ()).await;
-            return Ok(None);
+        if let Some(said) = shared.failed.get(&key).await {
+            return Err(mirrored.refusal(said));
+        }
+        let upstream = &mirrored.upstream;
+        let size = match upstream.ask(upstream.remote.blob_size(&mirrored.there, digest)).await {
+            Ok(Some(size)) => size,
+            Ok(None) => {
+                shared.absent.insert(key, ()).await;
+                return Ok(None);
+            }
+            Err(said) => {
+                shared.failed.insert(key, said).await;
+                return Err(mirrored.refusal(said));
+            }
         };
-        // The upstream lets us have it, so the repository may have what is here already.
+        // What came from there before it may give to another one of its repositories. What others have it could only claim to have.
         for from in shared.store.seen_in(digest) {
-            if from != mirrored.here && shared.store.mount_blob(&mirrored.here, &from, digest).await?.is_some() {
+            let place = self.place(&from, None).filter(|place| Arc::ptr_eq(&place.upstream, upstream));
+            if place.is_some()
+                && from != mirrored.here
+                && shared.store.mount_blob(&mirrored.here, &from, digest).await?.is_some()
+            {
                 return Ok(None);
             }
         }
@@ -254,14 +269,6 @@ impl Mirror {
 }
 
 impl Shared {
-    fn may_read(&self, mirrored: &Mirrored, actor: &Actor) -> Result<(), StoreError> {
-        // What is had with a password is not for those who have none.
-        if mirrored.upstream.settings.anonymous || actor.name.is_some() {
-            return Ok(());
-        }
-        Err(StoreError::Denied(format!("{} is a cache of a registry that asks for a password: log in", mirrored.here)))
-    }
-
     /// One after the other, about the same.
     fn turn(&self, key: &Asked) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,44 +302,52 @@ impl Shared {
         }
     }
 
-    async fn by_digest(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Prepared, StoreError> {
+    async fn by_digest(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Prepared, Failure> {
         let reference = Reference::Digest(digest.clone());
-        if self.has_manifest(&mirrored.here, &reference).await?.is_none() {
-            let raw = mirrored.upstream.remote.manifest(&mirrored.there, &reference).await;
-            let Some(raw) = raw.map_err(|error| self.said(mirrored, &error))? else { return Ok(Prepared::Absent) };
-            self.adopt(mirrored, &raw, None).await?;
-        }
-        self.use_of(&mirrored.here, digest).await;
-        Ok(Prepared::Here)
-    }
-
-    async fn by_tag(&self, mirrored: &Mirrored, tag: &Tag) -> Result<Prepared, StoreError> {
-        let key = (mirrored.here.clone(), tag.clone());
-        let reference = Reference::Tag(tag.clone());
-        let here = self.has_manifest(&mirrored.here, &reference).await?;
-        if let Some(digest) = &here
-            && self.checked.get(&key).await.is_some()
-        {
+        if self.has_manifest(&mirrored.here, &reference).await?.is_some() {
             self.use_of(&mirrored.here, digest).await;
             return Ok(Prepared::Here);
         }
-        match (self.fetch_tag(mirrored, tag, here.as_ref()).await, here) {
-            (Ok(Some(digest)), _) => {
+        let Some(raw) = self.fetch_manifest(mirrored, &reference).await? else { return Ok(Prepared::Absent) };
+        self.adopt(mirrored, &raw, None).await?;
+        Ok(Prepared::Here)
+    }
+
+    async fn by_tag(&self, mirrored: &Mirrored, tag: &Tag) -> Result<Prepared, Failure> {
+        let key = (mirrored.here.clone(), tag.clone());
+        let reference = Reference::Tag(tag.clone());
+        let Some(here) = self.has_manifest(&mirrored.here, &reference).await? else {
+            let fetched = self.fetch_tag(mirrored, tag, None).await?;
+            if fetched.is_some() {
                 self.checked.insert(key, ()).await;
-                self.use_of(&mirrored.here, &digest).await;
-                Ok(Prepared::Here)
             }
-            (Ok(None), _) => Ok(Prepared::Absent),
-            (Err(Failure::Upstream(error)), Some(digest)) if error.trouble() != Trouble::Refused => {
-                warn!(upstream = mirrored.upstream.remote.name(), repository = %mirrored.here, %tag, error = error.chain(), "an upstream is away: giving what is here");
-                // Not again for every request while it is away.
-                self.checked.insert(key, ()).await;
-                self.use_of(&mirrored.here, &digest).await;
-                Ok(Prepared::Here)
-            }
-            (Err(Failure::Upstream(error)), _) => Err(self.said(mirrored, &error)),
-            (Err(Failure::Store(error)), _) => Err(error),
+            return Ok(fetched.map_or(Prepared::Absent, |_| Prepared::Here));
+        };
+        if self.checked.get(&key).await.is_some() {
+            self.use_of(&mirrored.here, &here).await;
+            return Ok(Prepared::Here);
         }
+        // Whoever asks gets what is here rather than wait for long.
+        let fetching = tokio::time::timeout(self.settings.patience, self.fetch_tag(mirrored, tag, Some(&here)));
+        let fetched = fetching.await.unwrap_or_else(|_| {
+            mirrored.upstream.did_not_answer();
+            Err(Failure::Upstream(Said::Away))
+        });
+        let given = match fetched {
+            Ok(Some(digest)) => digest,
+            Ok(None) => return Ok(Prepared::Absent),
+            Err(Failure::Upstream(said)) if said != Said::Refused => {
+                debug!(upstream = mirrored.upstream.remote.name(), repository = %mirrored.here, %tag, ?said, "giving what is here");
+                here
+            }
+            // It cannot be moved now, and points to what it did.
+            Err(Failure::Store(StoreError::ReadOnly)) => here,
+            Err(failure) => return Err(failure),
+        };
+        // Not again for every request, also while the upstream is away.
+        self.checked.insert(key, ()).await;
+        self.use_of(&mirrored.here, &given).await;
+        Ok(Prepared::Here)
     }
 
     /// Asks the upstream where a tag points, and fetches what it points to if that is not here.
@@ -342,8 +357,9 @@ impl Shared {
         tag: &Tag,
         here: Option<&Digest>,
     ) -> Result<Option<Digest>, Failure> {
-        let (remote, reference) = (&mirrored.upstream.remote, Reference::Tag(tag.clone()));
-        let Some(head) = remote.head_manifest(&mirrored.there, &reference).await? else { return Ok(None) };
+        let (upstream, reference) = (&mirrored.upstream, Reference::Tag(tag.clone()));
+        let head = upstream.ask(upstream.remote.head_manifest(&mirrored.there, &reference)).await;
+        let Some(head) = head.map_err(Failure::Upstream)? else { return Ok(None) };
         if here == Some(&head.digest) {
             return Ok(Some(head.digest));
         }
@@ -355,14 +371,25 @@ impl Shared {
                 bytes: view.stored.bytes.clone(),
             },
             Err(StoreError::ManifestUnknown(_) | StoreError::RepositoryUnknown(_)) => {
-                let Some(raw) = remote.manifest(&mirrored.there, &by_digest).await? else { return Ok(None) };
+                let Some(raw) = self.fetch_manifest(mirrored, &by_digest).await? else { return Ok(None) };
                 raw
             }
             Err(error) => return Err(error.into()),
         };
         self.adopt(mirrored, &raw, Some(tag)).await?;
-        debug!(upstream = remote.name(), repository = %mirrored.here, %tag, digest = %head.digest, "a tag was fetched");
+        debug!(upstream = upstream.remote.name(), repository = %mirrored.here, %tag, digest = %head.digest, "a tag was fetched");
         Ok(Some(head.digest))
+    }
+
+    /// Fetches a manifest that is not here, and writes down that it was.
+    async fn fetch_manifest(&self, mirrored: &Mirrored, reference: &Reference) -> Result<Option<RawManifest>, Failure> {
+        let upstream = &mirrored.upstream;
+        let raw = upstream.ask(upstream.remote.manifest(&mirrored.there, reference)).await;
+        let raw = raw.map_err(Failure::Upstream)?;
+        if let Some(raw) = &raw {
+            self.is_fetched(&mirrored.here, &raw.digest).await;
+        }
+        Ok(raw)
     }
 
     /// Takes a manifest whose blobs come when somebody asks for them.
@@ -371,42 +398,44 @@ impl Shared {
         info!(upstream = mirrored.upstream.remote.name(), repository = %mirrored.here, digest = %raw.digest, "a manifest was fetched");
         Ok(())
     }
+}
 
-    /// What a client is told of an upstream's trouble.
-    fn said(&self, mirrored: &Mirrored, error: &ClientError) -> StoreError {
-        let name = mirrored.upstream.remote.name();
-        warn!(upstream = name, repository = %mirrored.here, error = error.chain(), "an upstream did not give what was asked for");
-        match error.trouble() {
-            Trouble::TooMany => StoreError::TooMany {
+impl Mirrored {
+    /// What a client is told of the upstream's trouble.
+    fn refusal(&self, said: Said) -> StoreError {
+        let name = self.upstream.remote.name();
+        match said {
+            Said::TooMany(until) => StoreError::TooMany {
                 what: format!("{name} wants fewer requests"),
-                retry_after: error.retry_after().unwrap_or(Duration::from_secs(10)),
+                retry_after: until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1)),
             },
-            Trouble::Refused => {
-                StoreError::Denied(format!("{name} does not let this registry read {}", mirrored.there))
-            }
-            Trouble::Away | Trouble::Missing | Trouble::Conflict | Trouble::Broken => {
-                StoreError::Unavailable(format!("{name} did not answer as it should; ask again"))
-            }
+            Said::Refused => StoreError::Denied(format!("{name} does not let this registry read {}", self.there)),
+            Said::Away => StoreError::Unavailable(format!("{name} did not answer as it should; ask again")),
         }
     }
 }
 
 /// What is remembered for so long.
-fn remember<K: std::hash::Hash + Eq + Send + std::marker::Sync + 'static>(
-    lifetime: Duration,
-) -> moka::future::Cache<K, ()> {
+fn remember<K, V>(lifetime: Duration) -> moka::future::Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + std::marker::Sync + 'static,
+    V: Clone + Send + std::marker::Sync + 'static,
+{
     moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build()
 }
 
-/// Why a tag was not fetched.
+/// Why something was not fetched.
 enum Failure {
-    Upstream(ClientError),
+    Upstream(Said),
     Store(StoreError),
 }
 
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        Self::Upstream(error)
+impl Failure {
+    fn told(self, mirrored: &Mirrored) -> StoreError {
+        match self {
+            Self::Upstream(said) => mirrored.refusal(said),
+            Self::Store(error) => error,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jeroboam_oci::RepositoryName;
 
-use crate::client::RemoteSettings;
+use crate::client::{ClientError, RemoteSettings};
 
 /// One registry that is cached.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct MirrorSettings {
     pub check: Duration,
     /// How long it is believed that an upstream does not have something.
     pub absent: Duration,
+    /// How long an upstream has to say where a tag points that is here.
+    pub patience: Duration,
     /// Where blobs are while they are fetched.
     pub spool: PathBuf,
     /// Blobs that are fetched at once.
@@ -41,8 +43,36 @@ impl MirrorSettings {
     /// The usual settings.
     #[must_use]
     pub fn new(spool: PathBuf, upstreams: Vec<UpstreamSettings>) -> Self {
-        Self { upstreams, check: Duration::from_secs(60), absent: Duration::from_secs(10), spool, fetches: 32 }
+        let (check, absent, patience) = (Duration::from_secs(60), Duration::from_secs(10), Duration::from_secs(5));
+        Self { upstreams, check, absent, patience, spool, fetches: 32 }
     }
+}
+
+impl MirrorSettings {
+    /// What cannot be meant: what is fetched from one registry would lie among what is fetched from another one, or was pushed.
+    pub(super) fn check(&self) -> Result<(), ClientError> {
+        for (n, one) in self.upstreams.iter().enumerate() {
+            if let (None, Some(host)) = (&one.prefix, &one.host) {
+                let why = format!("a cache of {host} needs a name below which its repositories are found here");
+                return Err(ClientError::Settings(why));
+            }
+            for other in &self.upstreams[n + 1..] {
+                if let (Some(one), Some(other)) = (&one.prefix, &other.prefix)
+                    && overlap(one.as_str(), other.as_str())
+                {
+                    let why = format!("two caches of other registries are found below one name, {one} and {other}");
+                    return Err(ClientError::Settings(why));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether one name is the other one, or below it.
+pub(crate) fn overlap(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl UpstreamSettings {
@@ -53,9 +83,7 @@ impl UpstreamSettings {
     /// The name that a repository has there; none where it is no cache of this one.
     pub(super) fn below(&self, here: &RepositoryName) -> Option<RepositoryName> {
         match &self.prefix {
-            None if self.host.is_none() => Some(here.clone()),
-            // It is only had by its host.
-            None => None,
+            None => Some(here.clone()),
             Some(prefix) => here.as_str().strip_prefix(prefix.as_str())?.strip_prefix('/')?.parse().ok(),
         }
     }
@@ -65,6 +93,24 @@ impl UpstreamSettings {
         match &self.prefix {
             None => Some(there.clone()),
             Some(prefix) => format!("{prefix}/{there}").parse().ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_overlap_part_by_part() {
+        for (one, other, do_they) in [
+            ("hub", "hub", true),
+            ("hub", "hub/quay", true),
+            ("hub/quay", "hub", true),
+            ("hub", "hubs", false),
+            ("hub/a", "hub/b", false),
+        ] {
+            assert_eq!(overlap(one, other), do_they, "{one} {other}");
         }
     }
 }

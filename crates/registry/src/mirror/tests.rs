@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::*;
 use crate::bed::{Image, Server, Wanted, by_tag, image, index, name, pull_blob, push, serves, tag, until};
-use crate::client::{PutCondition, RemoteSettings};
+use crate::client::{PutCondition, Remote, RemoteSettings, Trouble};
 
 fn upstream(prefix: Option<&str>, remote: RemoteSettings) -> UpstreamSettings {
     UpstreamSettings { prefix: prefix.map(name), host: None, remote, lifetime: None, anonymous: true }
@@ -115,14 +115,22 @@ async fn what_an_upstream_says_of_itself_is_told() {
     let one = image("one", None);
     push(&hub, "team/app", Some("v1"), &one).await.unwrap();
     // Longer than our clients of upstreams wait, so it is told to whoever asks.
-    hub.faults.refuse("/manifests/", StatusCode::TOO_MANY_REQUESTS, "60");
+    hub.faults.refuse("/manifests/", StatusCode::TOO_MANY_REQUESTS, "3");
     let impatient = RemoteSettings {
         retries: crate::client::Retries { attempts: 1, ..cache.settings().retries },
         ..cache.settings()
     };
     let impatient = Remote::new(impatient, Arc::new(jeroboam_model::SystemClock)).unwrap();
-    let refused = impatient.manifest(&name("hub/team/app"), &by_tag("v1")).await.unwrap_err();
-    assert_eq!((refused.trouble(), refused.retry_after()), (Trouble::TooMany, Some(Duration::from_secs(60))));
+    hub.faults.asked("");
+    for label in ["v1", "v1", "v2"] {
+        let refused = impatient.manifest(&name("hub/team/app"), &by_tag(label)).await.unwrap_err();
+        assert_eq!(refused.trouble(), Trouble::TooMany);
+        let after = refused.retry_after().unwrap_or_default();
+        assert!((Duration::from_secs(1)..=Duration::from_secs(3)).contains(&after), "{after:?}");
+    }
+    assert_eq!(hub.faults.asked("").len(), 1, "it is left alone for as long as it says");
+    until("it is asked again", || async { impatient.manifest(&name("hub/team/app"), &by_tag("v1")).await.is_ok() })
+        .await;
     assert!(serves(&cache, "hub/team/app", "v1", &one).await);
 
     hub.faults.asked("");
@@ -188,6 +196,123 @@ async fn what_is_had_with_a_password_is_for_those_who_logged_in() {
     push(&hub, "team/app", Some("v1"), &one).await.unwrap();
     let refused = cache.remote().manifest(&name("hub/team/app"), &by_tag("v1")).await.unwrap_err();
     assert_eq!(refused.trouble(), Trouble::Refused);
+    let refused = cache.remote().tags(&name("hub/team/app")).await.unwrap_err();
+    assert_eq!(refused.trouble(), Trouble::Refused);
+    let refused = cache.remote().referrers(&name("hub/team/app"), &one.manifest.digest).await.unwrap_err();
+    assert_eq!(refused.trouble(), Trouble::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_where_something_is_pushed_is_no_place_for_what_is_fetched() {
+    let hub = Server::start(Wanted::default()).await;
+    let by_host = |prefix| UpstreamSettings { host: Some("docker.io".to_owned()), ..upstream(prefix, hub.settings()) };
+    for (upstreams, is_fine) in [
+        (vec![by_host(None)], false),
+        (vec![by_host(Some("hub"))], true),
+        (vec![upstream(Some("hub"), hub.settings()), upstream(Some("hub/b"), hub.settings())], false),
+        (vec![upstream(Some("hub"), hub.settings()), upstream(Some("hub"), hub.settings())], false),
+        (vec![upstream(Some("hub"), hub.settings()), upstream(Some("hubs"), hub.settings())], true),
+        (vec![upstream(Some("hub"), hub.settings()), upstream(None, hub.settings())], true),
+    ] {
+        let settings = MirrorSettings::new("/nowhere".into(), upstreams);
+        assert_eq!(settings.check().is_ok(), is_fine, "{settings:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_hangs_is_not_waited_for_again_and_again() {
+    let Caches { hub, cache, _spool } = caches(|settings| {
+        settings.check = Duration::from_millis(1);
+        settings.patience = Duration::from_millis(300);
+        let retries = crate::client::Retries { attempts: 1, ..settings.upstreams[0].remote.retries };
+        let remote = &mut settings.upstreams[0].remote;
+        (remote.retries, remote.read_timeout) = (retries, Duration::from_secs(1));
+    })
+    .await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+    let (address, _) = hub.kill().await;
+    // Somebody takes connections there, and says nothing.
+    let _silent = tokio::net::TcpListener::bind(address).await.unwrap();
+    let begun = std::time::Instant::now();
+    for _ in 0..10 {
+        assert!(serves(&cache, "hub/team/app", "v1", &one).await, "what is here is given");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let one_try = crate::client::Retries { attempts: 1, ..cache.settings().retries };
+    let begun = std::time::Instant::now();
+    let asked = join_all((0..20).map(|_| async {
+        let settings = RemoteSettings { retries: one_try, ..cache.settings() };
+        let remote = Remote::new(settings, Arc::new(jeroboam_model::SystemClock)).unwrap();
+        remote.manifest(&name("hub/team/app"), &by_tag("v9")).await.unwrap_err().to_string()
+    }));
+    let asked = asked.await;
+    assert!(asked.iter().all(|error| error.contains("503")), "{asked:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}: they wait together", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_gets_nothing_given_that_it_only_claims_to_have() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let secret = image("secret", None);
+    push(&cache, "team/secret", Some("v1"), &secret).await.unwrap();
+    let (digest, bytes) = secret.blobs[1].clone();
+    // It says that it has the blob, and has other bytes.
+    push(&hub, "team/app", Some("v1"), &secret).await.unwrap();
+    let wrong = vec![b'?'; bytes.len()];
+    let path = jeroboam_oci::layout::blob(&digest);
+    hub.blobs.put(&path, wrong.into(), jeroboam_blobs::Condition::Always).await.unwrap();
+    let body = cache.remote().blob(&name("hub/team/app"), &digest, bytes.len() as u64, 0).await.unwrap().unwrap();
+    let pieces: Vec<_> = body.collect().await;
+    assert!(pieces.iter().any(Result::is_err), "the bytes of team/secret are not given");
+    assert!(cache.store.find_blob(&name("hub/team/app"), &digest).await.is_err());
+    assert!(serves(&cache, "team/secret", "v1", &secret).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pushed_is_never_let_go_of() {
+    let hub = Server::start(Wanted::default()).await;
+    let (pushed, fetched) = (image("pushed", None), image("fetched", None));
+    push(&hub, "team/app", Some("v2"), &fetched).await.unwrap();
+    push(&hub, "team/app", Some("v1"), &pushed).await.unwrap();
+    let clock = Arc::new(jeroboam_model::ManualClock::at("2026-11-22T00:00:00Z".parse().unwrap()));
+    let blobs = Arc::new(jeroboam_blobs::Memory::new(clock.clone()));
+    let cache = Server::at("127.0.0.1:0".parse().unwrap(), blobs, Wanted::default()).await;
+    // The store was filled by pushes before it became a cache of everything.
+    push(&cache, "team/app", Some("v1"), &pushed).await.unwrap();
+    push(&cache, "other/app", Some("v1"), &pushed).await.unwrap();
+    let spool = tempfile::tempdir().unwrap();
+    let week = Duration::from_secs(7 * 24 * 3600);
+    let everything = UpstreamSettings { lifetime: Some(week), ..upstream(None, hub.settings()) };
+    let settings = MirrorSettings::new(spool.path().to_owned(), vec![everything]);
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
+    let place = mirror.place(&name("team/app"), None).unwrap();
+    for reference in [by_tag("v1"), by_tag("v2"), Reference::Digest(pushed.manifest.digest.clone())] {
+        assert_eq!(mirror.prepare_manifest(&place, &reference).await.unwrap(), Prepared::Here);
+    }
+    clock.advance(3 * week);
+    // A damaged one does not keep the others.
+    let damaged = image("damaged", None);
+    push(&hub, "bad/app", Some("v1"), &damaged).await.unwrap();
+    let bad = mirror.place(&name("bad/app"), None).unwrap();
+    mirror.prepare_manifest(&bad, &by_tag("v1")).await.unwrap();
+    let path = jeroboam_oci::layout::blob(&damaged.manifest.digest);
+    cache.blobs.put(&path, "{}".into(), jeroboam_blobs::Condition::Always).await.unwrap();
+    clock.advance(3 * week);
+    let fresh = Server::at("127.0.0.1:0".parse().unwrap(), cache.blobs.clone(), Wanted::default()).await;
+    let settings = mirror.shared.clone().unwrap().settings.clone();
+    let mirror = Mirror::start(settings, fresh.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
+    assert_eq!(mirror.shared.clone().unwrap().expire().await.unwrap(), 2);
+    for (repository, label, stays) in
+        [("team/app", "v1", true), ("other/app", "v1", true), ("team/app", "v2", false), ("bad/app", "v1", false)]
+    {
+        let found = fresh.store.tag_target(&name(repository), &tag(label)).await.unwrap();
+        assert_eq!(found.is_some(), stays, "{repository}:{label}");
+    }
+    assert!(serves(&fresh, "team/app", "v1", &pushed).await, "with all its blobs");
+    cancel.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,9 +332,9 @@ async fn what_nobody_asks_for_any_more_is_let_go_of() {
     let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
     let place = mirror.place(&name("hub/team/app"), None).unwrap();
     for (label, image) in [("v1", &one), ("v2", &two)] {
-        mirror.prepare_manifest(&place, &by_tag(label), &Actor::default()).await.unwrap();
+        mirror.prepare_manifest(&place, &by_tag(label)).await.unwrap();
         for (digest, _) in &image.blobs {
-            mirror.prepare_blob(&place, digest, &Actor::default()).await.unwrap();
+            mirror.prepare_blob(&place, digest).await.unwrap();
         }
         is_kept(&cache, "hub/team/app", image).await;
         clock.advance(days(4));

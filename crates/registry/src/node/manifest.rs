@@ -1,6 +1,7 @@
 //! What a cluster needs so that every node has a registry at `localhost:5000`: configuration, credentials, a DaemonSet.
 //!
-//! The same settings always give the same objects. Nothing is reached from outside of a node: the port is bound to its loopback.
+//! The same settings always give the same objects. Nothing is reached from outside of a node, nor from pods that have a network of their own: the registry is in the network of the
+//! node and listens on its loopback, where containerd and the kubelet are.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -10,6 +11,15 @@ const NAME: &str = "jeroboam-registry";
 
 /// Where the cache is on a node.
 const CACHE: &str = "/var/cache/jeroboam-registry";
+
+/// Where blobs of other registries are on their way, which are as large as those in the cache.
+const SPOOL: &str = "/var/cache/jeroboam-registry/spool";
+
+/// Where the cache of the store is.
+const STORE: &str = "/var/cache/jeroboam-registry/store";
+
+/// The program in its image.
+const PROGRAM: &str = "/bin/registry";
 
 /// Where containerd looks.
 const CERTS: &str = "/etc/containerd/certs.d";
@@ -95,17 +105,13 @@ impl NodeSettings {
             let url = if host == "docker.io" { "registry-1.docker.io" } else { host };
             json!({"host": host, "prefix": format!("mirror/{}", component(host)), "url": format!("https://{url}")})
         };
-        let mut ours = json!({
-            // Inside of the pod; outside it is bound to the loopback.
-            "insecureopen": true,
-            "nodecache": {"directory": CACHE, "size": self.cache_size, "push": self.push},
-        });
+        let mut ours = json!({"nodecache": {"directory": STORE, "size": self.cache_size, "push": self.push}});
         if !self.mirrors.is_empty() {
             ours["mirrors"] = self.mirrors.iter().map(mirror).collect();
         }
         json!({
             "version": "0.1",
-            "http": {"addr": format!(":{}", self.port)},
+            "http": {"addr": format!("127.0.0.1:{}", self.port)},
             "storage": {"swift": swift},
             "jeroboam": ours,
         })
@@ -145,7 +151,7 @@ pub fn resources(settings: &NodeSettings) -> Vec<Value> {
 fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
     let selector = json!({"app.kubernetes.io/name": NAME});
     let port = settings.port;
-    let probe = |path: &str, every: u32| json!({"httpGet": {"path": path, "port": "registry"}, "periodSeconds": every});
+    let probe = |path: &str, every: u32| json!({"httpGet": {"host": "127.0.0.1", "path": path, "port": port}, "periodSeconds": every});
     let confined = json!({
         "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
@@ -158,7 +164,7 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
     for host in &settings.mirrors {
         mirrored.extend(["--mirror".to_owned(), host.clone()]);
     }
-    let mut hosts_args = vec!["registry".to_owned(), "node".to_owned(), "hosts".to_owned()];
+    let mut hosts_args = vec!["node".to_owned(), "hosts".to_owned()];
     hosts_args.extend(["--port".to_owned(), port.to_string(), "--to".to_owned(), CERTS.to_owned()]);
     hosts_args.extend(mirrored);
     json!({
@@ -171,6 +177,8 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                 "spec": {
                     "serviceAccountName": NAME,
                     "automountServiceAccountToken": false,
+                    "hostNetwork": true,
+                    "dnsPolicy": "ClusterFirstWithHostNet",
                     "priorityClassName": "system-node-critical",
                     // Every node pulls, also those of the control plane and those that are not ready.
                     "tolerations": [{"operator": "Exists"}],
@@ -178,7 +186,7 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                     "initContainers": [{
                         "name": "containerd",
                         "image": settings.image,
-                        "command": ["/usr/bin/jeroboam"],
+                        "command": [PROGRAM],
                         "args": hosts_args,
                         "securityContext": as_root,
                         "volumeMounts": [{"name": "containerd", "mountPath": CERTS}],
@@ -186,9 +194,11 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                     "containers": [{
                         "name": "registry",
                         "image": settings.image,
-                        "command": ["/usr/bin/jeroboam"],
-                        "args": ["registry", "serve", "/etc/jeroboam/config/config.yml"],
-                        "ports": [{"name": "registry", "containerPort": port, "hostPort": port, "hostIP": "127.0.0.1"}],
+                        "command": [PROGRAM],
+                        "args": ["serve", "/etc/jeroboam/config/config.yml"],
+                        // So that no two of them are put on one node; nothing is opened by it.
+                        "ports": [{"name": "registry", "containerPort": port, "hostPort": port}],
+                        "env": [{"name": "TMPDIR", "value": SPOOL}],
                         "readinessProbe": probe("/readyz", 10),
                         "livenessProbe": probe("/healthz", 30),
                         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
@@ -197,7 +207,6 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                             {"name": "config", "mountPath": "/etc/jeroboam/config", "readOnly": true},
                             {"name": "secrets", "mountPath": "/etc/jeroboam/secrets", "readOnly": true},
                             {"name": "cache", "mountPath": CACHE},
-                            {"name": "tmp", "mountPath": "/tmp"},
                         ],
                     }],
                     "volumes": [
@@ -205,7 +214,6 @@ fn daemon_set(settings: &NodeSettings, meta: &Value) -> Value {
                         {"name": "secrets", "secret": {"secretName": NAME, "defaultMode": 0o400}},
                         {"name": "cache", "hostPath": {"path": CACHE, "type": "DirectoryOrCreate"}},
                         {"name": "containerd", "hostPath": {"path": CERTS, "type": "DirectoryOrCreate"}},
-                        {"name": "tmp", "emptyDir": {}},
                     ],
                 },
             },

@@ -10,23 +10,30 @@ use jeroboam_blobs::{
     Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Memory, Object, ObjectMeta, Result,
     SharedBlobs, Sweep, Swept, Upload, UploadState, Writer, Written,
 };
-use jeroboam_oci::{Digest, RepositoryName, Tag, layout};
-use serde_json::Value;
+use jeroboam_model::{Clock, SystemClock};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, layout};
+use serde_json::{Value, json};
 
 use super::*;
+use crate::leases::{GRACE, Leases};
+use crate::store::{Store, StoreConfig};
 
-/// A place that can be away, give wrong bytes, and counts what it is asked.
+/// A place that can be away, hang, give wrong bytes, and counts what it is asked.
 #[derive(Debug, Default)]
 struct Place {
     objects: Memory,
     away: AtomicBool,
+    hangs: AtomicBool,
     lies: AtomicBool,
     asked: AtomicUsize,
 }
 
 impl Place {
-    fn answer(&self) -> Result<()> {
+    async fn answer(&self) -> Result<()> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if self.away.load(Ordering::Relaxed) {
             Err(Error::new(Kind::Unavailable, "ask a store that is away"))
         } else {
@@ -41,12 +48,12 @@ impl Blobs for Place {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async { self.answer() })
+        Box::pin(self.answer())
     }
 
     fn head<'a>(&'a self, path: &'a str, freshness: Freshness) -> BoxFuture<'a, Result<Option<ObjectMeta>>> {
         Box::pin(async move {
-            self.answer()?;
+            self.answer().await?;
             self.objects.head(path, freshness).await
         })
     }
@@ -58,7 +65,7 @@ impl Blobs for Place {
         freshness: Freshness,
     ) -> BoxFuture<'a, Result<Option<Object>>> {
         Box::pin(async move {
-            self.answer()?;
+            self.answer().await?;
             let object = self.objects.read(path, range, freshness).await?;
             if !self.lies.load(Ordering::Relaxed) {
                 return Ok(object);
@@ -72,7 +79,7 @@ impl Blobs for Place {
 
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
-            self.answer()?;
+            self.answer().await?;
             self.objects.put(path, bytes, condition).await
         })
     }
@@ -91,7 +98,7 @@ impl Blobs for Place {
 
     fn list<'a>(&'a self, what: List<'a>) -> BoxFuture<'a, Result<ListPage>> {
         Box::pin(async move {
-            self.answer()?;
+            self.answer().await?;
             self.objects.list(what).await
         })
     }
@@ -124,13 +131,13 @@ impl Bed {
     }
 
     async fn cache(&self, size: u64) -> NodeCache {
+        self.believing(size, Duration::from_secs(60)).await
+    }
+
+    async fn believing(&self, size: u64, believed: Duration) -> NodeCache {
         let place: SharedBlobs = self.place.clone();
-        let settings = NodeCacheSettings {
-            folder: self.folder.path().join("cache"),
-            size,
-            push: true,
-            believed: Duration::from_secs(60),
-        };
+        let folder = self.folder.path().join("cache");
+        let settings = NodeCacheSettings { folder, size, push: true, believed };
         NodeCache::new(place, settings).await.expect("a cache")
     }
 
@@ -267,6 +274,93 @@ async fn a_cache_that_takes_no_pushes_says_so_and_a_folder_of_others_is_left_alo
     assert!(home.join("diary").exists());
 }
 
+#[tokio::test]
+async fn what_only_a_node_still_has_is_written_again_by_a_push() {
+    let bed = Bed::new();
+    let cache: SharedBlobs = Arc::new(bed.cache(100 << 20).await);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
+    let store = Store::new(cache.clone(), clock, leases, StoreConfig::default());
+    let (here, other): (RepositoryName, RepositoryName) = ("a".parse().expect("a name"), "b".parse().expect("a name"));
+    for (n, algorithm) in [Algorithm::Sha256, Algorithm::Sha512].into_iter().enumerate() {
+        // Too large to be taken in one piece.
+        let bytes = Bytes::from(vec![u8::try_from(n).expect("it is small"); 3 << 20]);
+        let digest = Digest::of(algorithm, &bytes);
+        let path = layout::blob(&Digest::sha256(&bytes));
+        let push = || {
+            let body = futures::stream::iter([Ok(bytes.clone())]);
+            store.put_blob(&here, &digest, Some(bytes.len() as u64), Box::pin(body))
+        };
+        push().await.expect("it is pushed");
+        let body = cache.read(&path, None, Freshness::Any).await.expect("it is read").expect("it is there").body;
+        body.try_collect::<Vec<_>>().await.expect("it is read");
+        // Another registry of the same store collects it.
+        bed.place.objects.delete(std::slice::from_ref(&path)).await.expect("it is removed");
+        let held = cache.head(&path, Freshness::Any).await.expect("it is here");
+        assert!(held.is_some(), "the node has it, and believes that the store has it, too");
+        store.forget_blobs(&[Digest::sha256(&bytes)]).await;
+        let mounted = store.mount_blob(&other, &here, &digest).await.expect("the store answers");
+        assert_eq!(mounted, None, "{algorithm:?}");
+        push().await.expect("it is pushed");
+        let there = bed.place.objects.head(&path, Freshness::Any).await.expect("it is asked");
+        assert_eq!(there.map(|meta| meta.size), Some(bytes.len() as u64), "{algorithm:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_have_any_more_is_not_given_for_long() {
+    let bed = Bed::new();
+    let (_, path) = bed.blob(b"bytes").await;
+    let cache = bed.believing(1 << 20, Duration::ZERO).await;
+    read(&cache, &path, None).await.expect("it is read");
+    bed.place.objects.delete(std::slice::from_ref(&path)).await.expect("it is removed");
+    assert_eq!(read(&cache, &path, None).await.expect("the store answers"), None);
+    assert_eq!(cache.bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_waited_for_no_longer_than_some_seconds() {
+    let bed = Bed::new();
+    let (name, tag): (RepositoryName, Tag) = ("a".parse().expect("a name"), "latest".parse().expect("a tag"));
+    let (digest, path) = bed.blob(b"bytes").await;
+    let current = layout::tag_current(&name, &tag);
+    bed.place.objects.put(&current, digest.to_string().into(), Condition::Always).await.expect("it is put");
+    let cache = bed.believing(1 << 20, Duration::ZERO).await;
+    read(&cache, &current, None).await.expect("it is read");
+    read(&cache, &path, None).await.expect("it is read");
+    bed.place.hangs.store(true, Ordering::Relaxed);
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(read(&cache, &current, None).await.expect("it is here"), Some(digest.to_string().into_bytes()));
+        assert_eq!(read(&cache, &path, None).await.expect("it is here"), Some(b"bytes".to_vec()));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn many_who_want_the_same_blob_at_once_take_room_for_it_once() {
+    let bed = Bed::new();
+    let path = bed.blob(&vec![1; 3000]).await.1;
+    let cache = bed.cache(4000).await;
+    let mut bodies = Vec::new();
+    for _ in 0..5 {
+        bodies.push(cache.read(&path, None, Freshness::Any).await.expect("it is read").expect("it is there").body);
+    }
+    let files = std::fs::read_dir(bed.folder.path().join("cache/tmp")).expect("a folder").count();
+    assert_eq!(files, 1);
+    // There is no room for another one beside it, and it is given all the same.
+    let other = bed.blob(&vec![2; 2000]).await.1;
+    assert_eq!(read(&cache, &other, None).await.expect("it is read"), Some(vec![2; 2000]));
+    assert_eq!(cache.bytes(), 0);
+    for body in bodies {
+        assert_eq!(body.try_collect::<Vec<Bytes>>().await.expect("it is read").concat(), vec![1; 3000]);
+    }
+    assert_eq!(cache.bytes(), 3000);
+    assert_eq!(read(&cache, &other, None).await.expect("it is read").map(|bytes| bytes.len()), Some(2000));
+    assert_eq!(cache.bytes(), 2000, "the older one made room");
+}
+
 fn settings(credentials: Credentials) -> NodeSettings {
     NodeSettings {
         namespace: "kube-system".to_owned(),
@@ -294,9 +388,30 @@ fn a_daemon_set_is_reached_from_its_node_alone() {
     assert_eq!(kinds, ["ServiceAccount", "ConfigMap", "Secret", "DaemonSet"]);
     assert!(all.iter().all(|object| object["metadata"]["namespace"] == "kube-system"));
     let pod = &all[3]["spec"]["template"]["spec"];
-    let port = &pod["containers"][0]["ports"][0];
-    assert_eq!((port["hostIP"].as_str(), port["hostPort"].as_u64()), (Some("127.0.0.1"), Some(5000)));
-    assert_ne!(pod["hostNetwork"], true);
+    // A pod with a network of its own could be reached by all others.
+    assert_eq!((&pod["hostNetwork"], &pod["dnsPolicy"]), (&json!(true), &json!("ClusterFirstWithHostNet")));
+    let config: Value = serde_json::from_str(all[1]["data"]["config.yml"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(config["http"]["addr"], "127.0.0.1:5000");
+    assert!(config["jeroboam"].get("insecureopen").is_none());
+    let container = &pod["containers"][0];
+    for probe in ["readinessProbe", "livenessProbe"] {
+        assert_eq!(container[probe]["httpGet"]["host"], "127.0.0.1");
+    }
+    // What the image has, and what can be written to in it.
+    let image = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/registry/Containerfile"));
+    for container in [container, &pod["initContainers"][0]] {
+        let program = container["command"][0].as_str().expect("a path");
+        assert!(image.lines().any(|line| line.ends_with(&format!(" {program}"))), "{program}");
+        assert_ne!(container["args"][0], "registry", "by this name the program knows what is meant");
+    }
+    let cache = container["volumeMounts"].as_array().expect("a list").iter().find(|mount| mount["name"] == "cache");
+    let cache = cache.expect("a volume")["mountPath"].as_str().expect("a path");
+    let spool = &container["env"][0];
+    assert_eq!(spool["name"], "TMPDIR");
+    for folder in [&spool["value"], &config["jeroboam"]["nodecache"]["directory"]] {
+        let folder = folder.as_str().expect("a path");
+        assert!(folder.strip_prefix(cache).is_some_and(|rest| rest.starts_with('/')), "{folder}");
+    }
     let containers =
         [&pod["initContainers"], &pod["containers"]].into_iter().flat_map(|list| list.as_array().expect("a list"));
     let mounts = containers.flat_map(|one| one["volumeMounts"].as_array().expect("a list"));

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use jeroboam_oci::{Digest, Reference, RepositoryName};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::Shared;
 use super::target::Target;
-use crate::client::{Result, Snapshot};
+use crate::client::{Result, Snapshot, TagState};
 use crate::images::Images;
+
+/// Tags that are looked at at once.
+const AT_ONCE: usize = 8;
 
 /// In which places a manifest is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +42,7 @@ pub struct TargetReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Whereabouts {
-    /// It is there, with all that it names.
+    /// It is there.
     Present,
     /// It is on its way.
     Pending,
@@ -49,17 +53,16 @@ pub enum Whereabouts {
 }
 
 pub(super) async fn report(shared: &Shared, repository: &RepositoryName, digest: &Digest) -> Report {
-    let covering = shared.targets.iter().filter(|target| target.covers(repository));
-    let targets = join_all(covering.map(|target| ask(target, repository, digest))).await;
+    let targets = join_all(shared.targets_of(repository).map(|target| ask(target, repository, digest))).await;
     let complete = targets.iter().all(|target| target.state == Whereabouts::Present);
     Report { digest: digest.clone(), complete, targets }
 }
 
 async fn ask(target: &Target, repository: &RepositoryName, digest: &Digest) -> TargetReport {
     let waiting = target.waiting();
-    let there = target.remote.head_manifest(repository, &Reference::Digest(digest.clone())).await;
+    let there = target.asked.head_manifest(repository, &Reference::Digest(digest.clone())).await;
     let state = match there {
-        // No registry takes a manifest without what it names.
+        // A registry takes no manifest without what it names, unless it is told to.
         Ok(Some(_)) => Whereabouts::Present,
         Ok(None) if waiting > 0 => Whereabouts::Pending,
         Ok(None) => Whereabouts::Absent,
@@ -71,11 +74,22 @@ async fn ask(target: &Target, repository: &RepositoryName, digest: &Digest) -> T
     TargetReport { name: target.name.clone(), state, waiting }
 }
 
-pub(super) async fn snapshot(shared: &Shared, repository: &RepositoryName) -> Result<Snapshot> {
-    let mut tags = BTreeMap::new();
-    for tag in shared.local.tags(repository).await? {
-        let state = shared.state(repository, &tag).await?;
-        tags.insert(tag, state);
-    }
-    Ok(Snapshot { tags })
+/// Where some tags point: those after `after`, and which of them is the last if there are more.
+pub(super) async fn snapshot(
+    shared: &Shared,
+    repository: &RepositoryName,
+    after: Option<&Tag>,
+    most: usize,
+) -> Result<Snapshot> {
+    let all = shared.local.tags(repository).await?.unwrap_or_default();
+    let mut wanted = all.into_iter().filter(|tag| after.is_none_or(|after| tag > after));
+    let page: Vec<Tag> = wanted.by_ref().take(most).collect();
+    let next = page.last().filter(|_| wanted.next().is_some()).cloned();
+    let states = stream::iter(page).map(|tag| state(shared, repository, tag).boxed());
+    Ok(Snapshot { tags: states.buffered(AT_ONCE).try_collect::<BTreeMap<_, _>>().await?, next })
+}
+
+async fn state(shared: &Shared, repository: &RepositoryName, tag: Tag) -> Result<(Tag, TagState)> {
+    let state = shared.state(repository, &tag).await?;
+    Ok((tag, state))
 }

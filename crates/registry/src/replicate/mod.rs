@@ -1,16 +1,20 @@
 //! Two regions and more: what is pushed to one is soon in all, and each serves alone while the others are away.
 //!
-//! Every push and every removal goes into a queue in the store, one for each target, before the client is answered. A worker brings the target to where this registry
+//! Every push and every removal goes into a queue in the store, one for each target, before the client is answered; that a tag is removed is written down before it is. A worker brings the target to where this registry
 //! stands: blobs, then manifests, children first, then the tag, on the condition that it still points where it did. It looks at what is here when it works, not at what was
 //! here when the entry was written, so that an outage of a week leaves one copy of each tag to be made. Now and then all tags are compared. Targets may be any
 //! registry; registries of ours tell each other besides when a tag was moved and where, and only then a rule can tell which of two is right.
 
+mod apply;
+mod compare;
 mod conflict;
 mod endpoint;
+mod queue;
 mod stamps;
 mod target;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +24,34 @@ use http::HeaderMap;
 use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::client::{ClientError, Remote, RemoteSettings, STAMP, Stamp, TagState};
+use crate::client::{ClientError, RemoteSettings, STAMP, Stamp, TagState};
+use crate::config::Prefix;
 use crate::images::Local;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub use conflict::{Rule, Verdict, judge};
 pub use endpoint::{Report, TargetReport, Whereabouts};
 
 use stamps::Stamps;
 use target::Target;
+
+/// How long it is believed where a manifest is.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Answers of that kind that are remembered.
+const REPORTS: u64 = 1000;
+
+/// How many may ask where manifests are, at once.
+const QUESTIONS: usize = 32;
+
+/// Tags of one page for others that compare.
+const PAGE: usize = 500;
 
 /// When a push is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +63,16 @@ pub enum Acknowledge {
     Quorum,
     /// When it is everywhere.
     All,
+}
+
+/// Of whose clients is believed when and where they say that a tag was moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Believed {
+    /// Everybody's: nobody is asked who they are.
+    #[default]
+    Everybody,
+    /// Those of other regions, which have these accounts here.
+    Accounts(BTreeSet<String>),
 }
 
 /// One of the others.
@@ -73,6 +101,10 @@ pub struct ReplicateSettings {
     pub interval: Duration,
     /// Whether what is removed here is removed there.
     pub deletes: bool,
+    /// Who is believed.
+    pub believed: Believed,
+    /// Repositories that are caches of other registries: each region has its own, and fetches what is asked for there.
+    pub left_out: Vec<Prefix>,
     /// The others.
     pub targets: Vec<TargetSettings>,
 }
@@ -88,6 +120,8 @@ impl ReplicateSettings {
             rule: Rule::Newest,
             interval: Duration::from_secs(600),
             deletes: false,
+            believed: Believed::Everybody,
+            left_out: Vec::new(),
             targets: Vec::new(),
         }
     }
@@ -114,7 +148,10 @@ pub(crate) struct Change {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Changed {
     Tag(Tag),
+    /// A manifest was pushed without a tag.
     Manifest(Digest),
+    /// A client removed a manifest.
+    Removed(Digest),
 }
 
 /// Keeps regions alike. Cheap to clone; [`Replication::none`] keeps nothing.
@@ -129,6 +166,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     stamps: Stamps,
     targets: Vec<Arc<Target>>,
+    /// Answers of a moment ago: whoever waits asks again and again.
+    reports: moka::future::Cache<(RepositoryName, Digest), Report>,
+    questions: Semaphore,
 }
 
 impl fmt::Debug for Replication {
@@ -157,21 +197,28 @@ impl Replication {
         let instance = Uuid::new_v4().simple().to_string();
         let mut targets = Vec::new();
         for target in &settings.targets {
-            let remote = Arc::new(Remote::new(target.remote.clone(), clock.clone())?);
-            targets.push(Arc::new(Target::new(target, remote, store.place().clone(), clock.clone(), &instance)));
+            targets.push(Arc::new(Target::new(target, store.place().clone(), clock.clone(), &instance)?));
         }
         let stamps = Stamps::new(store.place().clone(), clock.clone(), &settings.origin);
-        let shared = Arc::new(Shared { settings, local: Local::new(store), clock, stamps, targets });
+        let reports = moka::future::Cache::builder().max_capacity(REPORTS).time_to_live(BELIEVED).build();
+        let (local, questions) = (Local::new(store), Semaphore::new(QUESTIONS));
+        let shared = Arc::new(Shared { settings, local, clock, stamps, targets, reports, questions });
         for target in &shared.targets {
             tasks.spawn(worker::run(shared.clone(), target.clone(), cancel.clone()));
         }
         Ok(Self { shared: Some(shared) })
     }
 
-    /// What another region says of a push or a removal, in the headers of its request. A time in the future is none: it would win for ever.
+    /// What another region says of a push or a removal, in the headers of its request. A time in the future is none: it would win for ever. Who is not another region
+    /// would win with it, too, and keep what is pushed from going there.
     #[must_use]
-    pub fn stamp_of(&self, headers: &HeaderMap) -> Option<Stamp> {
+    pub fn stamp_of(&self, headers: &HeaderMap, account: Option<&str>) -> Option<Stamp> {
         let shared = self.shared.as_ref()?;
+        if let Believed::Accounts(accounts) = &shared.settings.believed
+            && !account.is_some_and(|account| accounts.contains(account))
+        {
+            return None;
+        }
         let stamp = Stamp::parse(headers.get(STAMP)?.to_str().ok()?)?;
         let latest = shared.clock.now() + Duration::from_secs(300);
         (stamp.at <= latest).then_some(stamp)
@@ -214,20 +261,40 @@ impl Replication {
         shared.spread(repository, what).await
     }
 
-    /// After something was removed, before the client is told. `tags` are those that went with a manifest.
+    /// Before something is removed: from here on its tags count as removed here, also if nobody gets as far as telling the others. Gives those tags.
+    pub async fn deleting(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        stamp: Option<&Stamp>,
+    ) -> Result<Vec<Tag>, StoreError> {
+        let Some(shared) = &self.shared else { return Ok(Vec::new()) };
+        let store = shared.local.store();
+        if store.is_read_only() || !store.config().delete_enabled {
+            // It will be refused.
+            return Ok(Vec::new());
+        }
+        let tags = match reference {
+            Reference::Tag(tag) => store.tag_target(repository, tag).await?.map(|_| tag.clone()).into_iter().collect(),
+            Reference::Digest(digest) => store.tags_of(repository, digest).await?,
+        };
+        for tag in &tags {
+            shared.stamps.moved(repository, tag, None, stamp.cloned()).await?;
+        }
+        Ok(tags)
+    }
+
+    /// After something was removed, before the client is told. `tags` are those that are gone, and `known` those that were written down before.
     pub async fn deleted(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
         tags: &[Tag],
+        known: &[Tag],
         stamp: Option<Stamp>,
     ) {
         let Some(shared) = &self.shared else { return };
-        let of_reference = match reference {
-            Reference::Tag(tag) => Some(tag),
-            Reference::Digest(_) => None,
-        };
-        for tag in tags.iter().chain(of_reference) {
+        for tag in tags.iter().filter(|tag| !known.contains(tag)) {
             if let Err(error) = shared.stamps.moved(repository, tag, None, stamp.clone()).await {
                 warn!(repository = %repository, %tag, %error, "it could not be written down when a tag was removed");
             }
@@ -235,27 +302,37 @@ impl Replication {
         if shared.is_foreign(stamp.as_ref()) || !shared.settings.deletes {
             return;
         }
-        let what = match reference {
-            Reference::Tag(tag) => Changed::Tag(tag.clone()),
-            Reference::Digest(digest) => Changed::Manifest(digest.clone()),
-        };
-        let tags = tags.iter().cloned().map(Changed::Tag);
-        // Nobody waits for a removal to be everywhere.
-        let _ = shared.spread_to(repository, tags.chain([what]).collect(), 0).await;
-    }
-
-    /// Where a manifest is.
-    pub async fn report(&self, repository: &RepositoryName, digest: &Digest) -> Report {
-        match &self.shared {
-            Some(shared) => endpoint::report(shared, repository, digest).await,
-            None => Report { digest: digest.clone(), complete: true, targets: Vec::new() },
+        let mut what: Vec<Changed> = tags.iter().cloned().map(Changed::Tag).collect();
+        if let Reference::Digest(digest) = reference {
+            what.push(Changed::Removed(digest.clone()));
         }
+        // Nobody waits for a removal to be everywhere.
+        let _ = shared.spread_to(repository, what, 0).await;
     }
 
-    /// Where all tags of a repository point; `None` where nobody keeps records of it.
-    pub async fn snapshot(&self, repository: &RepositoryName) -> Option<Result<crate::client::Snapshot, ClientError>> {
+    /// Where a manifest is. Whoever may read it may ask, so that the others are not asked for each of them.
+    pub async fn report(&self, repository: &RepositoryName, digest: &Digest) -> Result<Report, StoreError> {
+        let Some(shared) = &self.shared else {
+            return Ok(Report { digest: digest.clone(), complete: true, targets: Vec::new() });
+        };
+        let key = (repository.clone(), digest.clone());
+        if let Some(report) = shared.reports.get(&key).await {
+            return Ok(report);
+        }
+        let busy =
+            || StoreError::TooMany { what: "too many ask where manifests are".to_owned(), retry_after: BELIEVED };
+        let _question = shared.questions.try_acquire().map_err(|_| busy())?;
+        Ok(shared.reports.get_with(key, endpoint::report(shared, repository, digest)).await)
+    }
+
+    /// Where tags of a repository point, those after `after`; `None` where nobody keeps records of it.
+    pub async fn snapshot(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&Tag>,
+    ) -> Option<Result<crate::client::Snapshot, ClientError>> {
         let shared = self.shared.as_ref()?;
-        Some(endpoint::snapshot(shared, repository).await)
+        Some(endpoint::snapshot(shared, repository, after, PAGE).await)
     }
 
     /// Has all tags compared now, and not only when it is time.
@@ -279,8 +356,17 @@ impl Shared {
         stamp.is_some_and(|stamp| stamp.origin != self.settings.origin)
     }
 
+    /// Whether a repository is kept alike at a target.
+    fn covers(&self, target: &Target, repository: &RepositoryName) -> bool {
+        target.covers(repository) && !self.settings.left_out.iter().any(|prefix| prefix.covers(repository.as_str()))
+    }
+
+    fn targets_of<'a>(&'a self, repository: &'a RepositoryName) -> impl Iterator<Item = &'a Arc<Target>> {
+        self.targets.iter().filter(|target| self.covers(target, repository))
+    }
+
     async fn spread(&self, repository: &RepositoryName, what: Vec<Changed>) -> Result<(), NotYet> {
-        let all = self.targets.iter().filter(|target| target.covers(repository)).count();
+        let all = self.targets_of(repository).count();
         let wanted = match self.settings.acknowledge {
             Acknowledge::Local => 0,
             Acknowledge::All => all,
@@ -293,25 +379,28 @@ impl Shared {
     /// Queues changes for every target, and waits until so many have them.
     async fn spread_to(&self, repository: &RepositoryName, what: Vec<Changed>, wanted: usize) -> Result<(), NotYet> {
         let mut waiting = FuturesUnordered::new();
-        for target in self.targets.iter().filter(|target| target.covers(repository)) {
+        for target in self.targets_of(repository) {
             let mut done = Vec::new();
             for what in &what {
                 let change = Change { repository: repository.clone(), what: what.clone() };
                 done.push(target.queue(change, wanted > 0).await);
             }
+            // Whether all of it is there. Of what nobody tells us anything, it is not.
             waiting.push(async move {
-                for done in done.into_iter().flatten() {
-                    done.await.map_err(|_| ())?;
+                for done in done {
+                    let Some(done) = done else { return false };
+                    if !done.await.unwrap_or(false) {
+                        return false;
+                    }
                 }
-                Ok::<_, ()>(())
+                true
             });
         }
         let mut have = 0;
         let enough = async {
             while have < wanted {
                 match waiting.next().await {
-                    Some(Ok(())) => have += 1,
-                    Some(Err(())) => {}
+                    Some(there) => have += usize::from(there),
                     None => return,
                 }
             }
@@ -323,7 +412,7 @@ impl Shared {
     /// Where a tag points here, and since when.
     async fn state(&self, repository: &RepositoryName, tag: &Tag) -> Result<TagState, ClientError> {
         let digest = self.local.store().tag_target(repository, tag).await?;
-        self.stamps.state(repository, tag, digest).await.map_err(|error| crate::store::StoreError::from(error).into())
+        self.stamps.state(repository, tag, digest).await.map_err(|error| StoreError::from(error).into())
     }
 
     /// Writes down that another region has the tag as it is here: whatever comes after it here follows what is there.
@@ -333,7 +422,7 @@ impl Shared {
         };
         let stamp = Stamp { base: ours.digest.clone(), ..stamp.clone() };
         let moved = self.stamps.moved(repository, tag, ours.digest.clone(), Some(stamp)).await;
-        moved.map_err(|error| crate::store::StoreError::from(error).into())
+        moved.map_err(|error| StoreError::from(error).into())
     }
 
     /// What is sent along with what has no tag.

@@ -57,8 +57,9 @@ impl Stamps {
         }
         let meta = self.blobs.head(&layout::tag_current(repository, tag), Freshness::Newest).await?;
         let at = meta.and_then(|meta| meta.modified).unwrap_or_else(|| self.clock.now());
-        let stamp = Stamp { at, origin: self.origin.clone(), base: record.and_then(|record| record.digest) };
-        Ok(TagState { digest, stamp: Some(stamp) })
+        // Where a removal was written down and did not come about, all regions have what they had before it.
+        let base = record.and_then(|record| record.digest.or_else(|| record.stamp.and_then(|stamp| stamp.base)));
+        Ok(TagState { digest, stamp: Some(Stamp { at, origin: self.origin.clone(), base }) })
     }
 
     /// Writes down that a tag was moved, or removed; `stamp` is what another region said of it, and nothing where a client of ours did it.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
 use jeroboam_model::Clock;
@@ -12,8 +13,11 @@ use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
 use super::{Change, TargetSettings};
-use crate::client::Remote;
+use crate::client::{Remote, RemoteSettings, Result, Retries};
 use crate::journal::{EntryName, Journal};
+
+/// How long a target has to say whether it has something.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Changes that wait in memory; those beyond stay in the store alone.
 const IN_MEMORY: usize = 10_000;
@@ -22,6 +26,8 @@ const IN_MEMORY: usize = 10_000;
 pub(super) struct Target {
     pub(super) name: String,
     pub(super) remote: Arc<Remote>,
+    /// For questions of those who wait for an answer, so that they take nothing away from the work.
+    pub(super) asked: Arc<Remote>,
     pub(super) journal: Journal,
     /// There is something in memory or in the store.
     pub(super) wake: Notify,
@@ -31,8 +37,8 @@ pub(super) struct Target {
     pub(super) behind: AtomicBool,
     prefixes: Vec<String>,
     fresh: Mutex<VecDeque<(Option<EntryName>, Change)>>,
-    /// Who waits until a change is there.
-    waiters: Mutex<HashMap<EntryName, oneshot::Sender<()>>>,
+    /// Who waits until a change is there. They hear whether it is.
+    waiters: Mutex<HashMap<EntryName, oneshot::Sender<bool>>>,
     waiting: AtomicUsize,
     trouble: Mutex<Option<String>>,
 }
@@ -40,14 +46,21 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(
         settings: &TargetSettings,
-        remote: Arc<Remote>,
         blobs: SharedBlobs,
         clock: Arc<dyn Clock>,
         instance: &str,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        let hasty = RemoteSettings {
+            concurrency: 4,
+            rate: None,
+            read_timeout: PATIENCE,
+            retries: Retries { attempts: 1, ..settings.remote.retries },
+            ..settings.remote.clone()
+        };
+        Ok(Self {
             name: settings.name.clone(),
-            remote,
+            remote: Arc::new(Remote::new(settings.remote.clone(), clock.clone())?),
+            asked: Arc::new(Remote::new(hasty, clock.clone())?),
             journal: Journal::new(blobs, clock, Area::Replication, &settings.name, instance),
             wake: Notify::new(),
             compare: Notify::new(),
@@ -57,7 +70,7 @@ impl Target {
             waiters: Mutex::default(),
             waiting: AtomicUsize::new(0),
             trouble: Mutex::default(),
-        }
+        })
     }
 
     /// Whether a repository goes there.
@@ -69,8 +82,9 @@ impl Target {
         self.prefixes.is_empty() || self.prefixes.iter().any(below)
     }
 
-    /// Queues a change. Gives what to wait on until it is there, if somebody wants to.
-    pub(super) async fn queue(&self, change: Change, wait: bool) -> Option<oneshot::Receiver<()>> {
+    /// Queues a change. Gives what to wait on until it is there or cannot be, if somebody wants to; nothing where the store did not take it, since nobody knows
+    /// then when it is.
+    pub(super) async fn queue(&self, change: Change, wait: bool) -> Option<oneshot::Receiver<bool>> {
         let json = serde_json::to_vec(&change).expect("names can be written as JSON");
         let name = match self.journal.append(json.into()).await {
             Ok(name) => name,
@@ -105,12 +119,12 @@ impl Target {
         std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells those who wait that these are there.
-    pub(super) fn done(&self, names: &[EntryName]) {
+    /// Tells those who wait that nothing more is done about these, and whether they are there.
+    pub(super) fn done(&self, names: &[EntryName], there: bool) {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         for name in names {
             if let Some(waiter) = waiters.remove(name) {
-                let _ = waiter.send(());
+                let _ = waiter.send(there);
             }
         }
         // Who went away waits no more.

@@ -93,7 +93,7 @@ async fn a_region_works_alone_and_the_other_catches_up_also_after_both_were_rest
         push(&north, "team/app", Some(&format!("during-{n}")), image).await.unwrap();
         push(&north, "team/app", Some("latest"), image).await.unwrap();
     }
-    let report = north.replication.report(&name("team/app"), &images[3].manifest.digest).await;
+    let report = north.replication.report(&name("team/app"), &images[3].manifest.digest).await.unwrap();
     assert!(!report.complete);
     assert_eq!(report.targets[0].state, Whereabouts::Unknown);
     until("it is known that the other one is away", || async { north.replication.backlog()[0].2.is_some() }).await;
@@ -109,7 +109,7 @@ async fn a_region_works_alone_and_the_other_catches_up_also_after_both_were_rest
     }
     both_serve(&north, &south, "latest", &images[3]).await;
     idle(&north).await;
-    let report = north.replication.report(&name("team/app"), &images[3].manifest.digest).await;
+    let report = north.replication.report(&name("team/app"), &images[3].manifest.digest).await.unwrap();
     assert!(report.complete, "{report:?}");
     let journal = north.blobs.list(jeroboam_blobs::List {
         prefix: "docker/registry/v2/_x/replication/peer/",
@@ -208,7 +208,7 @@ async fn what_is_removed_here_is_removed_there_if_so_is_wanted_and_does_not_come
     both_serve(&north, &south, "v1", &one).await;
     both_serve(&north, &south, "v2", &one).await;
     idle(&north).await;
-    north.remote().delete_manifest(&name("team/app"), &by_tag("v1"), None).await.unwrap();
+    north.remote().delete_manifest(&name("team/app"), &by_tag("v1"), None, None).await.unwrap();
     until("the tag is gone there", || async { target(&south, "v1").await.is_none() }).await;
     for server in [&north, &south] {
         server.replication.compare_now();
@@ -219,7 +219,7 @@ async fn what_is_removed_here_is_removed_there_if_so_is_wanted_and_does_not_come
     assert_eq!((target(&north, "v1").await, target(&south, "v1").await), (None, None));
     north
         .remote()
-        .delete_manifest(&name("team/app"), &Reference::Digest(one.manifest.digest.clone()), None)
+        .delete_manifest(&name("team/app"), &Reference::Digest(one.manifest.digest.clone()), None, None)
         .await
         .unwrap();
     until("the manifest is gone there", || async { target(&south, "v2").await.is_none() }).await;
@@ -268,7 +268,7 @@ async fn a_target_that_is_no_registry_of_ours_gets_what_is_pushed() {
     both_serve(&north, &other, "v1", &two).await;
     north.replication.compare_now();
     idle(&north).await;
-    assert!(north.replication.report(&name("team/app"), &two.manifest.digest).await.complete);
+    assert!(north.replication.report(&name("team/app"), &two.manifest.digest).await.unwrap().complete);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +282,243 @@ async fn only_the_repositories_of_a_target_go_there() {
     push(&north, "team/app", Some("v1"), &one).await.unwrap();
     both_serve(&north, &other, "v1", &one).await;
     assert_eq!(other.remote().tags(&name("teams/app")).await.unwrap(), None);
-    let report = north.replication.report(&name("teams/app"), &one.manifest.digest).await;
+    let report = north.replication.report(&name("teams/app"), &one.manifest.digest).await.unwrap();
     assert_eq!((report.complete, report.targets.len()), (true, 0));
+}
+
+/// A region that brings everything to another one, which brings nothing back.
+async fn one_way(change: impl Fn(ReplicateSettings) -> ReplicateSettings) -> (Server, Server) {
+    let nowhere = free_port().await;
+    let south = Server::start(wanted(change(region("south", nowhere)))).await;
+    let north = Server::start(wanted(change(region("north", south.address)))).await;
+    (north, south)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_loses_against_another_regions_is_not_said_to_be_there() {
+    let strict = |settings| ReplicateSettings { rule: Rule::Deny, acknowledge: Acknowledge::All, ..settings };
+    let (north, south) = one_way(strict).await;
+    let (of_north, of_south) = (image("of north", None), image("of south", None));
+    move_silently(&south, "team/app", "v1", &of_south).await;
+    let refused = push(&north, "team/app", Some("v1"), &of_north).await.unwrap_err();
+    assert!(refused.to_string().contains("0 of 1"), "{refused}");
+    assert_eq!(target(&south, "v1").await.as_ref(), Some(&of_south.manifest.digest));
+    // Another tag is no conflict.
+    push(&north, "team/app", Some("v2"), &of_north).await.unwrap();
+    assert!(serves(&south, "team/app", "v2", &of_north).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_could_not_be_queued_is_not_said_to_be_there() {
+    let other = Server::start(Wanted::default()).await;
+    let faults = jeroboam_blobs::Faults::new(Arc::new(jeroboam_blobs::Memory::default()));
+    let settings = ReplicateSettings { acknowledge: Acknowledge::All, ..region("north", other.address) };
+    let north = Server::at("127.0.0.1:0".parse().unwrap(), Arc::new(faults.clone()), wanted(settings)).await;
+    idle(&north).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let digest = Digest::sha256(b"a manifest");
+    faults.fail_one_in(1, 7);
+    let not_yet = north.replication.pushed(&name("team/app"), &digest, &[], None).await;
+    faults.fail_one_in(0, 7);
+    assert_eq!(not_yet, Err(NotYet { have: 0, wanted: 1 }));
+}
+
+/// Moves a tag in the store itself, so that nobody is told.
+async fn move_silently(server: &Server, repository: &str, label: &str, image: &Image) {
+    let (repository, local) = (name(repository), server.local());
+    for (digest, bytes) in &image.blobs {
+        server.store.put_small_blob(&repository, digest, bytes.clone()).await.unwrap();
+    }
+    let (label, always) = (tag(label), PutCondition::Always);
+    crate::images::Images::put_manifest(&local, &repository, Some(&label), &image.manifest, &always, None)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_cannot_be_compared_does_not_keep_the_others() {
+    let (north, south) = one_way(|settings| settings).await;
+    let one = image("one", None);
+    // In the order in which they are compared.
+    move_silently(&north, "a/refused", "v1", &one).await;
+    move_silently(&north, "team/app", "v1", &one).await;
+    south.faults.refuse("a/refused/_x/", http::StatusCode::FORBIDDEN, "");
+    north.replication.compare_now();
+    both_serve(&north, &south, "v1", &one).await;
+    assert_eq!(south.remote().tags(&name("a/refused")).await.unwrap(), None);
+    north.replication.compare_now();
+    until("it is compared the next time", || async { serves_tag(&south, "a/refused", "v1").await }).await;
+}
+
+async fn serves_tag(server: &Server, repository: &str, label: &str) -> bool {
+    server.remote().head_manifest(&name(repository), &by_tag(label)).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caches_of_other_registries_are_not_kept_alike() {
+    let left_out = vec![Prefix::Below("hub".to_owned())];
+    let (north, south) = one_way(move |settings| ReplicateSettings { left_out: left_out.clone(), ..settings }).await;
+    let one = image("one", None);
+    push(&north, "hub/app", Some("v1"), &one).await.unwrap();
+    move_silently(&north, "hub/other", "v1", &one).await;
+    move_silently(&north, "team/app", "v1", &one).await;
+    north.replication.compare_now();
+    both_serve(&north, &south, "v1", &one).await;
+    idle(&north).await;
+    assert_eq!(south.remote().repositories().await.unwrap(), [name("team/app")]);
+    let report = north.replication.report(&name("hub/app"), &one.manifest.digest).await.unwrap();
+    assert!(report.targets.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_image_that_is_damaged_here_keeps_no_others() {
+    let (north, south) = one_way(|settings| settings).await;
+    let (bad, good) = (image("bad", None), image("good", None));
+    move_silently(&north, "a/bad", "v1", &bad).await;
+    let path = jeroboam_oci::layout::blob(&bad.blobs[1].0);
+    north.blobs.delete(&[path]).await.unwrap();
+    north.store.forget_blobs(&[bad.blobs[1].0.clone()]).await;
+    north.replication.compare_now();
+    until("it is known that something is wrong", || async { north.replication.backlog()[0].2.is_some() }).await;
+    let begun = std::time::Instant::now();
+    for n in 0..10 {
+        push(&north, "team/app", Some(&format!("v{n}")), &good).await.unwrap();
+    }
+    both_serve(&north, &south, "v9", &good).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_here_removes_nothing_there() {
+    let (north, south) = one_way(|settings| ReplicateSettings { deletes: true, ..settings }).await;
+    let one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    idle(&north).await;
+    // A torn link: the repository has no such manifest any more, and nobody removed it.
+    for path in [
+        jeroboam_oci::layout::revision(&name("team/app"), &one.manifest.digest),
+        jeroboam_oci::layout::tag_current(&name("team/app"), &tag("v1")),
+    ] {
+        north.blobs.put(&path, "".into(), jeroboam_blobs::Condition::Always).await.unwrap();
+    }
+    let (at, blobs) = north.kill().await;
+    let settings = ReplicateSettings { deletes: true, ..region("north", south.address) };
+    let north = Server::at(at, blobs, wanted(settings)).await;
+    north.replication.pushed(&name("team/app"), &one.manifest.digest, &[], None).await.unwrap();
+    north.replication.compare_now();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    idle(&north).await;
+    assert!(serves(&south, "team/app", "v1", &one).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_stays_where_a_tag_of_the_other_region_leads_to_it() {
+    let (north, south) = one_way(|settings| ReplicateSettings { deletes: true, ..settings }).await;
+    let one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    push(&south, "team/app", Some("theirs"), &one).await.unwrap();
+    idle(&north).await;
+    let by_digest = Reference::Digest(one.manifest.digest.clone());
+    north.remote().delete_manifest(&name("team/app"), &by_digest, None, None).await.unwrap();
+    until("its own tag is gone", || async { !serves_tag(&south, "team/app", "v1").await }).await;
+    idle(&north).await;
+    assert!(serves(&south, "team/app", "theirs", &one).await);
+    // Without it, it goes.
+    south.remote().delete_manifest(&name("team/app"), &by_tag("theirs"), None, None).await.unwrap();
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    idle(&north).await;
+    north.remote().delete_manifest(&name("team/app"), &by_digest, None, None).await.unwrap();
+    until("it is gone", || async {
+        south.remote().head_manifest(&name("team/app"), &by_digest).await.unwrap().is_none()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_nobody_was_told_of_is_one_all_the_same() {
+    for deletes in [false, true] {
+        let (north, south) = regions(|settings| ReplicateSettings { deletes, ..settings }).await;
+        let one = image("one", None);
+        push(&north, "team/app", Some("v1"), &one).await.unwrap();
+        both_serve(&north, &south, "v1", &one).await;
+        idle(&north).await;
+        // The process dies between the removal and the moment at which the others would be told.
+        let (repository, reference) = (name("team/app"), by_tag("v1"));
+        assert_eq!(north.replication.deleting(&repository, &reference, None).await.unwrap(), [tag("v1")]);
+        north.store.delete_tag(&repository, &tag("v1")).await.unwrap();
+        for server in [&south, &north] {
+            server.replication.compare_now();
+        }
+        if deletes {
+            until("it is gone there, too", || async { target(&south, "v1").await.is_none() }).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        idle(&north).await;
+        idle(&south).await;
+        assert_eq!(target(&north, "v1").await, None, "it does not come back");
+        assert_eq!(target(&south, "v1").await.is_none(), deletes);
+        // And one that did not come about is none: both go on from what both have.
+        push(&north, "team/app", Some("v2"), &one).await.unwrap();
+        both_serve(&north, &south, "v2", &one).await;
+        idle(&north).await;
+        north.replication.deleting(&repository, &by_tag("v2"), None).await.unwrap();
+        let two = image("two", None);
+        push(&south, "team/app", Some("v2"), &two).await.unwrap();
+        both_serve(&north, &south, "v2", &two).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_other_regions_are_believed_when_a_tag_was_moved() {
+    let accounts = Believed::Accounts(["south".to_owned()].into());
+    let (north, south) = one_way(move |settings| ReplicateSettings { believed: accounts.clone(), ..settings }).await;
+    let header = HeaderMap::from_iter([(STAMP, "2026-11-22T00:00:00Z south".parse().unwrap())]);
+    assert!(north.replication.stamp_of(&header, Some("south")).is_some());
+    for other in [Some("mallory"), None] {
+        assert_eq!(north.replication.stamp_of(&header, other), None);
+    }
+    // Whoever claims to be another region has their push brought to all like anybody's.
+    let one = image("one", None);
+    for (digest, bytes) in &one.blobs {
+        north.store.put_small_blob(&name("team/app"), digest, bytes.clone()).await.unwrap();
+    }
+    let (remote, label) = (north.remote(), tag("v1"));
+    let (always, stamp) = (PutCondition::Always, Stamp::parse("2026-11-22T00:00:00Z south"));
+    remote.put_manifest(&name("team/app"), Some(&label), &one.manifest, &always, stamp.as_ref()).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pages_are_compared() {
+    let (north, south) = one_way(|settings| settings).await;
+    let one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    for n in 0..1200 {
+        let label = tag(&format!("t{n:04}"));
+        south.store.point_tag(&name("team/app"), &label, &one.manifest.digest).await.unwrap();
+    }
+    south.faults.asked("");
+    let snapshot = south.remote().snapshot(&name("team/app")).await.unwrap().unwrap();
+    assert_eq!(snapshot.len(), 1201);
+    assert!(snapshot.values().all(|state| state.digest.as_ref() == Some(&one.manifest.digest)));
+    assert_eq!(south.faults.asked("/_x/replication/").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_where_something_is_again_and_again_is_no_burden_to_the_others() {
+    let other = Server::start(Wanted::default()).await;
+    let north = Server::start(wanted(region("north", other.address))).await;
+    let one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &other, "v1", &one).await;
+    idle(&north).await;
+    other.faults.asked("");
+    let url = format!("http://{}/v2/team/app/_x/replication/{}", north.address, one.manifest.digest);
+    let asked = futures::future::join_all((0..30).map(|_| reqwest::get(&url))).await;
+    assert!(asked.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
+    assert!(other.faults.asked("/manifests/").len() <= 3);
 }

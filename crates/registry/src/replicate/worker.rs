@@ -1,24 +1,23 @@
-//! Brings one target to where this registry stands: one change after the other, again after every failure, and now and then all tags.
+//! Brings one target to where this registry stands: one change after the other, again after every failure.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{error, warn};
 
-use super::conflict::{Verdict, judge};
+use super::apply::{Became, apply};
+use super::compare::compare_often;
+use super::queue::Queue;
 use super::target::Target;
-use super::{Change, Changed, Shared};
-use crate::client::{ClientError, PutCondition, RawManifest, Result, TagState, Trouble};
-use crate::copy::{Copy, Tally};
-use crate::images::Images;
-use crate::journal::{BEAT, EntryName};
+use super::{Change, Shared};
+use crate::client::{ClientError, Result};
+use crate::journal::BEAT;
 
 /// Changes that are worked on at once.
 const AT_ONCE: usize = 4;
@@ -29,30 +28,24 @@ const PAGE: usize = 1000;
 /// Shortest and longest pause after a failure.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
-/// How often a tag is tried that somebody else moves meanwhile.
-const TRIES: usize = 5;
+/// How long a target is left alone at most that says how long.
+const LONGEST: Duration = Duration::from_secs(600);
 
-/// What is left to do for one tag or manifest.
-#[derive(Default)]
-struct Work {
-    /// Its entries in the store, which are done when it is.
-    names: Vec<EntryName>,
-    failures: u32,
-    /// When it is worth to try again.
-    not_before: Option<Instant>,
-}
-
-/// What came of a change.
-enum Outcome {
-    Done,
-    Failed(ClientError),
-}
+/// How soon a worker begins again that broke.
+const AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: CancellationToken) {
-    let comparing = compare_often(&shared, &target);
+    let begin = || {
+        // Whatever the one before had in memory is in the store.
+        target.behind.store(true, Ordering::Release);
+        everything(shared.clone(), target.clone())
+    };
+    let broke = |why: &str| {
+        error!(target.name = target.name, why, "what brings changes to a target broke, and begins again");
+        target.set_trouble(Some(format!("it broke: {why}")));
+    };
     tokio::select! {
-        () = work(&shared, &target) => {}
-        () = comparing => {}
+        () = keep_running(begin, broke) => {}
         () = cancel.cancelled() => {}
     }
     if let Err(error) = target.journal.leave().await {
@@ -60,10 +53,46 @@ pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: Cancel
     }
 }
 
-async fn work(shared: &Shared, target: &Target) {
-    let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut queue: BTreeMap<Change, Work> = BTreeMap::new();
+/// All that is done for a target. It has no end.
+async fn everything(shared: Arc<Shared>, target: Arc<Target>) {
+    tokio::select! {
+        () = work(&shared, &target) => {}
+        () = compare_often(&shared, &target) => {}
+        () = beat(&target) => {}
+    }
+}
+
+/// Runs something that has no end, and runs it again where it ends all the same.
+async fn keep_running<F>(begin: impl Fn() -> F, broke: impl Fn(&str))
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // It goes with whoever waits here.
+        let mut running = JoinSet::new();
+        running.spawn(begin());
+        match running.join_next().await {
+            Some(Err(error)) => broke(&error.to_string()),
+            Some(Ok(())) | None => broke("it ended"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Says that this process lives, also while it is busy.
+async fn beat(target: &Target) {
+    loop {
+        if let Err(error) = target.journal.beat().await {
+            warn!(target.name = target.name, %error, "a queue of changes cannot be written");
+        }
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
+async fn work(shared: &Arc<Shared>, target: &Arc<Target>) {
+    let mut look = tokio::time::interval(BEAT);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut queue = Queue::default();
     // While the target is away there is no need to try one change after the other.
     let (mut away_until, mut tried, mut failures) = (Instant::now(), Instant::now(), 0_u32);
     loop {
@@ -71,55 +100,44 @@ async fn work(shared: &Shared, target: &Target) {
         if take(target, &mut queue) {
             away_until = away_until.min(tried + PAUSE.0);
         }
-        if target.behind.swap(false, Ordering::AcqRel) {
+        // Looked up again when there is room, or nothing else to do.
+        if queue.names() < PAGE && target.behind.swap(false, Ordering::AcqRel) {
             look_up(target, &mut queue).await;
         }
         target.set_waiting(queue.len());
         let now = Instant::now();
-        let due: Vec<Change> = if now < away_until {
-            Vec::new()
-        } else {
-            let is_due = |work: &Work| work.not_before.is_none_or(|at| at <= now);
-            queue.iter().filter(|(_, work)| is_due(work)).map(|(change, _)| change.clone()).take(AT_ONCE * 8).collect()
-        };
+        let due = if now < away_until { Vec::new() } else { queue.due(now, AT_ONCE * 8) };
         if due.is_empty() {
-            let next = queue.values().filter_map(|work| work.not_before).min().filter(|_| now >= away_until);
-            let next = if queue.is_empty() { now + BEAT } else { next.unwrap_or(away_until.max(now + PAUSE.0)) };
+            let next = queue.next().filter(|_| now >= away_until);
+            let next = if queue.len() == 0 { now + BEAT } else { next.unwrap_or(away_until.max(now + PAUSE.0)) };
             tokio::select! {
-                _ = beat.tick() => {
-                    if let Err(error) = target.journal.beat().await {
-                        warn!(target.name = target.name, %error, "a queue of changes cannot be written");
-                    }
-                    target.behind.store(true, Ordering::Release);
-                }
+                // There may be something of a process that died.
+                _ = look.tick() => target.behind.store(true, Ordering::Release),
                 () = target.wake.notified() => {}
                 () = tokio::time::sleep_until(next) => {}
             }
             continue;
         }
         tried = Instant::now();
-        let outcomes = stream::iter(due).map(|change| async move {
-            let outcome = match apply(shared, target, &change).await {
-                Ok(()) => Outcome::Done,
-                Err(error) => Outcome::Failed(error),
-            };
-            (change, outcome)
-        });
-        let mut outcomes = outcomes.buffer_unordered(AT_ONCE);
+        let (shared, target_s) = (shared.clone(), target.clone());
+        let outcomes = stream::iter(due).map(move |change| applied(shared.clone(), target_s.clone(), change));
+        let mut outcomes = pin!(outcomes.buffer_unordered(AT_ONCE));
         while let Some((change, outcome)) = outcomes.next().await {
             match outcome {
-                Outcome::Done => {
+                Ok(became) => {
                     failures = 0;
                     target.set_trouble(None);
-                    let Some(work) = queue.remove(&change) else { continue };
-                    if let Err(error) = target.journal.remove(&work.names).await {
+                    let names = queue.finish(&change);
+                    if let Err(error) = target.journal.remove(&names).await {
                         warn!(target.name = target.name, %error, "a change is done and may be looked at again");
                     }
-                    target.done(&work.names);
+                    target.done(&names, became == Became::There);
                 }
-                Outcome::Failed(error) => {
-                    let wait = put_off(target, &mut queue, &change, &error, &mut failures);
-                    if matches!(error.trouble(), Trouble::Away | Trouble::TooMany) {
+                Err(error) => {
+                    failures += 1;
+                    let wait = put_off(target, &mut queue, &change, &error, failures);
+                    // What is wrong with one image, or here, is no reason to leave the target alone.
+                    if error.is_silence() {
                         away_until = Instant::now() + wait;
                     }
                 }
@@ -128,23 +146,19 @@ async fn work(shared: &Shared, target: &Target) {
     }
 }
 
+async fn applied(shared: Arc<Shared>, target: Arc<Target>, change: Change) -> (Change, Result<Became>) {
+    let outcome = apply(&shared, &target, &change).await;
+    (change, outcome)
+}
+
 /// Says what went wrong and when it is tried again.
-fn put_off(
-    target: &Target,
-    queue: &mut BTreeMap<Change, Work>,
-    change: &Change,
-    error: &ClientError,
-    failures: &mut u32,
-) -> Duration {
-    *failures += 1;
-    let work = queue.entry(change.clone()).or_default();
-    work.failures += 1;
-    let pause = PAUSE.0.saturating_mul(1 << work.failures.min(10)).min(PAUSE.1);
-    let wait = error.retry_after().unwrap_or_default().max(pause);
-    work.not_before = Some(Instant::now() + wait);
+fn put_off(target: &Target, queue: &mut Queue, change: &Change, error: &ClientError, failures: u32) -> Duration {
+    let pause = PAUSE.0.saturating_mul(1 << queue.failed(change).min(10)).min(PAUSE.1);
+    let wait = error.retry_after().unwrap_or_default().min(LONGEST).max(pause);
+    queue.put_off(change, Instant::now() + wait);
     let said = error.chain();
     // Once is weather.
-    if failures.is_power_of_two() && *failures > 1 {
+    if failures.is_power_of_two() && failures > 1 {
         let Change { repository, what } = change;
         warn!(target.name = target.name, repository = %repository, ?what, error = said, "a change does not get to a target; it waits");
     }
@@ -153,31 +167,46 @@ fn put_off(
 }
 
 /// Takes what is new. Gives whether there was anything.
-fn take(target: &Target, queue: &mut BTreeMap<Change, Work>) -> bool {
+fn take(target: &Target, queue: &mut Queue) -> bool {
     let fresh = target.take_fresh();
     let is_any = !fresh.is_empty();
+    let mut lost = 0_usize;
     for (name, change) in fresh {
-        let work = queue.entry(change).or_default();
-        // Something new is worth a try.
-        work.not_before = None;
-        work.names.extend(name);
+        let is_kept = name.is_some();
+        if !queue.add(name, change) {
+            if is_kept { target.behind.store(true, Ordering::Release) } else { lost += 1 }
+        }
+    }
+    if lost > 0 {
+        warn!(
+            target.name = target.name,
+            changes = lost,
+            "there is no room for changes: they are found when tags are compared"
+        );
     }
     is_any
 }
 
 /// Finds what a process left that is no more, and what did not fit into memory.
-async fn look_up(target: &Target, queue: &mut BTreeMap<Change, Work>) {
-    let names = match target.journal.pending(PAGE).await {
+async fn look_up(target: &Target, queue: &mut Queue) {
+    let most = queue.names() + PAGE;
+    let names = match target.journal.pending(most).await {
         Ok(names) => names,
         Err(error) => {
             warn!(target.name = target.name, %error, "a queue of changes cannot be read; trying again");
             return;
         }
     };
-    let full = names.len() == PAGE;
+    if names.len() == most {
+        target.behind.store(true, Ordering::Release);
+    }
     for name in names {
-        if queue.values().any(|work| work.names.contains(&name)) {
+        if queue.knows(&name) {
             continue;
+        }
+        if queue.is_full() {
+            target.behind.store(true, Ordering::Release);
+            return;
         }
         let change = match target.journal.read(&name).await {
             Ok(Some(bytes)) => serde_json::from_slice::<Change>(&bytes),
@@ -188,151 +217,46 @@ async fn look_up(target: &Target, queue: &mut BTreeMap<Change, Work>) {
             }
         };
         match change {
-            Ok(change) => match queue.entry(change) {
-                Entry::Occupied(mut known) => known.get_mut().names.push(name),
-                Entry::Vacant(new) => new.insert(Work::default()).names.push(name),
-            },
+            Ok(change) => queue.found(name, change),
             Err(error) => {
                 warn!(target.name = target.name, %error, "what is queued makes no sense, and is dropped");
                 let _ = target.journal.remove(&[name]).await;
             }
         }
     }
-    if full {
-        target.behind.store(true, Ordering::Release);
-    }
 }
 
-/// Brings the target to where this registry stands about one tag or manifest.
-async fn apply(shared: &Shared, target: &Target, change: &Change) -> Result<()> {
-    match &change.what {
-        Changed::Tag(tag) => apply_tag(shared, target, &change.repository, tag).await,
-        Changed::Manifest(digest) => apply_manifest(shared, target, &change.repository, digest).await,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
 
-async fn apply_tag(shared: &Shared, target: &Target, repository: &RepositoryName, tag: &Tag) -> Result<()> {
-    for _ in 0..TRIES {
-        let ours = shared.state(repository, tag).await?;
-        let theirs = target.remote.tag_state(repository, tag).await?;
-        let verdict = judge(&shared.settings.rule, &ours, &theirs);
-        debug!(target.name = target.name, repository = %repository, %tag, ?verdict, "a tag was compared");
-        let done = match verdict {
-            Verdict::Same => return shared.common(repository, tag, &ours).await,
-            Verdict::Theirs => return Ok(()),
-            Verdict::Conflict => {
-                warn!(
-                    target.name = target.name, repository = %repository, %tag, ?ours, ?theirs,
-                    "a tag was moved in two regions, and the rule says that neither wins"
-                );
-                return Ok(());
-            }
-            Verdict::Ours => match &ours.digest {
-                Some(digest) => move_tag(shared, target, repository, tag, digest, &ours, &theirs).await,
-                None if shared.settings.deletes => {
-                    target.remote.delete_manifest(repository, &Reference::Tag(tag.clone()), ours.stamp.as_ref()).await
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_breaks_begins_again_and_ends_with_whoever_wants_it() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let alive = Arc::new(());
+        let (begun_s, alive_s) = (begun.clone(), Arc::downgrade(&alive));
+        let alive = std::sync::Mutex::new(Some(alive));
+        let begin = move || {
+            let number = begun_s.fetch_add(1, Ordering::Relaxed);
+            let alive = if number == 2 { alive.lock().expect("nobody panics").take() } else { None };
+            async move {
+                match number {
+                    0 => panic!("a fault of ours"),
+                    1 => {}
+                    _ => std::future::pending().await,
                 }
-                None => return Ok(()),
-            },
-        };
-        match done {
-            Ok(()) => return shared.common(repository, tag, &ours).await,
-            // Somebody moved it meanwhile: it is judged again.
-            Err(error) if error.trouble() == Trouble::Conflict => {}
-            other => return other,
-        }
-    }
-    Err(ClientError::Source(format!("tag {tag} of {repository} is moved faster than it can be copied")))
-}
-
-async fn move_tag(
-    shared: &Shared,
-    target: &Target,
-    repository: &RepositoryName,
-    tag: &Tag,
-    digest: &Digest,
-    ours: &TagState,
-    theirs: &TagState,
-) -> Result<()> {
-    let Some(raw) = copy(shared, target, repository, digest).await? else {
-        // It was removed meanwhile; that is a change of its own.
-        return Ok(());
-    };
-    let condition = match &theirs.digest {
-        None => PutCondition::Absent,
-        Some(digest) => PutCondition::PointsTo(digest.clone()),
-    };
-    target.remote.put_manifest(repository, Some(tag), &raw, &condition, ours.stamp.as_ref()).await
-}
-
-async fn apply_manifest(shared: &Shared, target: &Target, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-    if copy(shared, target, repository, digest).await?.is_some() || !shared.settings.deletes {
-        return Ok(());
-    }
-    target.remote.delete_manifest(repository, &Reference::Digest(digest.clone()), Some(&shared.stamp_now())).await
-}
-
-async fn copy(
-    shared: &Shared,
-    target: &Target,
-    repository: &RepositoryName,
-    digest: &Digest,
-) -> Result<Option<RawManifest>> {
-    let (tally, stamp) = (Tally::default(), shared.stamp_now());
-    let copy = Copy {
-        from: &shared.local,
-        from_repository: repository,
-        to: &target.remote,
-        to_repository: repository,
-        mount_from: &[],
-        referrers: true,
-        stamp: Some(&stamp),
-        tally: &tally,
-    };
-    let raw = copy.closure(digest).await?;
-    if tally.manifests() > 0 {
-        info!(
-            target.name = target.name, repository = %repository, %digest,
-            manifests = tally.manifests(), blobs = tally.blobs(), bytes = tally.bytes(),
-            "copied a manifest to {}", target.name
-        );
-    }
-    Ok(raw)
-}
-
-async fn compare_often(shared: &Shared, target: &Target) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(shared.settings.interval) => {}
-            () = target.compare.notified() => {}
-        }
-        match compare(shared, target).await {
-            Ok(0) => {}
-            Ok(count) => info!(target.name = target.name, tags = count, "tags differ: they are looked at one by one"),
-            Err(error) => warn!(target.name = target.name, error = error.chain(), "tags could not be compared"),
-        }
-    }
-}
-
-/// Compares all tags, and queues those that differ. Gives how many.
-async fn compare(shared: &Shared, target: &Target) -> Result<usize> {
-    let mut differ = 0;
-    for repository in shared.local.repositories().await?.into_iter().filter(|repository| target.covers(repository)) {
-        let theirs = target.remote.snapshot(&repository).await?;
-        let tags = shared.local.tags(&repository).await?;
-        for tag in tags {
-            let ours = shared.local.store().tag_target(&repository, &tag).await?;
-            let their = match &theirs {
-                Some(theirs) => theirs.get(&tag).cloned().unwrap_or_default(),
-                None => target.remote.tag_state(&repository, &tag).await?,
-            };
-            if ours == their.digest {
-                continue;
+                drop(alive);
             }
-            differ += 1;
-            target.remember(None, Change { repository: repository.clone(), what: Changed::Tag(tag) });
-            target.wake.notify_one();
-        }
+        };
+        let told = std::sync::Mutex::new(Vec::new());
+        let running = keep_running(begin, |why| told.lock().expect("nobody panics").push(why.to_owned()));
+        assert!(tokio::time::timeout(Duration::from_secs(60), running).await.is_err(), "it goes on");
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
+        let told = told.into_inner().expect("nobody panics");
+        assert!(told[0].contains("panic") && told[1] == "it ended", "{told:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(alive_s.upgrade().is_none(), "nothing runs on");
     }
-    Ok(differ)
 }

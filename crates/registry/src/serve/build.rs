@@ -11,6 +11,8 @@ use jeroboam_blobs::{Directory, Memory, SharedBlobs, Swift, SwiftConfig};
 use jeroboam_model::Clock;
 use jeroboam_openstack::clouds::Lookup;
 
+use super::renewed::Renewed;
+use crate::auth::Followed;
 use crate::config::{Children, Config, Parameters, PlaceConfig, RedirectMode};
 use crate::http::{HttpConfig, Redirect};
 use crate::store::{Compat, StoreConfig};
@@ -63,41 +65,56 @@ pub async fn place(
             let source = Source::choose(s3.keys.as_ref(), &s3.region, &|name| environment.get(name).cloned());
             Ok(Arc::new(S3::new(s3, source, clock).map_err(PlaceError::Client)?))
         }
-        PlaceConfig::Swift(parameters) => {
-            let swift = swift(config, parameters, environment)?;
-            Ok(Arc::new(Swift::new(swift, clock).map_err(PlaceError::Client)?))
-        }
+        PlaceConfig::Swift(parameters) => swift(config, parameters, environment, clock),
     }
 }
 
+/// A container in Swift. Where its secrets are in a file it is made anew whenever that changes.
 fn swift(
     config: &Config,
     parameters: &Parameters,
     environment: &BTreeMap<String, String>,
-) -> Result<SwiftConfig, PlaceError> {
+    clock: Arc<dyn Clock>,
+) -> Result<SharedBlobs, PlaceError> {
     let mut given = parameters.all().clone();
-    if let Some(file) = given.remove("secretsfile") {
-        for (name, value) in secrets(&file)? {
+    let file = given.remove("secretsfile");
+    let lookup = Lookup::new(environment.clone(), None);
+    let exclusive = config.ours.exclusive;
+    let temp_urls = !config.storage.redirect_disabled && config.ours.redirect.mode != RedirectMode::Off;
+    let clock_s = Arc::clone(&clock);
+    let make = move |secrets: BTreeMap<String, String>| -> Result<SharedBlobs, PlaceError> {
+        let mut given = given.clone();
+        for (name, value) in secrets {
             given.entry(name).or_insert(value);
         }
-    }
-    let lookup = Lookup::new(environment.clone(), None);
-    let (mut swift, _) = SwiftConfig::from_parameters(&given, &lookup).map_err(PlaceError::Swift)?;
-    swift.exclusive = config.ours.exclusive;
-    swift.temp_url.enabled &= !config.storage.redirect_disabled && config.ours.redirect.mode != RedirectMode::Off;
-    Ok(swift)
+        let (mut swift, _) = SwiftConfig::from_parameters(&given, &lookup).map_err(PlaceError::Swift)?;
+        swift.exclusive = exclusive;
+        swift.temp_url.enabled &= temp_urls;
+        Ok(Arc::new(Swift::new(swift, Arc::clone(&clock_s)).map_err(PlaceError::Client)?))
+    };
+    let Some(file) = file else { return make(BTreeMap::new()) };
+    let read = move |text: &str| {
+        let made = make(secrets(text)?);
+        made.map_err(|error| std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string))
+    };
+    let followed = Followed::open(file.clone().into(), read, clock);
+    let followed = followed.map_err(|error| PlaceError::Secrets { file, reason: error.to_string() })?;
+    Ok(Arc::new(Renewed::new(followed)))
 }
 
 /// `name: value` lines.
-fn secrets(file: &str) -> Result<BTreeMap<String, String>, PlaceError> {
-    let bad = |reason: String| PlaceError::Secrets { file: file.to_owned(), reason };
-    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+fn secrets(text: &str) -> Result<BTreeMap<String, String>, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let read = lines.map(|line| {
-        let (name, value) = line.split_once(':').ok_or_else(|| bad("a line is not name: value".to_owned()))?;
-        Ok((name.trim().to_lowercase(), value.trim().trim_matches(['"', '\'']).to_owned()))
+        let (name, value) = line.split_once(':').ok_or("a line is not name: value")?;
+        Ok((name.trim().to_lowercase(), unquoted(value.trim())))
     });
     read.collect()
+}
+
+/// A text as YAML writes one on a line: in quotes as JSON has them, in single quotes, or without any.
+fn unquoted(text: &str) -> String {
+    serde_json::from_str(text).unwrap_or_else(|_| text.trim_matches(['"', '\'']).to_owned())
 }
 
 /// The settings of the store.
@@ -162,15 +179,30 @@ mod tests {
 
     #[test]
     fn a_file_of_secrets_is_lines_of_names_and_values() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let file = dir.path().join("secrets");
-        let path = file.display().to_string();
-        std::fs::write(&file, "# ours\n\nPassword: 'a: b'\ntrustid:t\n").expect("written");
-        let read = secrets(&path).expect("secrets");
+        let read = secrets("# ours\n\nPassword: 'a: b'\ntrustid:t\n").expect("secrets");
         assert_eq!((read["password"].as_str(), read["trustid"].as_str()), ("a: b", "t"));
-        std::fs::write(&file, "opensesame\n").expect("written");
-        let error = secrets(&path).expect_err("no lines").to_string();
+        let read = secrets("password: \"hunter\\\"2\"\ntrustid: 123\n").expect("secrets");
+        assert_eq!((read["password"].as_str(), read["trustid"].as_str()), ("hunter\"2", "123"));
+        let error = secrets("opensesame\n").expect_err("no lines");
         assert!(error.contains("is not name: value") && !error.contains("opensesame"), "{error}");
-        assert!(secrets("/nowhere").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_place_whose_secrets_are_missing_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("secrets");
+        let text = format!(
+            "version: 0.1\nstorage:\n  swift: {{authurl: 'http://127.0.0.1:1/v3', container: c, secretsfile: {}}}\n",
+            file.display()
+        );
+        let config = Config::read(&text, &BTreeMap::new()).expect("YAML").into_config().expect("a configuration");
+        let nothing = BTreeMap::new();
+        let open = || place(&config, &nothing, Arc::new(jeroboam_model::SystemClock));
+        assert!(matches!(open().await, Err(PlaceError::Secrets { .. })), "there is no such file");
+        std::fs::write(&file, "username: u\n").expect("written");
+        let wrong = open().await.expect_err("something is missing").to_string();
+        assert!(wrong.contains("password"), "{wrong}");
+        std::fs::write(&file, "username: u\npassword: p\ndomain: d\ntenant: t\n").expect("written");
+        open().await.expect("nobody is asked yet");
     }
 }

@@ -8,6 +8,7 @@ mod health;
 mod measured;
 mod metrics;
 mod outside;
+mod renewed;
 mod subject;
 mod switch;
 

@@ -141,21 +141,26 @@ impl Store {
     }
 
     /// The size of the blob that the store sorts by this digest; `None` where there is none.
-    pub(super) async fn size_of(&self, canonical: &Digest) -> Result<Option<u64>> {
+    async fn size_of(&self, canonical: &Digest) -> Result<Option<u64>> {
         match self.cache.sizes.get(canonical).await {
             Some(size) if !self.suspects.contains(canonical) => Ok(Some(size)),
-            _ => self.look_for(canonical).await,
+            _ => self.look_for_as(canonical, Freshness::Any).await,
         }
     }
 
-    /// The size, as the store has it now.
-    pub(super) async fn look_for(&self, canonical: &Digest) -> Result<Option<u64>> {
+    /// The size as the store has it now, for somebody who has promised that it stays and does not write it where it is there: a disk before the store that still
+    /// has it is no answer.
+    pub(super) async fn look_for_promised(&self, canonical: &Digest) -> Result<Option<u64>> {
+        self.look_for_as(canonical, Freshness::Stored).await
+    }
+
+    async fn look_for_as(&self, canonical: &Digest, freshness: Freshness) -> Result<Option<u64>> {
         // What is there is not the blob.
         if self.suspects.contains(canonical) {
             return Ok(None);
         }
         let before = self.cache.sizes.before(canonical);
-        let meta = self.blobs.head(&layout::blob(canonical), Freshness::Any).await?;
+        let meta = self.blobs.head(&layout::blob(canonical), freshness).await?;
         let Some(meta) = meta.filter(|meta| is_whole(canonical, meta.size)) else {
             self.cache.sizes.forget(canonical).await;
             return Ok(None);
@@ -191,10 +196,13 @@ impl Store {
 
     /// The size of a blob, looked for since the promise that it stays.
     pub(super) async fn size_since(&self, held: Held, canonical: &Digest) -> Result<Option<u64>> {
-        match held {
-            Held::Already => self.size_of(canonical).await,
-            Held::Anew => self.look_for(canonical).await,
+        if held == Held::Already
+            && !self.suspects.contains(canonical)
+            && let Some(size) = self.cache.sizes.get(canonical).await
+        {
+            return Ok(Some(size));
         }
+        self.look_for_promised(canonical).await
     }
 
     pub(super) async fn promise(&self, repository: &RepositoryName, canonical: &Digest) -> Result<Held> {

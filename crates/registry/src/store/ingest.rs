@@ -103,7 +103,7 @@ impl Store {
         if !seat.landed() {
             let path = layout::blob(canonical);
             if self.blobs.put(&path, bytes.clone(), Condition::Absent).await? == Written::Refused {
-                let there = self.look_for(canonical).await?;
+                let there = self.look_for_promised(canonical).await?;
                 if there != Some(size) {
                     // What is there cannot be the blob: what is left of a broken one.
                     self.blobs.put(&path, bytes, Condition::Always).await?;
@@ -126,7 +126,7 @@ impl Store {
     ) -> Result<BlobView> {
         let _ = self.promise(repository, digest).await?;
         let seat = self.flights.board(digest);
-        let there = self.look_for(digest).await?;
+        let there = self.look_for_promised(digest).await?;
         let is_there = there.is_some_and(|there| length.is_none_or(|length| length == there));
         let path = layout::blob(digest);
         let mut writer = if is_there { None } else { Some(self.blobs.create(&path, length).await?) };

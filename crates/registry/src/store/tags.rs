@@ -125,6 +125,14 @@ impl Store {
         Ok(looked.into_iter().flatten().collect())
     }
 
+    /// The tags that point to a manifest, as the store has it now.
+    pub async fn tags_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>> {
+        let Some(canonical) = self.linked_manifest(repository, digest).await? else { return Ok(Vec::new()) };
+        let candidates = self.tag_candidates(repository, &canonical).await?;
+        let pointing = self.pointing_to(repository, &canonical, candidates).await?;
+        Ok(pointing.into_iter().map(|(tag, _)| tag).collect())
+    }
+
     /// The paths of all objects below a folder.
     pub(super) async fn objects_below(&self, prefix: &str) -> Result<Vec<String>> {
         let mut paths = Vec::new();

@@ -118,7 +118,7 @@ pub(super) const SWIFT: Chapter = Chapter {
             "storage.swift.secretsfile",
             Text,
             "",
-            "A file of `name: value` lines for any of these keys that are not set here; read when the registry starts",
+            "A file of `name: value` lines for any of these keys that are not set here; read again when it changes",
         ),
         key("storage.swift.region", Text, "", "The region"),
         key("storage.swift.authversion", Number, "by the address", "1, 2 or 3"),

@@ -84,7 +84,7 @@ impl Store {
             let _landing = seat.landing().await;
             let done = if read_again {
                 self.land_read(state, &canonical, digest).await
-            } else if self.look_for(&canonical).await? == Some(size) {
+            } else if self.look_for_promised(&canonical).await? == Some(size) {
                 self.drop_bytes(state).await
             } else {
                 self.appear(state, &canonical).await
@@ -110,8 +110,8 @@ impl Store {
     /// Makes the bytes of an upload appear once they have been read, and are what they should be: several wrote them, or they are named by an algorithm that
     /// was not asked for in time.
     async fn land_read(&self, state: &mut State, canonical: &Digest, digest: &Digest) -> Result<()> {
-        if self.look_for(canonical).await? == Some(state.offset)
-            && let Some(object) = self.blobs.read(&layout::blob(canonical), None, Freshness::Any).await?
+        if self.look_for_promised(canonical).await? == Some(state.offset)
+            && let Some(object) = self.blobs.read(&layout::blob(canonical), None, Freshness::Stored).await?
         {
             let hashes = hashed(object.body, digest.algorithm()).await?;
             // What is there and damaged is written anew.
