@@ -120,6 +120,7 @@ pub(crate) struct Wanted {
 /// A registry that runs.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) registry: Registry,
     pub(crate) store: Arc<Store>,
     pub(crate) blobs: SharedBlobs,
     pub(crate) faults: Arc<Faults>,
@@ -152,9 +153,9 @@ impl Server {
         let faults = Arc::new(Faults::default());
         let peer = Peer { address: Some("127.0.0.1".parse().unwrap()), ..Peer::default() };
         let layer = axum::middleware::from_fn_with_state(faults.clone(), with_faults);
-        let app = service(registry).layer(axum::Extension(peer)).layer(layer);
+        let app = service(registry.clone()).layer(axum::Extension(peer)).layer(layer);
         let (address, connections) = listen(address, app).await;
-        Self { address, store, blobs, faults, replication, cancel, tasks, connections }
+        Self { address, registry, store, blobs, faults, replication, cancel, tasks, connections }
     }
 
     pub(crate) fn settings(&self) -> RemoteSettings {

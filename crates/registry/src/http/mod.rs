@@ -64,6 +64,11 @@ impl Registry {
         Self { mirror, ..self }
     }
 
+    /// What it is a cache of.
+    pub(crate) fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
     /// The same with other regions that are kept alike.
     #[must_use]
     pub fn with_replication(self, replication: Replication) -> Self {

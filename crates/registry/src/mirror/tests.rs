@@ -200,6 +200,13 @@ async fn what_is_had_with_a_password_is_for_those_who_logged_in() {
     assert_eq!(refused.trouble(), Trouble::Refused);
     let refused = cache.remote().referrers(&name("hub/team/app"), &one.manifest.digest).await.unwrap_err();
     assert_eq!(refused.trouble(), Trouble::Refused);
+    let pages = crate::page::routes(&cache.registry, &crate::auth::Auth::open(), "");
+    let peer = crate::auth::Peer { address: Some("127.0.0.1".parse().unwrap()), ..crate::auth::Peer::default() };
+    let (address, _tasks) =
+        crate::bed::listen("127.0.0.1:0".parse().unwrap(), pages.layer(axum::Extension(peer))).await;
+    for (page, status) in [("hub/team/app", 403), ("hub/team/app:v1", 403), ("team/app", 404)] {
+        assert_eq!(reqwest::get(format!("http://{address}/ui/{page}")).await.unwrap().status(), status, "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

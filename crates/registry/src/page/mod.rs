@@ -21,6 +21,7 @@ use jeroboam_oci::{ErrorCode, Reference, RepositoryName};
 
 use crate::auth::{Auth, Refusal};
 use crate::http::Registry;
+use crate::mirror::Mirror;
 use crate::store::{Store, StoreError};
 use render::Pages;
 
@@ -31,6 +32,7 @@ const BELOW: &str = "/ui/";
 struct Shared {
     store: Arc<Store>,
     auth: Auth,
+    mirror: Mirror,
     pages: Arc<Pages>,
     /// What stands before all paths.
     prefix: Arc<str>,
@@ -41,6 +43,7 @@ pub fn routes(registry: &Registry, auth: &Auth, prefix: &str) -> Router {
     let shared = Shared {
         store: Arc::clone(registry.store()),
         auth: auth.clone(),
+        mirror: registry.mirror().clone(),
         pages: Arc::new(Pages::new()),
         prefix: prefix.into(),
     };

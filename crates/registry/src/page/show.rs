@@ -28,8 +28,7 @@ pub(super) async fn repositories(shared: &Shared, parts: &Parts) -> Result<Strin
 }
 
 pub(super) async fn repository(shared: &Shared, parts: &Parts, name: &RepositoryName) -> Result<String, No> {
-    let peer = Peer::of(parts);
-    shared.auth.check(parts, &peer, &[Need::Repository(name.clone(), Action::Pull)]).await?;
+    let_in(shared, parts, name).await?;
     let query = Query::parse(parts.uri.query()).map_err(|_| No::Nothing)?;
     let all = shared.store.tags(name).await?;
     let tags: Vec<&str> = all.iter().map(Tag::as_str).collect();
@@ -38,6 +37,16 @@ pub(super) async fn repository(shared: &Shared, parts: &Parts, name: &Repository
     let rows = stream::iter(page).map(|tag| row(shared, name, tag)).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
     let tags = rows.into_iter().flatten().collect();
     Ok(shared.pages.repository(&RepositoryPage { prefix: &shared.prefix, name, tags, total: all.len(), next })?)
+}
+
+/// Whoever looks may pull, and is somebody where what is here was had with a password.
+async fn let_in(shared: &Shared, parts: &Parts, name: &RepositoryName) -> Result<(), No> {
+    let needs = [Need::Repository(name.clone(), Action::Pull)];
+    let actor = shared.auth.check(parts, &Peer::of(parts), &needs).await?;
+    if let Some(mirrored) = shared.mirror.place(name, None) {
+        shared.mirror.may_read(&mirrored, &actor)?;
+    }
+    Ok(())
 }
 
 /// A tag that went while we looked has no line.
@@ -55,8 +64,7 @@ pub(super) async fn manifest(
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<String, No> {
-    let peer = Peer::of(parts);
-    shared.auth.check(parts, &peer, &[Need::Repository(name.clone(), Action::Pull)]).await?;
+    let_in(shared, parts, name).await?;
     let found = shared.store.find_manifest(name, reference).await?;
     let referrers = shared.store.referrers_after(name, &found.digest, None).await?;
     let referrers: Vec<_> = referrers.take(LINES).map_ok(|one| view::Part::of_referrer(&one)).try_collect().await?;
