@@ -35,14 +35,16 @@ const LONGEST: Duration = Duration::from_secs(600);
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: CancellationToken) {
-    let begin = || {
+    let (shared_s, target_s) = (shared, target.clone());
+    let begin = move || {
         // Whatever the one before had in memory is in the store.
-        target.behind.store(true, Ordering::Release);
-        everything(shared.clone(), target.clone())
+        target_s.behind.store(true, Ordering::Release);
+        everything(shared_s.clone(), target_s.clone())
     };
-    let broke = |why: &str| {
-        error!(target.name = target.name, why, "what brings changes to a target broke, and begins again");
-        target.set_trouble(Some(format!("it broke: {why}")));
+    let target_s = target.clone();
+    let broke = move |why: &str| {
+        error!(target.name = target_s.name, why, "what brings changes to a target broke, and begins again");
+        target_s.set_trouble(Some(format!("it broke: {why}")));
     };
     tokio::select! {
         () = keep_running(begin, broke) => {}
