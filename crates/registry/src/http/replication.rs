@@ -15,7 +15,7 @@ pub(super) async fn report(call: &Call, name: &RepositoryName, digest: &Digest) 
 
 /// For other regions, which compare: a page of them.
 pub(super) async fn snapshot(call: &Call, name: &RepositoryName) -> Answer {
-    let last = call.query.first("last").map(|text| text.parse::<Tag>());
+    let last = call.query.first("last").map(str::parse::<Tag>);
     let last = last.transpose().map_err(|bad| Failure::new(ErrorCode::TagInvalid, &bad.to_string()))?;
     let snapshot = call.registry.replication.snapshot(name, last.as_ref()).await;
     let Some(snapshot) = snapshot else { return Err(Failure::nothing()) };

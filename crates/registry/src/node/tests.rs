@@ -210,6 +210,9 @@ async fn tags_are_asked_for_each_time_and_links_when_the_answer_is_old() {
     assert_eq!(read(&cache, &layer, None).await.expect("it is read"), said(&one));
     bed.place.away.store(false, Ordering::Relaxed);
     bed.place.objects.delete(std::slice::from_ref(&current)).await.expect("it is removed");
+    // It is left alone for a moment after it did not answer.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
     assert_eq!(read(&cache, &current, None).await.expect("it is read"), None, "what is gone there is gone here");
     bed.place.away.store(true, Ordering::Relaxed);
     assert!(read(&cache, &current, None).await.is_err());

@@ -38,9 +38,14 @@ pub fn judge(rule: &Rule, ours: &TagState, theirs: &TagState) -> Verdict {
     if ours.digest.is_none() && ours.stamp.is_none() {
         return Verdict::Theirs;
     }
-    match (follows(ours, theirs), follows(theirs, ours)) {
-        (true, false) => return Verdict::Ours,
-        (false, true) => return Verdict::Theirs,
+    let is_of_one = |ours: &Stamp, theirs: &Stamp| ours.origin == theirs.origin && ours.at != theirs.at;
+    match (follows(ours, theirs), follows(theirs, ours), &ours.stamp, &theirs.stamp) {
+        // One region knows in which order it did something.
+        (_, _, Some(ours), Some(theirs)) if is_of_one(ours, theirs) => {
+            return if ours.at > theirs.at { Verdict::Ours } else { Verdict::Theirs };
+        }
+        (true, false, ..) => return Verdict::Ours,
+        (false, true, ..) => return Verdict::Theirs,
         _ => {}
     }
     let (ours, theirs) = match (&ours.stamp, &theirs.stamp) {
@@ -51,9 +56,6 @@ pub fn judge(rule: &Rule, ours: &TagState, theirs: &TagState) -> Verdict {
         (None, None) => return Verdict::Conflict,
     };
     let last = if (ours.at, &ours.origin) >= (theirs.at, &theirs.origin) { Verdict::Ours } else { Verdict::Theirs };
-    if ours.origin == theirs.origin {
-        return last;
-    }
     match rule {
         Rule::Newest => last,
         Rule::Primary(primary) if ours.origin == *primary => Verdict::Ours,
@@ -66,7 +68,11 @@ pub fn judge(rule: &Rule, ours: &TagState, theirs: &TagState) -> Verdict {
 /// Whether a tag was moved here by somebody who knew of the other one: it was moved away from that, or both regions had that once.
 fn follows(this: &TagState, other: &TagState) -> bool {
     let base = |state: &TagState| state.stamp.as_ref().and_then(|stamp| stamp.base.clone());
-    other.digest.is_some() && (base(this) == other.digest || base(other) == other.digest)
+    let knew = other.digest.is_some() && (base(this) == other.digest || base(other) == other.digest);
+    // What was removed and then pushed again is not what was removed, although it has the same digest.
+    let at = |state: &TagState| state.stamp.as_ref().map(|stamp| stamp.at);
+    let is_new_again = this.digest.is_none() && base(other).is_none() && at(other) > at(this);
+    knew && !is_new_again
 }
 
 fn without_theirs(rule: &Rule, ours: &Stamp) -> Verdict {
@@ -124,6 +130,9 @@ mod tests {
             check(&rule, "-@03/a", "x@01/a", Verdict::Ours);
             check(&rule, "-@03/b<x", "x@01/a", Verdict::Ours);
             check(&rule, "x@01/a", "-@03/a", Verdict::Theirs);
+            // Pushed again by the region that removed it.
+            check(&rule, "x@04/a<x", "-@03/a<x", Verdict::Ours);
+            check(&rule, "-@03/a<x", "x@04/a<x", Verdict::Theirs);
         }
     }
 
@@ -146,6 +155,9 @@ mod tests {
         check(&deny, "z@01/a", "y@03/b<y", Verdict::Ours);
         check(&deny, "z@03/a<y", "y@01/b<y", Verdict::Ours);
         check(&deny, "-@03/a", "y@01/b<y", Verdict::Ours);
+        // Pushed again by another region than the one that removed it.
+        check(&newest, "x@04/b", "-@03/a<x", Verdict::Ours);
+        check(&newest, "x@02/b", "-@03/a<x", Verdict::Theirs);
         // Both moved on from what both had.
         check(&deny, "z@03/a<x", "y@01/b<x", Verdict::Conflict);
         // Both moved on from what the other one had: only a rule helps.

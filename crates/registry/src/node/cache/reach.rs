@@ -30,9 +30,9 @@ impl Reach {
     /// Takes note of what came of a question.
     pub(super) fn noted<T>(&self, outcome: Result<T>) -> Result<T> {
         if outcome.as_ref().is_err_and(is_outage) {
-            self.failed()
+            self.failed();
         } else {
-            self.answered()
+            self.answered();
         }
         outcome
     }
