@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// The size of the blob that the store sorts by this digest; `None` where there is none.
-    async fn size_of(&self, canonical: &Digest) -> Result<Option<u64>> {
+    pub(super) async fn size_of(&self, canonical: &Digest) -> Result<Option<u64>> {
         match self.cache.sizes.get(canonical).await {
             Some(size) if !self.suspects.contains(canonical) => Ok(Some(size)),
             _ => self.look_for_as(canonical, Freshness::Any).await,
