@@ -10,6 +10,7 @@ mod error;
 mod faults;
 mod listing;
 mod memory;
+mod misuse;
 mod path;
 pub mod s3;
 pub mod swift;

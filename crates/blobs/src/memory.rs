@@ -13,7 +13,7 @@ use jeroboam_model::{Clock, SystemClock, Timestamp};
 
 use crate::{
     Blobs, ByteStream, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result,
-    Sweep, Swept, Upload, UploadState, Writer, Written, listing, path,
+    Sweep, Swept, Upload, UploadState, Writer, Written, listing, misuse, path,
 };
 
 /// Bodies come in pieces of this length, so that whoever reads them meets more than one.
@@ -75,11 +75,7 @@ impl Stored {
 
     fn object(&self, path: &str, range: Option<Range<u64>>) -> Result<Object> {
         let meta = self.meta();
-        let range = range.unwrap_or(0..meta.size);
-        if range.start > range.end || range.end > meta.size {
-            let what = format!("read bytes {} to {} of {path}, which has {}", range.start, range.end, meta.size);
-            return Err(Error::new(Kind::Misuse, what));
-        }
+        let range = misuse::within(path, range, meta.size)?;
         // Both ends lie within bytes that are in memory.
         let mut rest = self.bytes.slice(range.start as usize..range.end as usize);
         let mut pieces = Vec::new();
@@ -227,11 +223,7 @@ impl Writer for MemoryWriter {
 
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<()>> {
         async move {
-            let came = self.bytes.len() as u64;
-            if let Some(size) = self.size.filter(|size| *size != came) {
-                let what = format!("write {}: {came} bytes came instead of {size}", self.path);
-                return Err(Error::new(Kind::Misuse, what));
-            }
+            misuse::check_length(&self.path, self.size, self.bytes.len() as u64)?;
             self.memory.store(&self.path, self.bytes.freeze());
             Ok(())
         }

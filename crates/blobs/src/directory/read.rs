@@ -15,7 +15,7 @@ use rustix::io::ReadWriteFlags;
 use super::disk::{Disk, is_absent};
 use super::pool::{PIECE, Pool};
 use super::replace;
-use crate::{ByteStream, Error, Kind, Object, ObjectMeta, Result};
+use crate::{ByteStream, Object, ObjectMeta, Result, misuse};
 
 /// What is known of a file; `None` where there is none, or a folder.
 pub(super) fn meta(file: &Path) -> io::Result<Option<ObjectMeta>> {
@@ -42,27 +42,23 @@ pub(super) async fn open(
     file: PathBuf,
     range: Option<Range<u64>>,
 ) -> Result<Option<Object>> {
-    let wanted = range.clone();
+    let named = path.to_owned();
     let open = move |disk: &Arc<Disk>| {
         let file = match File::open(&file) {
             Err(error) if is_absent(&error) => return Ok(None),
             opened => opened?,
         };
         let Some(meta) = known(&file.metadata()?) else { return Ok(None) };
-        let range = wanted.unwrap_or(0..meta.size);
-        if range.start > range.end || range.end > meta.size {
-            return Ok(Some((file, meta, None)));
-        }
+        let range = match misuse::within(&named, range, meta.size) {
+            Ok(range) => range,
+            Err(refused) => return Ok(Some((file, meta, Err(refused)))),
+        };
         let first = range.start..range.end.min(range.start + PIECE as u64);
         let piece = if first.is_empty() { Bytes::new() } else { read(disk.pool(), &file, first.clone())? };
-        Ok(Some((file, meta, Some((piece, first.end..range.end)))))
+        Ok(Some((file, meta, Ok((piece, first.end..range.end)))))
     };
     let Some((file, meta, begun)) = disk.run("open", path, open).await? else { return Ok(None) };
-    let Some((piece, rest)) = begun else {
-        let range = range.unwrap_or_default();
-        let what = format!("read bytes {} to {} of {path}, which has {}", range.start, range.end, meta.size);
-        return Err(Error::new(Kind::Misuse, what));
-    };
+    let (piece, rest) = begun?;
     let first = stream::iter((!piece.is_empty()).then_some(Ok(piece)));
     if rest.is_empty() {
         return Ok(Some(Object { meta, body: first.boxed() }));

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use super::disk::Disk;
 use super::pieces::{Pieces, Small};
 use super::replace::{self, Temporary};
-use crate::{Condition, Error, Kind, Result, Writer};
+use crate::{Condition, Result, Writer, misuse};
 
 pub(super) struct FileWriter {
     disk: Arc<Disk>,
@@ -50,10 +50,7 @@ impl FileWriter {
             pieces.flush().await?;
         }
         let written = self.large.as_ref().map_or(self.small.length() as u64, |(_, pieces)| pieces.offset());
-        if let Some(size) = self.size.filter(|size| *size != written) {
-            let what = format!("write {}: {written} bytes came instead of {size}", self.path);
-            return Err(Error::new(Kind::Misuse, what));
-        }
+        misuse::check_length(&self.path, self.size, written)?;
         let Self { disk, path, target, small, large, .. } = self;
         let commit = move |disk: &Arc<Disk>| match large {
             Some((temporary, _)) => temporary.commit(Condition::Always),

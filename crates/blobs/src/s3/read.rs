@@ -12,6 +12,7 @@ use reqwest::Response;
 
 use super::client::{Call, Client, Failure};
 use super::object;
+use crate::misuse::outside;
 use crate::{ByteStream, Error, Kind, Object, ObjectMeta, Result};
 
 /// So often a body is gone on with.
@@ -71,10 +72,6 @@ fn size(answer: &Response) -> Option<u64> {
         StatusCode::PARTIAL_CONTENT => header("content-range")?.rsplit('/').next()?.parse().ok(),
         _ => header("content-length")?.parse().ok(),
     }
-}
-
-fn outside(key: &str, range: &Range<u64>, size: u64) -> Error {
-    Error::new(Kind::Misuse, format!("read bytes {} to {} of {key}, which has {size}", range.start, range.end))
 }
 
 type Pieces = BoxStream<'static, reqwest::Result<Bytes>>;

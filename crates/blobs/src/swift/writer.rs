@@ -11,7 +11,7 @@ use super::failure::failed;
 use super::segments::{SHORT, Segments};
 use super::{Inner, manifest};
 use crate::path::check;
-use crate::{Error, Kind, Result, Writer};
+use crate::{Error, Kind, Result, Writer, misuse};
 
 /// How its bytes travel.
 enum Way {
@@ -69,9 +69,9 @@ impl SwiftWriter {
 
     async fn end(self) -> Result<()> {
         let Self { inner, path, size, came, way } = self;
-        if let Some(size) = size.filter(|size| *size != came) {
+        if let Err(wrong) = misuse::check_length(&path, size, came) {
             abort(way).await;
-            return Err(Error::new(Kind::Misuse, format!("write {path}: {came} bytes came instead of {size}")));
+            return Err(wrong);
         }
         match way {
             Way::Memory(held) => inner.put_plain(&path, held.freeze(), false).await.map(|_| ()),
