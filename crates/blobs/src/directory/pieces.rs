@@ -14,7 +14,7 @@ use crate::{Error, Kind, Result};
 /// From this length on a piece is written. Two of them are in memory for each writer.
 const PIECE: usize = 1024 * 1024;
 
-/// So many pieces at most are kept of what may be a small object.
+/// So many slices are kept at most before they are written, and of what may be a small object.
 const MANY: usize = 64;
 
 /// The end of a file, and what is still to be written there.
@@ -57,7 +57,9 @@ impl Pieces {
         self.length += bytes.len();
         self.offset += bytes.len() as u64;
         self.collected.push(bytes);
-        if self.length < PIECE { Ok(()) } else { self.start().await }
+        // Each slice holds the whole buffer that it came in.
+        let is_little = self.length < PIECE && self.collected.len() < MANY;
+        if is_little { Ok(()) } else { self.start().await }
     }
 
     /// Waits until everything has been written, though it is not synced.

@@ -10,6 +10,7 @@ use reqwest::Response;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::body::Body;
 use super::config::S3Config;
 use super::credentials::{Credentials, Source};
 use super::retry::{self, Health, Verdict};
@@ -30,7 +31,7 @@ const SLOWEST: u64 = 128 * 1024;
 const LONG: Duration = Duration::from_secs(600);
 /// No answer that we read whole is longer.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// So many bytes of parts may be in memory, in units of [`UNIT`].
+/// So many bytes of parts beyond the first of each writer may be in memory, in units of [`UNIT`].
 const BUFFERS: usize = 256;
 pub(super) const UNIT: u64 = 1024 * 1024;
 /// From here on hashing a body would hold up others.
@@ -58,19 +59,19 @@ pub(super) struct Call<'a> {
     key: Option<&'a str>,
     query: Vec<(&'a str, String)>,
     headers: Vec<(&'static str, String)>,
-    body: Bytes,
+    body: Body,
     long: bool,
 }
 
 impl<'a> Call<'a> {
     /// On an object.
     pub(super) fn on(method: Method, key: &'a str) -> Self {
-        Self { method, key: Some(key), query: Vec::new(), headers: Vec::new(), body: Bytes::new(), long: false }
+        Self { method, key: Some(key), query: Vec::new(), headers: Vec::new(), body: Body::default(), long: false }
     }
 
     /// On the bucket.
     pub(super) fn bucket(method: Method) -> Self {
-        Self { method, key: None, query: Vec::new(), headers: Vec::new(), body: Bytes::new(), long: false }
+        Self { method, key: None, query: Vec::new(), headers: Vec::new(), body: Body::default(), long: false }
     }
 
     pub(super) fn query(mut self, name: &'a str, value: impl Into<String>) -> Self {
@@ -83,8 +84,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    pub(super) fn body(mut self, body: Bytes) -> Self {
-        self.body = body;
+    pub(super) fn body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
         self
     }
 
@@ -268,7 +269,7 @@ impl Client {
         match call.body.is_empty() {
             true if writes => request.header("content-length", "0"),
             true => request,
-            false => request.body(call.body.clone()),
+            false => request.header("content-length", call.body.len()).body(call.body.sent()),
         }
     }
 
@@ -282,15 +283,15 @@ impl Client {
     }
 
     /// TLS protects a body on its way. Without it, the signature does.
-    async fn payload(&self, body: &Bytes) -> Result<String> {
+    async fn payload(&self, body: &Body) -> Result<String> {
         if self.origin.starts_with("https://") && !body.is_empty() {
             return Ok(sign::UNSIGNED.to_owned());
         }
         if body.len() < LONG_HASH {
-            return Ok(sign::hash(body));
+            return Ok(sign::hash(body.blocks()));
         }
         let body = body.clone();
-        let hashing = tokio::task::spawn_blocking(move || sign::hash(&body));
+        let hashing = tokio::task::spawn_blocking(move || sign::hash(body.blocks()));
         hashing.await.map_err(|error| Error::new(Kind::Unavailable, "hash a body for S3").because(error))
     }
 

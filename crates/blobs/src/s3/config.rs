@@ -11,7 +11,7 @@ const MIB: u64 = 1024 * 1024;
 pub(super) const LEAST_PART: u64 = 5 * MIB;
 
 /// The largest object that one request can write or copy.
-const LARGEST_PUT: u64 = 5 * 1024 * MIB;
+pub(super) const LARGEST_PUT: u64 = 5 * 1024 * MIB;
 
 /// Where the bucket is and how it is used.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct S3Config {
     pub keys: Option<StaticKeys>,
     /// `chunksize`: the length of a part while there are few of them.
     pub part: u64,
+    /// `partsatonce`, ours: so many parts of one upload are on their way at once.
+    pub parts_at_once: usize,
     /// `multipartcopythresholdsize`: from here on an object is copied in parts.
     pub copy_threshold: u64,
     /// `multipartcopychunksize`: the length of these parts.
@@ -101,6 +103,7 @@ impl S3Config {
             root: parameters.text("rootdirectory").unwrap_or_default(),
             keys: parameters.keys()?,
             part,
+            parts_at_once: parameters.number("partsatonce")?.map_or(1, |number| number.clamp(1, 16)) as usize,
             copy_threshold: parameters.bytes("multipartcopythresholdsize", 32 * MIB, 0)?,
             copy_part: parameters.bytes("multipartcopychunksize", 32 * MIB, LEAST_PART)?,
             copy_at_once: parameters.number("multipartcopymaxconcurrency")?.map_or(32, |number| number.clamp(1, 100))
@@ -149,6 +152,7 @@ const NAMES: &[&str] = &[
     "multipartcopymaxconcurrency",
     "multipartcopythresholdsize",
     "objectacl",
+    "partsatonce",
     "region",
     "regionendpoint",
     "rootdirectory",

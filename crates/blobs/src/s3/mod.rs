@@ -4,6 +4,7 @@
 //! at its own path and copied by the store; a small one is held back until the end and not copied at all. What is below the smallest part
 //! when an upload is saved lies beside it as an object of its own, so that every acknowledged byte survives.
 
+mod body;
 mod client;
 mod config;
 mod copy;

@@ -8,15 +8,23 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
+use super::body::Body;
 use super::client::{Call, Client, UNIT};
+use super::config::LARGEST_PUT;
 use super::{object, xml};
 use crate::{Error, Kind, Result};
 
-/// So many parts of one object are on their way at once.
-const AT_ONCE: usize = 4;
+/// So many bytes are collected for the next part while others are on their way. Then whoever sends them waits, with more of them in the buffers of the
+/// network.
+const AHEAD: usize = 512 << 10;
 
-/// So many parts of one length there are; then they get twice as long, so that the 10 000 that S3 takes are never used up.
-const OF_ONE_LENGTH: usize = 1000;
+/// Most parts that S3 takes.
+const MOST: usize = 10_000;
+
+/// Of an object whose length nobody knows, so many parts have the least length. Then they get twice as long, and again after so many more, so that
+/// what S3 takes is never used up.
+const SHORT: usize = 7000;
+const LONGER: usize = 500;
 
 /// A part that the store has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +42,20 @@ pub(super) struct Parts {
     parts: Vec<Option<Part>>,
     running: JoinSet<(usize, Result<Part>)>,
     failed: bool,
+    /// The length of the whole object, where it is known.
+    size: Option<u64>,
 }
 
 impl Parts {
-    pub(super) fn new(client: Arc<Client>, key: String, id: Option<String>, parts: Vec<Part>) -> Self {
+    /// None yet.
+    pub(super) fn new(client: Arc<Client>, key: String, size: Option<u64>) -> Self {
+        Self { client, key, id: None, parts: Vec::new(), running: JoinSet::new(), failed: false, size }
+    }
+
+    /// Those of an upload that goes on.
+    pub(super) fn resumed(client: Arc<Client>, key: String, id: Option<String>, parts: Vec<Part>) -> Self {
         let parts = parts.into_iter().map(Some).collect();
-        Self { client, key, id, parts, running: JoinSet::new(), failed: false }
+        Self { id, parts, ..Self::new(client, key, None) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,16 +68,23 @@ impl Parts {
 
     /// How long the next part is to be.
     pub(super) fn length(&self) -> usize {
-        let doubled = (self.parts.len() / OF_ONE_LENGTH).min(9);
-        (self.client.config.part as usize) << doubled
+        length(self.client.config.part, self.parts.len(), self.size) as usize
+    }
+
+    /// Waits until there is room to collect more for the next part than is collected.
+    pub(super) async fn make_way(&mut self, collected: usize) -> Result<()> {
+        while collected >= AHEAD && self.running.len() >= self.client.config.parts_at_once {
+            self.one_arrives().await?;
+        }
+        Ok(())
     }
 
     /// Sends a part, at once or when another has arrived.
-    pub(super) async fn add(&mut self, bytes: Bytes) -> Result<()> {
+    pub(super) async fn add(&mut self, body: Body) -> Result<()> {
         if self.failed {
             return Err(Error::new(Kind::Misuse, format!("add a part to {} after one failed", self.key)));
         }
-        let room = self.room(bytes.len() as u64).await?;
+        let room = self.room(body.len() as u64).await?;
         let id = match &self.id {
             Some(id) => id.clone(),
             None => self.id.insert(begin(&self.client, &self.key).await?).clone(),
@@ -71,7 +94,7 @@ impl Parts {
         let (client, key) = (Arc::clone(&self.client), self.key.clone());
         self.running.spawn(async move {
             let _room = room;
-            (index, send(&client, &key, &id, index, bytes).await)
+            (index, send(&client, &key, &id, index, body).await)
         });
         Ok(())
     }
@@ -121,7 +144,7 @@ impl Parts {
             if self.running.is_empty() {
                 return Ok(None);
             }
-            if self.running.len() < AT_ONCE
+            if self.running.len() < self.client.config.parts_at_once
                 && let Ok(room) = Arc::clone(&self.client.buffers).try_acquire_many_owned(units)
             {
                 return Ok(Some(room));
@@ -159,10 +182,10 @@ pub(super) async fn begin(client: &Client, key: &str) -> Result<String> {
     Ok(begun.upload_id)
 }
 
-async fn send(client: &Client, key: &str, id: &str, index: usize, bytes: Bytes) -> Result<Part> {
-    let size = bytes.len() as u64;
+async fn send(client: &Client, key: &str, id: &str, index: usize, body: Body) -> Result<Part> {
+    let size = body.len() as u64;
     let number = (index + 1).to_string();
-    let call = Call::on(Method::PUT, key).query("partNumber", number).query("uploadId", id).body(bytes);
+    let call = Call::on(Method::PUT, key).query("partNumber", number).query("uploadId", id).body(body);
     let answer = client.send(call).await.map_err(|failure| failure.into_error("write a part of", key))?;
     let etag = answer.headers().get("etag").and_then(|etag| etag.to_str().ok());
     let etag = etag.ok_or_else(|| unreadable(key))?.to_owned();
@@ -175,7 +198,7 @@ pub(super) async fn complete(client: &Client, key: &str, id: &str, parts: &[Part
     let body = xml::write(&xml::Complete { parts: lines });
     let body = body.map_err(|error| Error::new(Kind::Misuse, format!("name the parts of {key}")).because(error))?;
     let call = Call::on(Method::POST, key).query("uploadId", id).header("content-type", "application/xml").long();
-    match client.ask(call.body(body.into())).await {
+    match client.ask(call.body(Bytes::from(body))).await {
         Ok(_) => Ok(()),
         Err(failure) if failure.has_code("NoSuchUpload") => {
             let size: u64 = parts.iter().map(|part| part.size).sum();
@@ -244,4 +267,35 @@ pub(super) async fn measure(client: &Client, upload: &xml::UploadLine) -> Result
 
 fn unreadable(key: &str) -> Error {
     Error::new(Kind::Broken, format!("read what S3 says of the parts of {key}"))
+}
+
+/// How long part number `index` is to be, of an object of this size, if it is known.
+fn length(least: u64, index: usize, size: Option<u64>) -> u64 {
+    let length = match size {
+        Some(size) => least.max(size.div_ceil(MOST as u64)),
+        None if index < SHORT => least,
+        None => least << ((index - SHORT) / LONGER + 1).min(10),
+    };
+    length.min(LARGEST_PUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn parts_are_short_as_long_as_there_are_enough_of_them() {
+        assert_eq!(length(5 * MIB, 0, None), 5 * MIB);
+        assert_eq!(length(5 * MIB, 6999, None), 5 * MIB, "up to 34 GiB");
+        assert_eq!((length(5 * MIB, 7000, None), length(5 * MIB, 9999, None)), (10 * MIB, 320 * MIB));
+        let most: u64 = (0..MOST).map(|index| length(5 * MIB, index, None)).sum();
+        assert!(most > 340 << 30, "{most} bytes can be had in parts");
+        for size in [1, 50_000 * MIB, 50_000 * MIB + 1, 5 << 40] {
+            let length = length(5 * MIB, 0, Some(size));
+            assert!(size.div_ceil(length) <= MOST as u64 && (length == 5 * MIB || length < size / 9_999 + 2), "{size}");
+        }
+        assert_eq!(length(LARGEST_PUT, 9999, None), LARGEST_PUT);
+    }
 }

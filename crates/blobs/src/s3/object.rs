@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use jeroboam_model::Timestamp;
 use md5::{Digest, Md5};
 
+use super::body::Body;
 use super::client::{Call, Client};
 use super::config::S3Config;
 use super::xml;
@@ -80,8 +81,8 @@ pub(super) fn modified(headers: &HeaderMap) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
 }
 
-pub(super) async fn put(client: &Client, key: &str, bytes: Bytes) -> Result<()> {
-    let call = making(&client.config, Call::on(Method::PUT, key)).body(bytes);
+pub(super) async fn put(client: &Client, key: &str, body: impl Into<Body>) -> Result<()> {
+    let call = making(&client.config, Call::on(Method::PUT, key)).body(body);
     client.ask(call).await.map(drop).map_err(|failure| failure.into_error("write", key))
 }
 

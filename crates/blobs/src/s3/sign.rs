@@ -125,8 +125,10 @@ pub(super) fn encode(text: &str, keep_slashes: bool) -> String {
 }
 
 /// The SHA-256 of a body in hexadecimal.
-pub(super) fn hash(body: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, body).as_ref())
+pub(super) fn hash(blocks: &[impl AsRef<[u8]>]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    blocks.iter().for_each(|block| context.update(block.as_ref()));
+    hex(context.finish().as_ref())
 }
 
 fn mac(key: &[u8], text: &str) -> hmac::Tag {
@@ -167,13 +169,13 @@ mod tests {
     /// The examples of Amazon's description of the signature.
     #[test]
     fn signatures_are_those_of_the_description() {
-        let empty = hash(b"");
+        let empty = hash(&[b""]);
         let host = "examplebucket.s3.amazonaws.com";
         let range = [("range", "bytes=0-9".to_owned())];
         let get = Unsigned { method: "GET", host, path: "/test.txt", query: &[], headers: &range, payload: &empty };
         assert_eq!(signature(&get), "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
 
-        let payload = hash(b"Welcome to Amazon S3.");
+        let payload = hash(&[b"Welcome to ".as_slice(), b"Amazon S3."]);
         let more = [
             ("date", "Fri, 24 May 2013 00:00:00 GMT".to_owned()),
             ("x-amz-storage-class", "REDUCED_REDUNDANCY".to_owned()),
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn a_token_is_signed_too() {
         let keys = Keys { token: Some(SecretString::from("temporary")), ..keys() };
-        let empty = hash(b"");
+        let empty = hash(&[b""]);
         let get = Unsigned { method: "GET", host: "h", path: "/", query: &[], headers: &[], payload: &empty };
         let headers = headers(&get, &scope(), &keys);
         assert!(headers.contains(&("x-amz-security-token", "temporary".to_owned())));

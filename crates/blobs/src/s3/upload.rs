@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 
+use super::body::Collected;
 use super::client::Client;
 use super::config::LEAST_PART;
 use super::multipart::{Part, Parts};
-use super::writer::Buffer;
-use super::{copy, list, multipart, object, read};
+use super::{copy, list, multipart, object, read, writer};
 use crate::{ByteStream, Error, Kind, Result, Upload, UploadState};
 
 /// Where tails are, below the root of keys.
@@ -45,7 +45,7 @@ pub(super) struct S3Upload {
     client: Arc<Client>,
     at: String,
     parts: Parts,
-    buffer: Buffer,
+    collected: Collected,
     /// The tail that holds what is in the buffer, as long as nothing was added.
     tail: Option<Tail>,
     before: Option<Tail>,
@@ -68,20 +68,20 @@ pub(super) async fn open(client: &Arc<Client>, at: &str, state: Option<UploadSta
     if sent + detail.tail.as_ref().map_or(0, |tail| tail.size) != offset {
         return Err(broken());
     }
-    let buffer = match &detail.tail {
-        None => Buffer::default(),
+    let collected = match &detail.tail {
+        None => Collected::default(),
         Some(tail) => {
             let bytes = whole(client, client.config.key(&tail_path(at, tail))).await?.ok_or_else(broken)?;
             if bytes.len() as u64 != tail.size {
                 return Err(broken());
             }
-            Buffer::new(&bytes)
+            bytes
         }
     };
-    let parts = Parts::new(Arc::clone(client), client.config.key(at), detail.id, detail.parts);
+    let parts = Parts::resumed(Arc::clone(client), client.config.key(at), detail.id, detail.parts);
     let (tail, before) = (detail.tail, detail.before);
     let saved = Some(offset);
-    Ok(S3Upload { client: Arc::clone(client), at: at.to_owned(), parts, buffer, tail, before, offset, saved })
+    Ok(S3Upload { client: Arc::clone(client), at: at.to_owned(), parts, collected, tail, before, offset, saved })
 }
 
 /// Forgets an upload with its parts and tails, whatever state it was in.
@@ -100,11 +100,11 @@ pub(super) async fn discard(client: &Client, at: &str) -> Result<()> {
 impl S3Upload {
     async fn save_bytes(&mut self) -> Result<UploadState> {
         if self.saved != Some(self.offset) {
-            if self.buffer.len() as u64 >= LEAST_PART {
-                self.parts.add(self.buffer.take()).await?;
+            if self.collected.len() as u64 >= LEAST_PART {
+                self.parts.add(self.collected.take()).await?;
             }
             self.parts.wait().await?;
-            let tail = if self.buffer.is_empty() { None } else { Some(self.put_tail().await?) };
+            let tail = if self.collected.is_empty() { None } else { Some(self.put_tail().await?) };
             let old = std::mem::replace(&mut self.before, std::mem::replace(&mut self.tail, tail));
             self.forget_tails(old.as_slice()).await;
             self.saved = Some(self.offset);
@@ -119,10 +119,11 @@ impl S3Upload {
         Ok(UploadState { offset: self.offset, detail: serde_json::to_value(detail).map_err(unwritable)? })
     }
 
-    async fn put_tail(&self) -> Result<Tail> {
+    async fn put_tail(&mut self) -> Result<Tail> {
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let tail = Tail { name: format!("{}-{}", self.offset, &unique[..8]), size: self.buffer.len() as u64 };
-        object::put(&self.client, &self.client.config.key(&tail_path(&self.at, &tail)), self.buffer.copy()).await?;
+        let tail = Tail { name: format!("{}-{}", self.offset, &unique[..8]), size: self.collected.len() as u64 };
+        let bytes = self.collected.copy();
+        object::put(&self.client, &self.client.config.key(&tail_path(&self.at, &tail)), bytes).await?;
         Ok(tail)
     }
 
@@ -143,7 +144,7 @@ impl S3Upload {
         let own = self.client.config.key(&self.at);
         let mut keys: Vec<_> = Vec::new();
         if self.parts.is_empty() {
-            object::put(&self.client, &target, self.buffer.take()).await?;
+            object::put(&self.client, &target, self.collected.take()).await?;
         } else {
             match self.put_together().await {
                 Ok(()) => copy::copy(&self.client, &own, &target, self.offset).await?,
@@ -166,8 +167,8 @@ impl S3Upload {
     }
 
     async fn put_together(&mut self) -> Result<()> {
-        if !self.buffer.is_empty() {
-            self.parts.add(self.buffer.take()).await?;
+        if !self.collected.is_empty() {
+            self.parts.add(self.collected.take()).await?;
         }
         self.parts.complete().await
     }
@@ -181,7 +182,7 @@ impl S3Upload {
 impl Upload for S3Upload {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
         self.offset += bytes.len() as u64;
-        self.buffer.write(bytes, &mut self.parts).boxed()
+        writer::write(&mut self.collected, bytes, &mut self.parts).boxed()
     }
 
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
@@ -191,8 +192,8 @@ impl Upload for S3Upload {
     fn stored(&mut self) -> BoxFuture<'_, Result<ByteStream>> {
         async move {
             if self.parts.is_empty() {
-                let whole = self.buffer.copy();
-                return Ok(futures::stream::iter([Ok(whole)]).boxed());
+                let whole = self.collected.copy().into_blocks();
+                return Ok(futures::stream::iter(whole.into_iter().map(Ok)).boxed());
             }
             // Parts are read by nobody before they are an object. It is still at the upload's own path.
             let own = self.client.config.key(&self.at);
@@ -217,14 +218,14 @@ fn tail_path(at: &str, tail: &Tail) -> String {
 }
 
 /// Tails are shorter than a part.
-async fn whole(client: &Arc<Client>, key: String) -> Result<Option<Bytes>> {
+async fn whole(client: &Arc<Client>, key: String) -> Result<Option<Collected>> {
     let Some(mut object) = read::open(client, key, None).await? else { return Ok(None) };
-    let mut bytes = BytesMut::new();
+    let mut bytes = Collected::default();
     while let Some(piece) = object.body.next().await {
-        bytes.extend_from_slice(&piece?);
+        bytes.push(&piece?);
         if bytes.len() as u64 > LEAST_PART {
             break;
         }
     }
-    Ok(Some(bytes.freeze()))
+    Ok(Some(bytes))
 }

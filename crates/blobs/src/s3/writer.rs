@@ -2,90 +2,63 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::body::Collected;
 use super::client::Client;
 use super::multipart::Parts;
 use super::object;
-use crate::{Error, Kind, Result, Writer};
+use crate::{Result, Writer, misuse};
 
 pub(super) struct S3Writer {
     client: Arc<Client>,
     key: String,
     size: Option<u64>,
     written: u64,
-    buffer: Buffer,
+    collected: Collected,
     parts: Parts,
 }
 
-/// What is not in a part yet.
-#[derive(Default)]
-pub(super) struct Buffer(BytesMut);
+/// After so many bytes it is looked again whether there is room.
+const PIECE: usize = 128 * 1024;
 
-impl Buffer {
-    pub(super) fn new(bytes: &[u8]) -> Self {
-        Self(BytesMut::from(bytes))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn copy(&self) -> Bytes {
-        Bytes::copy_from_slice(&self.0)
-    }
-
-    pub(super) fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.0).freeze()
-    }
-
-    /// Takes bytes, and gives a part away only when there is something behind it: the last one stays here.
-    pub(super) async fn write(&mut self, mut bytes: Bytes, parts: &mut Parts) -> Result<()> {
-        while !bytes.is_empty() {
-            let length = parts.length();
-            if self.0.len() >= length {
-                parts.add(self.take()).await?;
-                continue;
-            }
-            let fits = bytes.len().min(length - self.0.len());
-            self.0.extend_from_slice(&bytes.split_to(fits));
+/// Takes bytes, and gives a part away only when there is something behind it: the last one stays among what is collected.
+pub(super) async fn write(collected: &mut Collected, mut bytes: Bytes, parts: &mut Parts) -> Result<()> {
+    while !bytes.is_empty() {
+        let length = parts.length();
+        if collected.len() >= length {
+            parts.add(collected.take()).await?;
+            continue;
         }
-        Ok(())
+        parts.make_way(collected.len()).await?;
+        let fits = bytes.len().min(length - collected.len()).min(PIECE);
+        collected.push(&bytes.split_to(fits));
     }
+    Ok(())
 }
 
 impl S3Writer {
     pub(super) fn new(client: Arc<Client>, key: String, size: Option<u64>) -> Self {
-        let parts = Parts::new(Arc::clone(&client), key.clone(), None, Vec::new());
-        Self { client, key, size, written: 0, buffer: Buffer::default(), parts }
-    }
-
-    fn wrong_size(&self) -> Option<Error> {
-        let size = self.size.filter(|size| *size != self.written)?;
-        let what = format!("write {}: {} bytes came instead of {size}", self.key, self.written);
-        Some(Error::new(Kind::Misuse, what))
+        let parts = Parts::new(Arc::clone(&client), key.clone(), size);
+        Self { client, key, size, written: 0, collected: Collected::default(), parts }
     }
 }
 
 impl Writer for S3Writer {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>> {
         self.written += bytes.len() as u64;
-        self.buffer.write(bytes, &mut self.parts).boxed()
+        write(&mut self.collected, bytes, &mut self.parts).boxed()
     }
 
     fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<()>> {
         async move {
-            if let Some(wrong) = self.wrong_size() {
+            if let Err(wrong) = misuse::check_length(&self.key, self.size, self.written) {
                 self.parts.abort().await;
                 return Err(wrong);
             }
-            let rest = self.buffer.take();
+            let rest = self.collected.take();
             if self.parts.is_empty() {
                 return object::put(&self.client, &self.key, rest).await;
             }
