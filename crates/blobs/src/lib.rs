@@ -26,7 +26,7 @@ use futures::stream::BoxStream;
 use jeroboam_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use directory::Directory;
+pub use directory::{Directory, SyncPolicy};
 pub use error::{Error, Kind};
 #[cfg(any(test, feature = "testing"))]
 pub use faults::{Fault, Faults, Operation, Told};

@@ -10,16 +10,13 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::order::{self, SyncPolicy};
 use super::pool::Pool;
 use super::sync::Syncs;
 use crate::{Error, Kind, Result};
 
 /// So many calls may block at once; others wait. A sync of many ends early because they share it, so it pays to let many in.
 const BLOCKED: usize = 128;
-
-/// File systems that write changes to directories and files in the order in which they were made, so that what is synced brings all that was
-/// changed before it: ext4 and XFS, by their journals.
-const ORDERED: &[u64] = &[0xef53, 0x5846_5342];
 
 /// A root and who may call below it.
 pub(super) struct Disk {
@@ -33,12 +30,16 @@ pub(super) struct Disk {
 
 impl Disk {
     /// The tree below `root`, which is made if it is not there.
-    pub(super) async fn open(root: &Path) -> Result<Arc<Self>> {
+    pub(super) async fn open(root: &Path, policy: SyncPolicy) -> Result<Arc<Self>> {
         let named = root.to_owned();
         let open = move || {
             std::fs::create_dir_all(&named)?;
             let root = named.canonicalize()?;
-            let ordered = ORDERED.contains(&(rustix::fs::statfs(&root)?.f_type as u64));
+            let ordered = match policy {
+                SyncPolicy::Auto => order::keeps_order(&root)?,
+                SyncPolicy::Ordered => true,
+                SyncPolicy::All => false,
+            };
             let device = std::fs::metadata(&root)?.dev();
             Ok((root, ordered.then_some(device)))
         };

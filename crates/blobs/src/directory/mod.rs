@@ -1,13 +1,14 @@
 //! Objects as files below a directory, as distribution's filesystem driver has them.
 //!
 //! An object is written to `<path>.<uuid>.tmp`, synced, and renamed to its path; then the directories whose entries changed are
-//! synced. Nobody sees half an object, and what was said to be written survives a power cut. On ext4 and XFS, which keep the order of
+//! synced. Nobody sees half an object, and what was said to be written survives a power cut. On XFS and on ext4 with a journal, which keep the order of
 //! changes, a sync brings everything that was changed before it: there the innermost directory is enough, and for a small object the file. Files and directories get the modes
 //! that the process's umask leaves. The root may be a symbolic link, and so may directories below it (an operator spreads a store over
 //! file systems like that); only who may write into the root can make one. Paths that would leave the root are refused.
 
 mod disk;
 mod list;
+mod order;
 mod pieces;
 mod place;
 mod pool;
@@ -34,6 +35,8 @@ use crate::{
 };
 use disk::Disk;
 
+pub use order::SyncPolicy;
+
 /// Objects as files below a directory.
 #[derive(Clone)]
 pub struct Directory {
@@ -49,7 +52,12 @@ impl fmt::Debug for Directory {
 impl Directory {
     /// The objects below `root`, which is made if it is not there.
     pub async fn open(root: &Path) -> Result<Self> {
-        Ok(Self { disk: Disk::open(root).await? })
+        Self::open_with(root, SyncPolicy::Auto).await
+    }
+
+    /// The same, with another choice of what is synced.
+    pub async fn open_with(root: &Path, policy: SyncPolicy) -> Result<Self> {
+        Ok(Self { disk: Disk::open(root, policy).await? })
     }
 
     fn file(&self, path: &str) -> Result<PathBuf> {

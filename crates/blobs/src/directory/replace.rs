@@ -258,3 +258,34 @@ fn rename_if_absent(source: &Path, target: &Path) -> io::Result<bool> {
 pub(super) fn folder_of(file: &Path) -> &Path {
     file.parent().unwrap_or(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::order::SyncPolicy;
+    use super::*;
+
+    #[tokio::test]
+    async fn every_directory_is_synced_unless_the_file_system_keeps_order() {
+        for (policy, small, large) in [(SyncPolicy::All, 3, 2), (SyncPolicy::Ordered, 0, 1)] {
+            let root = tempfile::tempdir().expect("a directory");
+            let disk = Disk::open(root.path(), policy).await.expect("opened");
+            let syncs = |disk: &Disk| disk.syncs().made.swap(0, Ordering::SeqCst);
+            put(&disk, &disk.root().join("a/b/link"), b"1", Condition::Always).expect("written");
+            // A temporary directory that cannot be written around the cache needs one for the name.
+            let direct = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .custom_flags(OFlags::DIRECT.bits().cast_signed())
+                .open(disk.root().join("direct"))
+                .is_ok();
+            let expected = if direct || policy == SyncPolicy::All { small } else { 1 };
+            assert_eq!(syncs(&disk), expected, "a, a/b and the root have new entries: {policy:?}");
+            put(&disk, &disk.root().join("a/c/data"), &vec![7; SMALL + 1], Condition::Always).expect("written");
+            assert_eq!(syncs(&disk), large, "a and a/c have: {policy:?}");
+            remove(&disk, &[disk.root().join("a/b/link")]).expect("removed");
+            assert_eq!(syncs(&disk), 1, "{policy:?}");
+        }
+    }
+}

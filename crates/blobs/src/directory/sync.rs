@@ -16,6 +16,8 @@ pub(super) struct Syncs {
     waiting: Mutex<HashMap<PathBuf, Arc<Turns>>>,
     /// Directories that were made and whose entry above is not yet known to be safe.
     fresh: Mutex<HashSet<PathBuf>>,
+    #[cfg(test)]
+    pub(super) made: AtomicU64,
 }
 
 /// Who waits for one directory.
@@ -38,7 +40,11 @@ impl Syncs {
     pub(super) fn sync(&self, directory: &Path) -> io::Result<()> {
         let turns = Arc::clone(lock(&self.waiting).entry(directory.to_owned()).or_default());
         let number = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
-        let outcome = turns.wait(number, || File::open(directory)?.sync_all());
+        let outcome = turns.wait(number, || {
+            #[cfg(test)]
+            self.made.fetch_add(1, Ordering::SeqCst);
+            File::open(directory)?.sync_all()
+        });
         let mut waiting = lock(&self.waiting);
         drop(turns);
         if waiting.get(directory).is_some_and(|turns| Arc::strong_count(turns) == 1) {

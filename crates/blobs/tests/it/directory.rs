@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use crate::contract::Bed;
 use futures::FutureExt;
-use jeroboam_blobs::{Blobs, Directory, SharedBlobs, Sweep};
+use jeroboam_blobs::{Blobs, Directory, SharedBlobs, Sweep, SyncPolicy};
 use jeroboam_model::Timestamp;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_keeps_the_contract() {
     let root = tempfile::tempdir().expect("a directory");
-    let open = || {
-        let root = root.path().join("store");
-        async move { Arc::new(Directory::open(&root).await.expect("opened")) as SharedBlobs }.boxed()
-    };
-    crate::contract::run(&Bed { open: &open, large: 12_000_007, run: "docker/registry/v2/x".to_owned() }).await;
+    for policy in [SyncPolicy::Auto, SyncPolicy::Ordered, SyncPolicy::All] {
+        let open = || {
+            let root = root.path().join(format!("{policy:?}"));
+            async move { Arc::new(Directory::open_with(&root, policy).await.expect("opened")) as SharedBlobs }.boxed()
+        };
+        crate::contract::run(&Bed { open: &open, large: 12_000_007, run: "docker/registry/v2/x".to_owned() }).await;
+    }
     assert_eq!(temporaries(root.path()), 0, "nothing is left behind");
 }
 
