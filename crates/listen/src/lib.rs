@@ -6,6 +6,7 @@ mod accept;
 mod activity;
 mod answer;
 mod connection;
+mod files;
 mod polite;
 mod socket;
 mod tls;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 pub use accept::serve;
+pub use files::{open_files, raise_open_files};
 pub use socket::{Socket, SocketError};
 pub use tls::{Tls, TlsError, TlsFiles};
 
