@@ -1,5 +1,7 @@
 //! Asks the policy rules, and finds things as far as the caller may see them.
 
+use std::sync::Arc;
+
 use jeroboam_model::{
     Caller, Cluster, ClusterTemplate, ClusterWithGroups, HealthStatus, ProjectId, Scope, ShownCluster,
 };
@@ -140,10 +142,17 @@ impl Service {
     }
 
     /// What the cluster's view tells.
-    pub(crate) async fn show_cluster(&self, caller: &Caller, ident: &str) -> Result<ShownCluster, Error> {
+    pub(crate) async fn show_cluster(&self, caller: &Caller, ident: &str) -> Result<Arc<ShownCluster>, Error> {
         let found = self.inner.store.shown_cluster(&Ident::cluster(ident), &caller.widest_scope()).await;
         let found = found.map_err(|error| from_store(Looking::Clusters, error))?;
         found.ok_or_else(|| Error::NoCluster(ident.to_owned()))
+    }
+
+    /// What the template's view tells.
+    pub(crate) async fn show_template(&self, caller: &Caller, ident: &str) -> Result<Arc<ClusterTemplate>, Error> {
+        let found = self.inner.store.shown_template(&Ident::template(ident), &caller.widest_scope()).await;
+        let found = found.map_err(|error| from_store(Looking::Templates, error))?;
+        found.ok_or_else(|| Error::NoTemplate(ident.to_owned()))
     }
 
     pub(crate) async fn find_template(&self, caller: &Caller, ident: &str) -> Result<ClusterTemplate, Error> {

@@ -7,10 +7,11 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use crate::create::{first_work, insert_group};
-use crate::entity::{cluster, nodegroup, work};
+use crate::create::{duplicate, first_work};
+use crate::entity::{cluster, work};
 use crate::rows::millis;
 use crate::store::Then;
+use crate::writes::ClusterRows;
 use crate::{Acceptance, Store, StoreError, columns, templates};
 
 impl Store {
@@ -47,13 +48,9 @@ impl Store {
                 updated_at: Set(Some(self.now())),
                 ..Default::default()
             };
-            let written = cluster::Entity::update_many()
-                .set(row)
-                .filter(cluster::Column::Uuid.eq(was.id.to_string()))
-                .filter(cluster::Column::Status.eq(was.status.as_str()))
-                .exec(tx)
-                .await?;
-            Ok(if written.rows_affected == 1 { Then::Commit(true) } else { Then::Undo(false) })
+            let same = cluster::Column::Status.eq(was.status.as_str());
+            let written = ClusterRows::of(tx, was.id).update_where(row, same).await?;
+            Ok(if written { Then::Commit(true) } else { Then::Undo(false) })
         })
         .await
     }
@@ -78,19 +75,15 @@ impl Store {
         if !self.swap_credential(tx, change.credential.as_deref(), change.given_up.as_ref()).await? {
             return Ok(Then::Undo(None));
         }
-        cluster::Entity::update_many()
-            .set(self.changed_cluster(change))
-            .filter(cluster::Column::Uuid.eq(id.to_string()))
-            .exec(tx)
-            .await?;
+        let mut rows = ClusterRows::of(tx, id);
+        rows.update(self.changed_cluster(change)).await?;
         for group in &change.added_groups {
-            insert_group(tx, group).await?;
+            rows.insert_group(columns::new_group(group)).await.map_err(|error| duplicate(error, "node group"))?;
         }
         for group in &change.changed_groups {
             let mut row = columns::changed_group(group);
             row.updated_at = Set(Some(self.now()));
-            let row = nodegroup::Entity::update_many().set(row);
-            row.filter(nodegroup::Column::Uuid.eq(group.id.to_string())).exec(tx).await?;
+            rows.update_group(group.id, row).await?;
         }
         self.insert_key_pairs(tx, &change.key_pairs).await?;
         self.keep_secrets(tx, id, &change.secrets).await?;

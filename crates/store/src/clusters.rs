@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, ShownCluster, Work};
+use jeroboam_model::{Cluster, ClusterId, ClusterWithGroups, Labels, NodeGroup, Page, Scope, Work};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, QueryResult};
-use serde::de::DeserializeOwned;
 
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, after_id, own_rows};
 use crate::rows::{read_row, read_rows, template_labels};
-use crate::sql::{Sql, json_array, json_row};
+use crate::sql::{Sql, json_row};
 use crate::{Ident, Store, StoreError};
 
 /// The beginnings of statements, put together once.
@@ -18,39 +17,37 @@ pub(crate) struct Statements {
     /// A cluster, its template's labels and some of its node groups as a JSON list, or nothing in their place; as many rows as
     /// it takes for all of them.
     joined: String,
-    /// The same with no more of the groups than a cluster shows.
-    shown: String,
     /// A cluster and its template's labels.
     listed: String,
     /// A node group.
     group: String,
-    /// A node group with no more than a cluster shows of it.
-    shown_group: String,
 }
 
 /// Where things stand in a row of `joined`; the first three also in one of `listed`.
-const SERIAL: usize = 0;
-const CLUSTER: usize = 1;
-const TEMPLATE_LABELS: usize = 2;
+pub(crate) const SERIAL: usize = 0;
+pub(crate) const CLUSTER: usize = 1;
+pub(crate) const TEMPLATE_LABELS: usize = 2;
 const GROUPS: usize = 3;
 
 impl Statements {
     pub(crate) fn new(backend: DbBackend) -> Self {
-        let cluster = json_row::<cluster::Column>(backend, "c");
-        // A template without labels is not the same as no template.
-        let labels = "COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{}' END)";
-        // Short names: MariaDB would send each expression as the name of its column with every answer.
-        let listed = format!("c.id, {cluster} AS a_cluster, {labels} AS labels");
-        let all = joined(backend, &listed, &json_row::<nodegroup::Column>(backend, "g"));
-        let shown = joined(backend, &listed, &json_array(backend, "g", &nodegroup::SHOWN));
-        let group = json_row::<nodegroup::Column>(backend, "c");
-        let shown_group = json_array(backend, "c", &nodegroup::SHOWN);
-        Self { joined: all, shown, listed, group, shown_group }
+        let listed = listed(backend);
+        let joined = joined(backend, &listed, &json_row::<nodegroup::Column>(backend, "g"), "");
+        Self { joined, listed, group: json_row::<nodegroup::Column>(backend, "c") }
     }
 }
 
-/// The beginning of a statement for one cluster with its groups.
-fn joined(backend: DbBackend, listed: &str, group: &str) -> String {
+/// What is selected of a cluster `c` and its template `t`.
+pub(crate) fn listed(backend: DbBackend) -> String {
+    let cluster = json_row::<cluster::Column>(backend, "c");
+    // A template without labels is not the same as no template.
+    let labels = "COALESCE(t.labels, CASE WHEN t.id IS NOT NULL THEN '{}' END)";
+    // Short names: MariaDB would send each expression as the name of its column with every answer.
+    format!("c.id, {cluster} AS a_cluster, {labels} AS labels")
+}
+
+/// The beginning of a statement for one cluster with its groups, which come last, and with more tables.
+pub(crate) fn joined(backend: DbBackend, listed: &str, group: &str, more: &str) -> String {
     let (groups, join) = match backend {
         // A row costs a hop between threads, so there is but one.
         DbBackend::Sqlite => {
@@ -65,7 +62,7 @@ fn joined(backend: DbBackend, listed: &str, group: &str) -> String {
     };
     format!(
         "SELECT {listed}, {groups} AS its_groups FROM cluster c \
-         LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id {join}WHERE "
+         LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id {more} {join}WHERE "
     )
 }
 
@@ -75,17 +72,13 @@ impl Store {
         one(&self.joined(&self.statements.joined, ident, scope).await?)
     }
 
-    /// The same with no more of the groups than a cluster shows: what is not read costs nothing.
-    pub async fn shown_cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<ShownCluster>, StoreError> {
-        let rows = self.joined(&self.statements.shown, ident, scope).await?;
-        let Some((cluster, template_labels, groups)) = together::<nodegroup::Shown>(&rows)? else {
-            return Ok(None);
-        };
-        let groups = oldest_first(groups, |group| group.id)?;
-        Ok(Some(ShownCluster { cluster, groups, template_labels }))
-    }
-
-    async fn joined(&self, statement: &str, ident: &Ident, scope: &Scope) -> Result<Vec<QueryResult>, StoreError> {
+    /// Completes a statement about clusters `c` by which of them is meant.
+    pub(crate) async fn joined(
+        &self,
+        statement: &str,
+        ident: &Ident,
+        scope: &Scope,
+    ) -> Result<Vec<QueryResult>, StoreError> {
         let mut sql = Sql::new(self.backend(), statement);
         match ident {
             Ident::Id(id) => sql.push("c.uuid = ").bind(id.to_string()),
@@ -109,7 +102,7 @@ impl Store {
     /// One page of clusters with their groups and their templates' labels, in two statements.
     pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterWithGroups>, StoreError> {
         let listed = self.listed(scope, page).await?;
-        let mut groups = self.groups_of(&listed, &self.statements.group, |row: &nodegroup::Model| row.id).await?;
+        let mut groups = self.groups_of(&listed).await?;
         let together = listed.into_iter().map(|(cluster, template_labels)| ClusterWithGroups {
             groups: groups.remove(&cluster.id).unwrap_or_default(),
             cluster,
@@ -118,29 +111,30 @@ impl Store {
         Ok(together.collect())
     }
 
-    /// The same with no more of the groups than a cluster shows.
-    pub async fn shown_clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ShownCluster>, StoreError> {
-        let listed = self.listed(scope, page).await?;
-        let mut groups = self.groups_of(&listed, &self.statements.shown_group, |row: &nodegroup::Shown| row.id).await?;
-        let together = listed.into_iter().map(|(cluster, template_labels)| ShownCluster {
-            groups: groups.remove(&cluster.id).unwrap_or_default(),
-            cluster,
-            template_labels,
-        });
-        Ok(together.collect())
+    async fn listed(&self, scope: &Scope, page: &Page) -> Result<Vec<Listed>, StoreError> {
+        let joins = "LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id";
+        let rows = self.page_of_clusters(&self.statements.listed, joins, scope, page).await?;
+        rows.iter().map(cluster_and_labels).collect()
     }
 
-    async fn listed(&self, scope: &Scope, page: &Page) -> Result<Vec<Listed>, StoreError> {
+    /// One page of rows of clusters `c`.
+    pub(crate) async fn page_of_clusters(
+        &self,
+        select: &str,
+        joins: &str,
+        scope: &Scope,
+        page: &Page,
+    ) -> Result<Vec<QueryResult>, StoreError> {
         let columns: Vec<_> = cluster::Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "cluster",
-            select: self.statements.listed.clone(),
-            joins: "LEFT JOIN cluster_template t ON t.uuid = c.cluster_template_id",
+            select,
+            joins,
             columns: &columns,
             after: after_id(page),
             visible: &|sql, alias| own_rows(sql, alias, scope),
         };
-        listing.page(&self.reader(), page).await?.iter().map(cluster_and_labels).collect()
+        listing.page(&self.reader(), page).await
     }
 
     /// Node groups of one cluster; with a role, those of this role alone.
@@ -153,7 +147,7 @@ impl Store {
         let columns: Vec<_> = nodegroup::Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "nodegroup",
-            select: self.statements.group.clone(),
+            select: &self.statements.group,
             joins: "",
             columns: &columns,
             after: after_id(page),
@@ -185,35 +179,22 @@ impl Store {
         one(&db.query_all_raw(sql.build()).await?)
     }
 
-    /// The groups of each of these clusters, read as rows that `select` makes.
-    async fn groups_of<R, G>(
-        &self,
-        clusters: &[Listed],
-        select: &str,
-        age: fn(&R) -> i32,
-    ) -> Result<HashMap<ClusterId, Vec<G>>, StoreError>
-    where
-        R: DeserializeOwned,
-        G: TryFrom<R, Error = StoreError>,
-    {
-        let Some((last, _)) = clusters.last() else { return Ok(HashMap::new()) };
-        let select = format!("SELECT {select}, c.cluster_id FROM nodegroup c WHERE c.cluster_id IN (");
-        let mut sql = Sql::new(self.backend(), select);
-        // Filled up to a power of two, so that the engine keeps few prepared statements and not one for each length.
-        for place in 0..clusters.len().next_power_of_two() {
-            if place > 0 {
-                sql.push(", ");
-            }
-            sql.bind(clusters.get(place).map_or(last, |(cluster, _)| cluster).id.to_string());
+    /// The groups of each of these clusters.
+    async fn groups_of(&self, clusters: &[Listed]) -> Result<HashMap<ClusterId, Vec<NodeGroup>>, StoreError> {
+        if clusters.is_empty() {
+            return Ok(HashMap::new());
         }
-        sql.push(")");
-        let mut rows: HashMap<String, Vec<R>> = HashMap::with_capacity(clusters.len());
+        let group = &self.statements.group;
+        let select = format!("SELECT {group}, c.cluster_id FROM nodegroup c WHERE c.cluster_id IN (");
+        let mut sql = Sql::new(self.backend(), select);
+        sql.bind_all(clusters.iter().map(|(cluster, _)| cluster.id.to_string())).push(")");
+        let mut rows: HashMap<String, Vec<nodegroup::Model>> = HashMap::with_capacity(clusters.len());
         for row in self.reader().query_all_raw(sql.build()).await? {
             rows.entry(row.try_get_by_index(1)?).or_default().push(read_row(&row, 0)?);
         }
         let of = |(cluster, _): &Listed| {
             let rows = rows.remove(&cluster.id.to_string()).unwrap_or_default();
-            Ok((cluster.id, oldest_first(rows, age)?))
+            Ok((cluster.id, oldest_first(rows, |row| row.id)?))
         };
         clusters.iter().map(of).collect()
     }
@@ -221,7 +202,15 @@ impl Store {
 
 /// The one cluster that joined rows tell of.
 fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
-    let Some((cluster, template_labels, groups)) = together::<nodegroup::Model>(rows)? else { return Ok(None) };
+    let Some(first) = rows.first() else { return Ok(None) };
+    let (cluster, template_labels) = cluster_and_labels(first)?;
+    let mut groups: Vec<nodegroup::Model> = Vec::new();
+    for row in rows {
+        if i64::from(row.try_get_by_index::<i32>(SERIAL)?) != cluster.serial {
+            return Err(StoreError::Ambiguous { what: "cluster" });
+        }
+        groups.append(&mut read_rows(row, GROUPS)?);
+    }
     let groups = oldest_first(groups, |group| group.id)?;
     Ok(Some(ClusterWithGroups { cluster, groups, template_labels }))
 }
@@ -229,25 +218,8 @@ fn one(rows: &[QueryResult]) -> Result<Option<ClusterWithGroups>, StoreError> {
 /// A cluster and its template's labels.
 type Listed = (Cluster, Option<Labels>);
 
-/// A cluster, its template's labels, and its groups' rows in any order.
-type Together<G> = (Cluster, Option<Labels>, Vec<G>);
-
-/// The one cluster that joined rows tell of.
-fn together<G: DeserializeOwned>(rows: &[QueryResult]) -> Result<Option<Together<G>>, StoreError> {
-    let Some(first) = rows.first() else { return Ok(None) };
-    let (cluster, template_labels) = cluster_and_labels(first)?;
-    let mut groups = Vec::new();
-    for row in rows {
-        if i64::from(row.try_get_by_index::<i32>(SERIAL)?) != cluster.serial {
-            return Err(StoreError::Ambiguous { what: "cluster" });
-        }
-        groups.append(&mut read_rows(row, GROUPS)?);
-    }
-    Ok(Some((cluster, template_labels, groups)))
-}
-
 /// Groups are put in order here: MariaDB sorts rows with long texts by way of a table on disk.
-fn oldest_first<R, G: TryFrom<R>>(mut rows: Vec<R>, age: fn(&R) -> i32) -> Result<Vec<G>, G::Error> {
+pub(crate) fn oldest_first<R, G: TryFrom<R>>(mut rows: Vec<R>, age: fn(&R) -> i32) -> Result<Vec<G>, G::Error> {
     rows.sort_unstable_by_key(age);
     rows.into_iter().map(G::try_from).collect()
 }

@@ -13,6 +13,7 @@ use crate::error::is_duplicate;
 use crate::rows::millis;
 use crate::secrets::take_credential;
 use crate::store::Then;
+use crate::writes::ClusterRows;
 use crate::{Creation, KeyPair, NewCluster, Store, StoreError, columns, templates};
 
 /// What Magnum calls the counted thing in `quotas`.
@@ -61,10 +62,10 @@ impl Store {
         {
             return Ok(Then::Undo(Creation::CredentialRevoked));
         }
-        let inserted = cluster::Entity::insert(columns::new_cluster(cluster)).exec_without_returning(tx).await;
-        inserted.map_err(|error| duplicate(error, "cluster"))?;
+        let mut rows = ClusterRows::of(tx, cluster.id);
+        rows.insert(columns::new_cluster(cluster)).await.map_err(|error| duplicate(error, "cluster"))?;
         for group in &new.groups {
-            insert_group(tx, group).await?;
+            rows.insert_group(columns::new_group(group)).await.map_err(|error| duplicate(error, "node group"))?;
         }
         self.insert_key_pairs(tx, &new.key_pairs).await?;
         self.keep_secrets(tx, cluster.id, &new.secrets).await?;
@@ -91,16 +92,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// Inserts a node group.
-pub(crate) async fn insert_group<C: ConnectionTrait>(
-    tx: &C,
-    group: &jeroboam_model::NodeGroup,
-) -> Result<(), StoreError> {
-    let inserted = columns::new_group(group).insert(tx).await;
-    inserted.map_err(|error| duplicate(error, "node group"))?;
-    Ok(())
 }
 
 /// The first row of work for a cluster, due at once.

@@ -31,7 +31,7 @@ impl Store {
         let columns: Vec<_> = Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "federation",
-            select: crate::sql::columns("c", &columns),
+            select: &crate::sql::columns("c", &columns),
             joins: "",
             columns: &columns,
             after: after_id(page),

@@ -3,8 +3,9 @@
 use jeroboam_model::{ClusterId, ClusterWithGroups, DriverFamily, Keeper};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::entity::{cluster, cluster_template, nodegroup, work, x509keypair};
+use crate::entity::{cluster_template, work, x509keypair};
 use crate::store::Then;
+use crate::writes::ClusterRows;
 use crate::{Store, StoreError};
 
 impl Store {
@@ -39,13 +40,11 @@ impl Store {
             if work::Entity::find_by_id(id).one(tx).await?.is_some() {
                 return Ok(Then::Undo(false));
             }
-            let row = cluster::Entity::delete_many().filter(cluster::Column::Uuid.eq(id));
-            if row.exec(tx).await?.rows_affected == 0 {
+            if !ClusterRows::of(tx, was.cluster.id).delete().await? {
                 return Ok(Then::Undo(false));
             }
             let pairs = x509keypair::Column::Uuid.is_in(pairs.iter().map(ToString::to_string));
             x509keypair::Entity::delete_many().filter(pairs).exec(tx).await?;
-            nodegroup::Entity::delete_many().filter(nodegroup::Column::ClusterId.eq(id)).exec(tx).await?;
             Ok(Then::Commit(true))
         })
         .await

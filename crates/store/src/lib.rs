@@ -29,7 +29,9 @@ mod rows;
 pub mod samples;
 mod seal;
 mod secrets;
+mod seen;
 mod services;
+mod shown;
 mod sql;
 mod storable;
 mod store;
@@ -39,6 +41,7 @@ pub mod testing;
 mod types;
 mod unreadable;
 mod url;
+mod writes;
 
 pub use adoption::{Examination, Finding, Gravity, HandBack, PROCESS_REPORTS};
 pub use error::{StoreError, StoreErrorKind, Unfit};

@@ -11,9 +11,9 @@ pub(crate) struct Listing<'a> {
     /// The table.
     pub(crate) table: &'static str,
     /// What is selected; the table is `c` here.
-    pub(crate) select: String,
+    pub(crate) select: &'a str,
     /// More tables, after `FROM <table> c`.
-    pub(crate) joins: &'static str,
+    pub(crate) joins: &'a str,
     /// All columns of the table: what it may be ordered by.
     pub(crate) columns: &'a [&'static str],
     /// The row that the page begins after: a column that tells it from all others, and its value there.

@@ -32,7 +32,7 @@ impl Store {
         let columns: Vec<_> = Column::iter().map(|column| column.as_str()).collect();
         let listing = Listing {
             table: "quotas",
-            select: crate::sql::columns("c", &columns),
+            select: &crate::sql::columns("c", &columns),
             joins: "",
             columns: &columns,
             after: marker.map(|marker| ("id", marker.into())),

@@ -11,6 +11,7 @@ use crate::lease::held;
 use crate::rows::millis;
 use crate::storable::ascii_reasons;
 use crate::store::Then;
+use crate::writes::ClusterRows;
 use crate::{ClusterSeen, GroupSeen, Loaded, Recorded, Store, StoreError, columns, templates};
 
 impl Store {
@@ -49,15 +50,15 @@ impl Store {
             if held.exec(tx).await?.rows_affected != 1 {
                 return Ok(Then::Undo(false));
             }
+            let mut rows = ClusterRows::of(tx, lease.cluster);
             if let Some(cluster) = &seen.cluster {
-                self.record_cluster(tx, lease, cluster).await?;
+                self.record_cluster(tx, &mut rows, lease, cluster).await?;
             }
             for group in &seen.groups {
-                self.record_group(tx, group).await?;
+                self.record_group(tx, &mut rows, group).await?;
             }
             for group in &seen.removed_groups {
-                let gone = nodegroup::Entity::delete_many().filter(nodegroup::Column::Uuid.eq(group.to_string()));
-                gone.filter(nodegroup::Column::ClusterId.eq(lease.cluster.to_string())).exec(tx).await?;
+                rows.delete_group(*group).await?;
             }
             self.keep_secrets(tx, lease.cluster, &seen.secrets).await?;
             Ok(Then::Commit(true))
@@ -91,9 +92,7 @@ impl Store {
                 ..Default::default()
             };
             let other = Condition::any().add(told.is_null()).add(told.ne(reason));
-            let update =
-                cluster::Entity::update_many().set(row).filter(cluster::Column::Uuid.eq(lease.cluster.to_string()));
-            let written = update.filter(other).exec(tx).await?.rows_affected == 1;
+            let written = ClusterRows::of(tx, lease.cluster).update_where(row, other).await?;
             Ok(if written { Then::Commit(true) } else { Then::Undo(false) })
         })
         .await
@@ -123,9 +122,8 @@ impl Store {
             let pairs = row.iter().flat_map(key_pairs).map(|pair| pair.to_string());
             let pairs = x509keypair::Column::Uuid.is_in(pairs);
             x509keypair::Entity::delete_many().filter(pairs).exec(tx).await?;
-            nodegroup::Entity::delete_many().filter(nodegroup::Column::ClusterId.eq(id)).exec(tx).await?;
             secret::Entity::delete_many().filter(secret::Column::Cluster.eq(id)).exec(tx).await?;
-            cluster::Entity::delete_many().filter(cluster::Column::Uuid.eq(id)).exec(tx).await?;
+            ClusterRows::of(tx, lease.cluster).delete().await?;
             Ok(Then::Commit(true))
         })
         .await
@@ -134,6 +132,7 @@ impl Store {
     async fn record_cluster(
         &self,
         tx: &DatabaseTransaction,
+        rows: &mut ClusterRows<'_>,
         lease: &Lease,
         seen: &ClusterSeen,
     ) -> Result<(), StoreError> {
@@ -153,12 +152,16 @@ impl Store {
             updated_at: Set(Some(self.now())),
             ..Default::default()
         };
-        let update = cluster::Entity::update_many().set(row);
-        update.filter(cluster::Column::Uuid.eq(lease.cluster.to_string())).exec(tx).await?;
+        rows.update(row).await?;
         Ok(())
     }
 
-    async fn record_group(&self, tx: &DatabaseTransaction, seen: &GroupSeen) -> Result<(), StoreError> {
+    async fn record_group(
+        &self,
+        tx: &DatabaseTransaction,
+        rows: &mut ClusterRows<'_>,
+        seen: &GroupSeen,
+    ) -> Result<(), StoreError> {
         let found = nodegroup::Entity::find().filter(nodegroup::Column::Uuid.eq(seen.id.to_string())).one(tx).await?;
         let Some(found) = found.map(jeroboam_model::NodeGroup::try_from).transpose()? else { return Ok(()) };
         let same_count = seen.node_count.is_none_or(|count| count == found.node_count);
@@ -176,9 +179,7 @@ impl Store {
         if let Some(count) = seen.node_count {
             row.node_count = Set(Some(count));
         }
-        let update = nodegroup::Entity::update_many().set(row);
-        update.filter(nodegroup::Column::Uuid.eq(seen.id.to_string())).exec(tx).await?;
-        Ok(())
+        Ok(rows.update_group(seen.id, row).await?)
     }
 }
 

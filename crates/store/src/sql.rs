@@ -30,6 +30,20 @@ impl Sql {
         self
     }
 
+    /// Adds placeholders for all of these, with commas between. Filled up to a power of two with the last of them, so that the
+    /// engine keeps few prepared statements and not one for each length.
+    pub(crate) fn bind_all(&mut self, mut values: impl ExactSizeIterator<Item = String>) -> &mut Self {
+        let mut last = String::new();
+        for place in 0..values.len().next_power_of_two() {
+            if place > 0 {
+                self.push(", ");
+            }
+            last = values.next().unwrap_or(last);
+            self.bind(last.as_str());
+        }
+        self
+    }
+
     pub(crate) fn build(self) -> Statement {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }

@@ -23,6 +23,7 @@ use crate::limit::TimeLimit;
 use crate::reader::Reader;
 use crate::rows::database_time;
 use crate::seal::Sealer;
+use crate::shown::Memory;
 use crate::url::Target;
 use crate::{StoreConfig, StoreError};
 
@@ -39,6 +40,7 @@ pub struct Store {
     pub(crate) db: DatabaseConnection,
     pub(crate) sealer: Option<Arc<Sealer>>,
     pub(crate) statements: Arc<Statements>,
+    pub(crate) memory: Arc<Memory>,
     connections: u32,
     limit: TimeLimit,
     /// Where to connect to for what may take long. Not for SQLite, which knows no limits and perhaps only one connection.
@@ -104,9 +106,10 @@ impl Store {
         let statements = Arc::new(Statements::new(db.get_database_backend()));
         let changes = Arc::new(watch::Sender::new(0));
         Ok(Self {
-            db,
             sealer,
             statements,
+            memory: Arc::new(Memory::new(db.get_database_backend())),
+            db,
             connections: config.max_connections,
             limit,
             elsewhere,

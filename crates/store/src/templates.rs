@@ -1,19 +1,16 @@
 //! Cluster templates.
 
-use jeroboam_model::{ClusterTemplate, Page, Scope, TemplateId};
+use jeroboam_model::{ClusterTemplate, Scope, TemplateId};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, Iterable,
-    QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::entity::{cluster, cluster_template};
 use crate::error::{is_duplicate, nothing_if_unstorable};
-use crate::page::{Listing, after_id, own_rows};
+use crate::page::own_rows;
 use crate::rows::database_time;
 use crate::sql::Sql;
 use crate::store::Then;
-use crate::{Ident, Store, StoreError, TemplateDeletion, TemplateUpdate, columns};
+use crate::{Ident, Store, StoreError, TemplateDeletion, TemplateUpdate, columns, writes};
 
 use cluster_template::{Column, Entity};
 
@@ -25,7 +22,7 @@ impl Store {
             let mut row = columns::template(new);
             row.created_at = Set(Some(database_time(new.created_at)));
             row.updated_at = Set(new.updated_at.map(database_time));
-            let row = row.insert(tx).await.map_err(|error| {
+            let row = writes::insert_template(tx, row).await.map_err(|error| {
                 if is_duplicate(&error) { StoreError::Duplicate { what: "cluster template" } } else { error.into() }
             })?;
             Ok(Then::Commit(row.try_into()?))
@@ -56,21 +53,6 @@ impl Store {
         template_row(&self.reader(), id).await?.map(ClusterTemplate::try_from).transpose()
     }
 
-    /// One page of the templates that may be seen, in one statement.
-    pub async fn templates(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterTemplate>, StoreError> {
-        let columns: Vec<_> = Column::iter().map(|column| column.as_str()).collect();
-        let listing = Listing {
-            table: "cluster_template",
-            select: crate::sql::columns("c", &columns),
-            joins: "",
-            columns: &columns,
-            after: after_id(page),
-            visible: &|sql, alias| visible_sql(sql, alias, scope),
-        };
-        let rows = listing.page(&self.reader(), page).await?;
-        rows.iter().map(|row| cluster_template::Model::from_query_result(row, "")?.try_into()).collect()
-    }
-
     /// Writes `now` where the row still says `was`. Unless clusters can bear the change (`bearable`), none may follow the
     /// template; that is looked at under the lock that a new follower needs.
     pub async fn update_template(
@@ -88,9 +70,7 @@ impl Store {
             if !bearable && in_use(tx, was.id).await? {
                 return Ok(Then::Undo(TemplateUpdate::InUse));
             }
-            let mut row = columns::template(now);
-            row.updated_at = Set(Some(self.now()));
-            Entity::update_many().set(row).filter(Column::Uuid.eq(was.id.to_string())).exec(tx).await?;
+            writes::update_template(tx, was, now, self.now()).await?;
             Ok(Then::Commit(TemplateUpdate::Written))
         })
         .await
@@ -100,13 +80,13 @@ impl Store {
     pub async fn delete_template(&self, template: &ClusterTemplate) -> Result<TemplateDeletion, StoreError> {
         self.write("delete template", |tx| async move {
             let tx = &*tx;
-            if locked(tx, template.id).await?.is_none() {
+            let Some(row) = locked(tx, template.id).await? else {
                 return Ok(Then::Undo(TemplateDeletion::Gone));
-            }
+            };
             if in_use(tx, template.id).await? {
                 return Ok(Then::Undo(TemplateDeletion::InUse));
             }
-            Entity::delete_many().filter(Column::Uuid.eq(template.id.to_string())).exec(tx).await?;
+            writes::delete_template(tx, template.id, row.id).await?;
             Ok(Then::Commit(TemplateDeletion::Deleted))
         })
         .await
@@ -147,7 +127,8 @@ fn visible(scope: &Scope) -> Condition {
     Condition::any().add(own).add(Condition::all().add(Column::Public.eq(true)).add(shown))
 }
 
-fn visible_sql(sql: &mut Sql, alias: &str, scope: &Scope) {
+/// The same for a statement that is written by hand.
+pub(crate) fn visible_sql(sql: &mut Sql, alias: &str, scope: &Scope) {
     sql.push("(");
     own_rows(sql, alias, scope);
     sql.push(&format!(" OR ({alias}.public = ")).bind(true);

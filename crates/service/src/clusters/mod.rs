@@ -8,6 +8,8 @@ mod told;
 mod update;
 mod upgrade;
 
+use std::sync::Arc;
+
 use jeroboam_model::{Caller, ClusterWithGroups, Operation, Page, ShownCluster, Status, Timestamp};
 use jeroboam_store::Acceptance;
 
@@ -25,7 +27,7 @@ pub struct Clusters<'a>(pub(crate) &'a Service);
 
 impl Clusters<'_> {
     /// `GET /v1/clusters/{ident}`; the ident is a uuid or a name.
-    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<ShownCluster, Error> {
+    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<Arc<ShownCluster>, Error> {
         self.0.enforce_wider_view(caller, "cluster:get_one_all_projects")?;
         let found = self.0.show_cluster(caller, ident).await?;
         self.0.enforce(caller, "cluster:get", &Target::cluster(&found.cluster))?;
@@ -33,7 +35,7 @@ impl Clusters<'_> {
     }
 
     /// `GET /v1/clusters` and `…/detail`.
-    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<ShownCluster>, Error> {
+    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<Arc<ShownCluster>>, Error> {
         let (rule, wider) = match listing {
             Listing::Short => ("cluster:get_all", "cluster:get_all_all_projects"),
             Listing::Detail => ("cluster:detail", "cluster:detail_all_projects"),
@@ -46,7 +48,8 @@ impl Clusters<'_> {
 
     /// Phases and machines, for a client that watches; the policy is that of GET.
     pub async fn progress(&self, caller: &Caller, ident: &str) -> Result<ClusterProgress, Error> {
-        let ShownCluster { cluster, .. } = self.get(caller, ident).await?;
+        let found = self.get(caller, ident).await?;
+        let cluster = &found.cluster;
         let work = self.0.inner.store.work(cluster.id).await;
         let work = work.map_err(|error| from_store(Looking::Clusters, error))?;
         let mut progress = work.map(|work| work.progress).unwrap_or_default();
@@ -54,7 +57,12 @@ impl Clusters<'_> {
         if cluster.status.in_progress() && progress.phase == "complete" {
             "accepted".clone_into(&mut progress.phase);
         }
-        Ok(ClusterProgress { cluster: cluster.id, status: cluster.status, reason: cluster.status_reason, progress })
+        Ok(ClusterProgress {
+            cluster: cluster.id,
+            status: cluster.status,
+            reason: cluster.status_reason.clone(),
+            progress,
+        })
     }
 }
 

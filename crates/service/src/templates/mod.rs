@@ -4,6 +4,8 @@ mod create;
 mod update;
 mod validate;
 
+use std::sync::Arc;
+
 use jeroboam_model::{Caller, ClusterTemplate, Page};
 use jeroboam_store::TemplateDeletion;
 
@@ -17,9 +19,9 @@ pub struct Templates<'a>(pub(crate) &'a Service);
 
 impl Templates<'_> {
     /// `GET /v1/clustertemplates/{ident}`.
-    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<ClusterTemplate, Error> {
+    pub async fn get(&self, caller: &Caller, ident: &str) -> Result<Arc<ClusterTemplate>, Error> {
         self.0.enforce_wider_view(caller, "clustertemplate:get_one_all_projects")?;
-        let found = self.0.find_template(caller, ident).await?;
+        let found = self.0.show_template(caller, ident).await?;
         // Magnum: everybody reads public templates.
         if !found.public {
             self.0.enforce(caller, "clustertemplate:get", &Target::template(&found))?;
@@ -28,7 +30,12 @@ impl Templates<'_> {
     }
 
     /// `GET /v1/clustertemplates` and `…/detail`.
-    pub async fn list(&self, caller: &Caller, listing: Listing, page: &Page) -> Result<Vec<ClusterTemplate>, Error> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        listing: Listing,
+        page: &Page,
+    ) -> Result<Vec<Arc<ClusterTemplate>>, Error> {
         let (rule, wider) = match listing {
             Listing::Short => ("clustertemplate:get_all", "clustertemplate:get_all_all_projects"),
             Listing::Detail => ("clustertemplate:detail", "clustertemplate:detail_all_projects"),

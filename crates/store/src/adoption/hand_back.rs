@@ -13,6 +13,7 @@ use crate::entity::{adoption, cluster, heartbeat, magnum_service, nodegroup, sec
 use crate::migrate::{OUR_TABLES, indexes_on_magnums};
 use crate::rows::millis;
 use crate::store::Then;
+use crate::writes::ClusterRows;
 use crate::{Store, StoreError};
 
 /// What handing back does, or did.
@@ -231,6 +232,7 @@ impl Store {
                 .filter(work::Column::Cluster.eq(id))
                 .exec(tx)
                 .await?;
+            let mut rows = ClusterRows::of(tx, left.id);
             if left.is != left.was {
                 let row = cluster::ActiveModel {
                     status: Set(Some(left.is.as_str().to_owned())),
@@ -238,8 +240,7 @@ impl Store {
                     updated_at: Set(Some(self.now())),
                     ..Default::default()
                 };
-                let same = cluster::Column::Uuid.eq(id).and(cluster::Column::Status.eq(left.was.as_str()));
-                cluster::Entity::update_many().set(row).filter(same).exec(tx).await?;
+                rows.update_where(row, cluster::Column::Status.eq(left.was.as_str())).await?;
             }
             for group in &left.groups {
                 let row = nodegroup::ActiveModel {
@@ -248,8 +249,7 @@ impl Store {
                     updated_at: Set(Some(self.now())),
                     ..Default::default()
                 };
-                let same = nodegroup::Column::Uuid.eq(group.id.to_string());
-                nodegroup::Entity::update_many().set(row).filter(same).exec(tx).await?;
+                rows.update_group(group.id, row).await?;
             }
             Ok(Then::Commit(()))
         })

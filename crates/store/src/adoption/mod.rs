@@ -207,6 +207,8 @@ impl Store {
             info!(cluster.id = id, "forgot a cluster that was removed while the database was handed back");
         }
         self.write("take up work", |tx| async move {
+            // Whoever had the database meanwhile has written past us.
+            self.renew_all(&tx).await?;
             work::Entity::update_many()
                 .col_expr(work::Column::NextRun, Expr::value(millis(now)))
                 .col_expr(work::Column::Wake, Expr::col(work::Column::Wake).add(1))

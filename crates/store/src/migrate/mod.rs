@@ -22,7 +22,13 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(magnum::Tables), Box::new(ours::Tables), Box::new(ours::Indexes), Box::new(ours::Adoption)]
+        vec![
+            Box::new(magnum::Tables),
+            Box::new(ours::Tables),
+            Box::new(ours::Indexes),
+            Box::new(ours::Adoption),
+            Box::new(ours::Versions),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

@@ -5,6 +5,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
 
 use super::dialect;
+use crate::sql::Sql;
+use crate::writes::fresh;
 
 pub(super) struct Tables;
 
@@ -101,8 +103,43 @@ const ADOPTION: [&str; 3] = [
         name VARCHAR(255) NOT NULL PRIMARY KEY, role VARCHAR(20) NOT NULL, seen BIGINT NOT NULL){end}",
 ];
 
+pub(super) struct Versions;
+
+impl MigrationName for Versions {
+    fn name(&self) -> &'static str {
+        "m005_versions"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Versions {
+    /// What is written while this runs, by us or by the release before, has a version by then or gets one with our next write; until
+    /// then it is read in full.
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        for (versions, table) in VERSIONS {
+            let ddl = format!(
+                "CREATE TABLE IF NOT EXISTS {versions} (id INTEGER NOT NULL PRIMARY KEY, version BIGINT NOT NULL){{end}}"
+            );
+            db.execute_unprepared(&dialect(db.get_database_backend(), &ddl)).await?;
+            let mut sql =
+                Sql::new(db.get_database_backend(), format!("INSERT INTO {versions} (id, version) SELECT c.id, "));
+            sql.bind(fresh())
+                .push(&format!(" FROM {table} c LEFT JOIN {versions} v ON v.id = c.id WHERE v.id IS NULL"));
+            db.execute_raw(sql.build()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Which version a cluster or a template has, by the number of its row in Magnum's table: every write of ours gives a new one.
+const VERSIONS: [(&str, &str); 2] =
+    [("jeroboam_cluster_version", "cluster"), ("jeroboam_template_version", "cluster_template")];
+
 /// Our tables, for whoever takes them away again. What is told last is what a taking away that was broken off still finds.
-pub(crate) const OUR_TABLES: [&str; 8] = [
+pub(crate) const OUR_TABLES: [&str; 10] = [
+    "jeroboam_cluster_version",
+    "jeroboam_template_version",
     "jeroboam_cluster",
     "jeroboam_secret",
     "jeroboam_credential",

@@ -13,6 +13,7 @@ mod schema;
 mod secrets;
 mod silence;
 mod templates;
+mod versions;
 
 use jeroboam_store::testing::{Engine, TestDatabase};
 
@@ -108,6 +109,14 @@ on_all_engines!(
     templates::a_template_is_changed_only_from_what_it_is,
     templates::a_template_gets_no_follower_while_it_is_changed,
     templates::a_template_that_a_cluster_follows_stays,
+    versions::what_a_request_writes_is_shown_at_once,
+    versions::what_a_reconciler_writes_is_shown_at_once,
+    versions::what_is_written_of_templates_is_shown_at_once,
+    versions::a_database_that_was_away_shows_what_became_of_it,
+    versions::what_others_write_is_shown_within_seconds,
+    versions::what_has_no_version_is_read_in_full,
+    versions::an_upgrade_gives_versions_to_what_is_there,
+    versions::a_page_is_the_same_whatever_is_remembered_of_it,
 );
 
 /// What the tests begin with: a template, and a cluster made from it.

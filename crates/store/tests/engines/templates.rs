@@ -47,7 +47,8 @@ pub(crate) async fn templates_are_seen_by_their_project_and_public_ones_by_all(d
         assert_eq!(names, expected, "{scope:?}");
         for template in listed {
             let name = Ident::template(template.name.as_deref().unwrap_or_default());
-            assert_eq!(store.template(&name, &scope).await.expect("read"), Some(template));
+            assert_eq!(store.template(&name, &scope).await.expect("read").as_ref(), Some(&*template));
+            assert_eq!(store.shown_template(&name, &scope).await.expect("read"), Some(template));
         }
     }
     for name in ["nobody's", "😀", "nul\0"] {
