@@ -216,7 +216,8 @@ mod tests {
             if rows.iter().any(|name| path.ends_with(name)) {
                 let calls = [".insert(", ".update(tx", ".save(", ".delete(tx"].iter();
                 let own = calls.flat_map(|call| text.lines().filter(|line| line.contains(*call)));
-                let own: Vec<_> = own.filter(|line| !line.contains("new_key_pair") && !line.contains("rows.")).collect();
+                let own: Vec<_> =
+                    own.filter(|line| !line.contains("new_key_pair") && !line.contains("rows.")).collect();
                 assert!(own.is_empty(), "{} writes by {own:?}", path.display());
             }
             looked += 1;
