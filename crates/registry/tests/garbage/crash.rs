@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jeroboam_blobs::{Directory, Fault, Faults, Memory, SharedBlobs, Told};
+use jeroboam_blobs::{Directory, Fault, Faults, Memory, SharedBlobs, SyncPolicy, Told};
 use jeroboam_model::{Clock, ManualClock, Timestamp};
 use jeroboam_oci::Digest;
 use jeroboam_oci::gc::Times;
@@ -149,7 +149,7 @@ async fn in_a_directory_a_death_at_any_call_leaves_only_garbage() {
     let root = tempfile::tempdir().expect("a directory");
     everything(|number| {
         let root = root.path().join(number.to_string());
-        async move { Arc::new(Directory::open(&root).await.expect("opened")) as SharedBlobs }
+        async move { Arc::new(Directory::open_with(&root, SyncPolicy::Ordered).await.expect("opened")) as SharedBlobs }
     })
     .await;
 }

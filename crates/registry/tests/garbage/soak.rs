@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jeroboam_blobs::{Directory, Faults, Memory, SharedBlobs};
+use jeroboam_blobs::{Directory, Faults, Memory, SharedBlobs, SyncPolicy};
 use jeroboam_model::{Clock, SystemClock};
 use jeroboam_oci::gc::Times;
 use jeroboam_registry::gc::{Collector, GcConfig, Outcome};
@@ -157,7 +157,8 @@ async fn in_memory_no_push_fails_beside_two_collectors_of_which_calls_fail() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_directory_no_push_fails_beside_two_collectors() {
     let root = tempfile::tempdir().expect("a directory");
-    let place: SharedBlobs = Arc::new(Directory::open(root.path()).await.expect("opened"));
+    // Nobody cuts the power here, and pushes are to be quick beside the grace time.
+    let place: SharedBlobs = Arc::new(Directory::open_with(root.path(), SyncPolicy::Ordered).await.expect("opened"));
     let tally = soak(place.clone(), place).await;
     tell("directory", &tally);
 }
