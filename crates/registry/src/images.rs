@@ -11,7 +11,7 @@ use jeroboam_oci::manifest::Descriptor;
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::client::{BlobStream, ClientError, Head, Pushed, PutCondition, RawManifest, Remote, Result, Source, Stamp};
-use crate::store::{BodyError, NewManifest, Store, StoreError, TagCondition};
+use crate::store::{BodyError, ManifestView, NewManifest, Store, StoreError, TagCondition};
 
 /// A place that has images.
 pub trait Images: Send + Sync {
@@ -171,6 +171,10 @@ impl Local {
     pub fn store(&self) -> &Arc<Store> {
         &self.store
     }
+
+    async fn view(&self, repository: &RepositoryName, reference: &Reference) -> Result<Option<ManifestView>> {
+        found(self.store.find_manifest(repository, reference).await)
+    }
 }
 
 /// `None` where the store says that there is none.
@@ -193,8 +197,7 @@ impl Images for Local {
         reference: &'a Reference,
     ) -> BoxFuture<'a, Result<Option<Head>>> {
         Box::pin(async move {
-            let view = found(self.store.find_manifest(repository, reference).await)?;
-            Ok(view.map(|view| Head {
+            Ok(self.view(repository, reference).await?.map(|view| Head {
                 digest: view.digest,
                 media_type: view.stored.media_type.to_string(),
                 size: Some(view.stored.bytes.len() as u64),
@@ -209,8 +212,7 @@ impl Images for Local {
         reference: &'a Reference,
     ) -> BoxFuture<'a, Result<Option<RawManifest>>> {
         Box::pin(async move {
-            let view = found(self.store.find_manifest(repository, reference).await)?;
-            Ok(view.map(|view| RawManifest {
+            Ok(self.view(repository, reference).await?.map(|view| RawManifest {
                 digest: view.digest,
                 media_type: view.stored.media_type.to_string(),
                 bytes: view.stored.bytes.clone(),

@@ -1,7 +1,7 @@
 //! Uploads that distribution began and that come to us: its files are read into an upload of ours, and go when that ends.
 
 use futures::StreamExt;
-use jeroboam_blobs::{Freshness, List, Listed};
+use jeroboam_blobs::Freshness;
 use jeroboam_model::Timestamp;
 use jeroboam_oci::{RepositoryName, UploadId, layout};
 
@@ -42,20 +42,6 @@ impl Store {
 
     /// The files of distribution's upload.
     pub(super) async fn foreign_files(&self, repository: &RepositoryName, id: &UploadId) -> Result<Vec<String>> {
-        let prefix = layout::upload(repository, id);
-        let mut paths = Vec::new();
-        let mut after = None;
-        loop {
-            let list = List { prefix: &prefix, after: after.as_deref(), folders: false, limit: 1000 };
-            let page = self.blobs.list(list).await?;
-            paths.extend(page.items.into_iter().filter_map(|item| match item {
-                Listed::Object { path, .. } => Some(path),
-                Listed::Folder { .. } => None,
-            }));
-            after = page.next;
-            if after.is_none() {
-                return Ok(paths);
-            }
-        }
+        self.objects_below(&layout::upload(repository, id)).await
     }
 }
