@@ -66,6 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick-xml", &["jeroboam-blobs"]),
     ("prometheus-client", &["jeroboam-telemetry", "jeroboam-api", "jeroboam-registry"]),
     ("minijinja", &["jeroboam-registry"]),
+    ("regex", &["jeroboam-registry"]),
     ("tracing-subscriber", &["jeroboam-telemetry"]),
     ("clap", &["jeroboam-cli", "jeroboam", "jeroboam-bench", "jeroboam-conformance", "jeroboam-differential", "xtask"]),
     ("axum", &["jeroboam-api", "jeroboam-registry", "jeroboam-sandbox", "jeroboam", "jeroboam-bench"]),

@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Auth, Peer};
 use crate::client::{RawManifest, Remote, RemoteSettings, Retries};
+use crate::config::Children;
 use crate::events::Events;
 use crate::http::{HttpConfig, Registry, service};
 use crate::images::Local;
@@ -138,7 +139,8 @@ impl Server {
     pub(crate) async fn at(address: SocketAddr, blobs: SharedBlobs, wanted: Wanted) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
-        let config = StoreConfig { delete_enabled: true, sparse_index: wanted.sparse, ..StoreConfig::default() };
+        let children = if wanted.sparse { Children::None } else { Children::All };
+        let config = StoreConfig { delete_enabled: true, children, ..StoreConfig::default() };
         let store = Arc::new(Store::new(blobs.clone(), clock.clone(), leases, config));
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let mut registry = Registry::new(store.clone(), Auth::open(), Events::silent(), HttpConfig::default());

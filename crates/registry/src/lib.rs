@@ -20,6 +20,7 @@ pub mod leases;
 pub mod mirror;
 pub mod node;
 pub mod page;
+mod pattern;
 pub mod repair;
 pub mod replicate;
 pub mod retention;

@@ -6,6 +6,7 @@ use jeroboam_blobs::{Directory, Memory, SharedBlobs};
 use jeroboam_conformance::{Options, Version, run};
 use jeroboam_model::{Clock, SystemClock};
 use jeroboam_registry::auth::{Auth, Peer};
+use jeroboam_registry::config::Children;
 use jeroboam_registry::events::Events;
 use jeroboam_registry::http::{HttpConfig, Registry, service};
 use jeroboam_registry::leases::{GRACE, Leases};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 /// A registry on a free port of the loopback that allows all that it can, and takes indexes of which parts are elsewhere.
 async fn registry(blobs: SharedBlobs, compat: Compat) -> (String, JoinSet<()>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let config = StoreConfig { compat, delete_enabled: true, sparse_index: true, ..StoreConfig::default() };
+    let config = StoreConfig { compat, delete_enabled: true, children: Children::None, ..StoreConfig::default() };
     let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
     let store = Arc::new(Store::new(blobs, clock, leases, config));
     let registry = Registry::new(store, Auth::open(), Events::silent(), HttpConfig::default());

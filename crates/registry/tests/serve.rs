@@ -136,6 +136,33 @@ http:
   debug: {addr: '127.0.0.1:DEBUG', prometheus: {enabled: true}}
 ";
 
+#[tokio::test]
+async fn what_others_count_is_among_the_numbers() {
+    let text = format!(
+        "{PLAIN}notifications: {{endpoints: [{{name: nobody, url: 'http://127.0.0.1:1/'}}]}}\njeroboam:\n  insecureopen: true\n  origin: north\n  quotas: [{{prefix: team, bytes: 1MiB}}]\n  replication: {{targets: [{{name: south, url: 'http://127.0.0.1:1'}}]}}\n"
+    );
+    let bed = Bed::start(&text).await;
+    until_ready(&bed).await;
+    bed.push("team/app", "v1").await;
+    let (_, numbers) = bed.operator("/metrics").await;
+    for line in [
+        r#"registry_quota_limit_bytes{namespace="team"} 1048576"#,
+        r#"registry_quota_used_tags{namespace="team"} 1"#,
+        r#"registry_notifications_events_total{type="Lost"} 0"#,
+    ] {
+        assert!(numbers.lines().any(|found| found == line), "{line} is not in\n{numbers}");
+    }
+    for name in [
+        "registry_quota_used_bytes{",
+        "registry_notifications_events_total{",
+        "registry_replication_waiting{target=\"south\"}",
+    ] {
+        assert!(numbers.lines().any(|line| line.starts_with(name)), "{name} is not in\n{numbers}");
+    }
+    assert!(!numbers.contains("quota_limit_tags{"), "nobody limits these");
+    bed.stop().await;
+}
+
 async fn until_ready(bed: &Bed) {
     let wait = async {
         while bed.get("/readyz").await.status() != StatusCode::OK {
@@ -165,6 +192,56 @@ async fn what_is_pushed_is_served_shown_and_counted() {
         assert!(numbers.lines().any(|found| found == line), "{line} is not in\n{numbers}");
     }
     assert!(numbers.contains(r#"registry_storage_action_seconds_count{action="PutContent",driver="filesystem"}"#));
+    bed.stop().await;
+}
+
+/// Reads the head of an answer, and gives what came behind it.
+async fn head(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let mut bytes = Vec::new();
+    loop {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = end {
+            let rest = bytes.split_off(end + 4);
+            return (String::from_utf8(bytes).expect("text"), rest);
+        }
+        assert_ne!(stream.read_buf(&mut bytes).await.expect("more of it"), 0, "an answer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_pull_at_once() {
+    const CROWD: usize = 1000;
+    const LENGTH: usize = 1 << 20;
+    let bed = Bed::start(PLAIN).await;
+    // Theirs, ours, and a file for each.
+    assert!(jeroboam_listen::open_files() > 3 * CROWD as u64 + 100, "this test needs more open files: ulimit -Hn 4096");
+    let layer = Arc::new(vec![42_u8; LENGTH]);
+    let digest = Digest::sha256(&layer);
+    let pushed = bed.send(Method::POST, &format!("/v2/team/app/blobs/uploads/?digest={digest}"), layer.to_vec()).await;
+    assert_eq!(pushed.status(), StatusCode::CREATED);
+    // Nobody takes more than the head before all have that: so all of them are served at the same time.
+    let all_have_a_head = Arc::new(tokio::sync::Barrier::new(CROWD));
+    let mut crowd = JoinSet::new();
+    for _ in 0..CROWD {
+        let (port, digest, barrier) = (bed.ports[0], digest.clone(), Arc::clone(&all_have_a_head));
+        let expected = Arc::clone(&layer);
+        crowd.spawn(async move {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+            let request = format!("GET /v2/team/app/blobs/{digest} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.expect("asked");
+            let (head, mut body) = head(&mut stream).await;
+            assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+            barrier.wait().await;
+            stream.read_to_end(&mut body).await.expect("the rest");
+            assert!(body == *expected, "{} bytes", body.len());
+        });
+    }
+    let served = async {
+        while let Some(one) = crowd.join_next().await {
+            one.expect("served");
+        }
+    };
+    timeout(Duration::from_secs(120), served).await.expect("all are served at once");
     bed.stop().await;
 }
 

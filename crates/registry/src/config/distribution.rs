@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use jeroboam_oci::manifest::Platform;
 use secrecy::SecretString;
 
+use super::expressions::Expressions;
 use super::section::Section;
 
 /// `notifications`.
@@ -169,15 +171,27 @@ pub enum Children {
     Of(Vec<(String, String)>),
 }
 
+impl Children {
+    /// Whether one of this platform has to be. One that says nothing of a platform is none of a list.
+    #[must_use]
+    pub fn have_to_be_there(&self, platform: Option<&Platform>) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Of(listed) => platform.is_some_and(|platform| {
+                listed.iter().any(|(os, architecture)| *os == platform.os && *architecture == platform.architecture)
+            }),
+        }
+    }
+}
+
 /// `validation`, `catalog` and `tags`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestsConfig {
     /// Whether references are looked at.
     pub checked: bool,
-    /// Expressions that addresses of layers kept elsewhere have to match; none for any.
-    pub urls_allowed: Vec<String>,
-    /// Expressions that they must not match.
-    pub urls_denied: Vec<String>,
+    /// Which addresses of what is kept elsewhere a manifest may name.
+    pub elsewhere: Expressions,
     /// Which children of an index have to be there.
     pub children: Children,
     /// Most repositories of one page.
@@ -206,11 +220,11 @@ pub(super) fn manifests(root: &Section<'_>) -> ManifestsConfig {
     };
     ManifestsConfig {
         checked: !section.flag("disabled").unwrap_or(false) && section.flag("enabled").unwrap_or(true),
-        urls_allowed: manifests.section("urls").texts("allow").unwrap_or_default(),
-        urls_denied: manifests.section("urls").texts("deny").unwrap_or_default(),
+        elsewhere: Expressions::read(&manifests.section("urls")),
         children: match indexes.choice("platforms", &kinds) {
             Some(1) => Children::None,
-            Some(2) => Children::Of(listed),
+            // distribution: a list of nothing means all.
+            Some(2) if !listed.is_empty() => Children::Of(listed),
             _ => Children::All,
         },
         catalog_page: page("catalog", "maxentries"),

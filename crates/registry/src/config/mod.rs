@@ -4,6 +4,7 @@
 
 mod auth;
 mod distribution;
+mod expressions;
 mod http;
 mod keys;
 mod log;
@@ -28,6 +29,7 @@ pub use auth::{
 pub use distribution::{
     Cadence, CheckKind, Children, EndpointConfig, HealthConfig, ManifestsConfig, NotificationsConfig, ProxyConfig,
 };
+pub use expressions::{BadAddress, Expressions};
 pub use http::{Address, DebugConfig, HttpConfig, MinimumTls, TlsConfig};
 pub use log::{Level, LogConfig};
 pub use ours::{

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jeroboam_blobs::SyncPolicy;
 use jeroboam_oci::RepositoryName;
 use secrecy::SecretString;
 
@@ -41,7 +42,8 @@ pub struct RedirectConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct LimitsConfig {
-    pub connections: usize,
+    /// As many as the process may open files for, if nothing is set.
+    pub connections: Option<usize>,
     pub header: usize,
     pub uri: usize,
     pub manifest: u64,
@@ -72,6 +74,8 @@ pub struct CollectionConfig {
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct QuotaRule {
     pub prefix: Prefix,
+    /// Whether it is about each namespace right below the prefix, and not about all together.
+    pub each: bool,
     pub bytes: Option<u64>,
     pub tags: Option<u64>,
 }
@@ -178,6 +182,7 @@ pub struct Additions {
     /// Whether anything of this was written.
     pub is_there: bool,
     pub exclusive: bool,
+    pub syncs: SyncPolicy,
     pub insecure_open: bool,
     pub read_only_file: Option<PathBuf>,
     pub verify_reads: u32,
@@ -201,12 +206,16 @@ pub struct Additions {
     pub node_cache: Option<NodeCacheConfig>,
 }
 
+const SYNCS: [(&str, SyncPolicy); 3] =
+    [("auto", SyncPolicy::Auto), ("ordered", SyncPolicy::Ordered), ("all", SyncPolicy::All)];
+
 pub(super) fn read(root: &Section<'_>) -> Additions {
     let ours = root.section("jeroboam");
     let cache = ours.section("cache");
     Additions {
         is_there: ours.is_there(),
         exclusive: ours.choice("compat", &[("shared", false), ("exclusive", true)]).unwrap_or(false),
+        syncs: ours.section("directory").choice("syncs", &SYNCS).unwrap_or_default(),
         insecure_open: ours.flag("insecureopen").unwrap_or(false),
         verify_reads: ours.number("verifyreads").map_or(100, |number| u32::try_from(number).unwrap_or(u32::MAX)),
         read_only_file: ours.given("readonlyfile").map(PathBuf::from),
@@ -276,7 +285,7 @@ fn limits(section: &Section<'_>) -> LimitsConfig {
         section.refuse("header", "has to lie between 8KiB and 1MiB");
     }
     LimitsConfig {
-        connections: count("connections", 900),
+        connections: section.count("connections").map(|count| count.max(1)),
         header,
         uri: bytes("uri", 16 << 10),
         manifest,
@@ -309,7 +318,12 @@ fn prefix(section: &Section<'_>) -> Prefix {
 }
 
 fn quota(section: &Section<'_>) -> Option<QuotaRule> {
-    let rule = QuotaRule { prefix: prefix(section), bytes: section.size("bytes"), tags: section.number("tags") };
+    let rule = QuotaRule {
+        prefix: prefix(section),
+        each: section.flag("each").unwrap_or(false),
+        bytes: section.size("bytes"),
+        tags: section.number("tags"),
+    };
     if rule.bytes.is_none() && rule.tags.is_none() {
         section.refuse("bytes", "is missing, and so is tags: the rule would limit nothing");
         return None;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::auth::Refusal;
-use crate::store::{BodyError, StoreError};
+use crate::store::{BodyError, Counted, Full, StoreError};
 
 /// An answer that says no.
 #[derive(Debug)]
@@ -110,6 +110,11 @@ impl From<StoreError> for Failure {
             StoreError::ReferencesUnknown(digests) => failure.missing(&digests),
             StoreError::BlobUnknown(digest) => failure.detail(json!({ "digest": digest })),
             StoreError::RepositoryUnknown(name) => failure.detail(json!({ "name": name })),
+            StoreError::OverQuota { namespace, full: Full { counted, used, limit, wanted } } => {
+                let counted = if counted == Counted::Bytes { "bytes" } else { "tags" };
+                let detail = json!({ "namespace": namespace, "counted": counted, "used": used, "limit": limit, "wanted": wanted });
+                failure.detail(detail)
+            }
             StoreError::DigestMismatch { expected, found } => {
                 failure.detail(json!({ "digest": expected, "found": found }))
             }

@@ -6,6 +6,8 @@ mod render;
 mod show;
 mod view;
 
+pub(crate) use view::shown;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -146,7 +146,7 @@ fn platform(descriptor: &Descriptor) -> Option<String> {
 }
 
 /// A number of bytes for people.
-fn shown(bytes: u64) -> String {
+pub(crate) fn shown(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

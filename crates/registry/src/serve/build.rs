@@ -13,7 +13,7 @@ use jeroboam_openstack::clouds::Lookup;
 
 use super::renewed::Renewed;
 use crate::auth::Followed;
-use crate::config::{Children, Config, Parameters, PlaceConfig, RedirectMode};
+use crate::config::{Children, Config, Expressions, Parameters, PlaceConfig, RedirectMode};
 use crate::http::{HttpConfig, Redirect};
 use crate::store::{Compat, StoreConfig};
 
@@ -57,7 +57,7 @@ pub async fn place(
     match &config.storage.place {
         PlaceConfig::Filesystem { root, .. } => {
             let failed = |source| PlaceError::Directory { root: root.clone(), source };
-            Ok(Arc::new(Directory::open(root).await.map_err(failed)?))
+            Ok(Arc::new(Directory::open_with(root, config.ours.syncs).await.map_err(failed)?))
         }
         PlaceConfig::InMemory => Ok(Arc::new(Memory::new(clock))),
         PlaceConfig::S3(parameters) => {
@@ -126,7 +126,13 @@ pub fn store_config(config: &Config) -> StoreConfig {
         read_only: config.storage.read_only,
         delete_enabled: config.storage.delete,
         protect_referenced: ours.protect_referenced,
-        sparse_index: ours.sparse_index || !config.manifests.checked || config.manifests.children != Children::All,
+        children: match ours.sparse_index || !config.manifests.checked {
+            true => Children::None,
+            false => config.manifests.children.clone(),
+        },
+        elsewhere: if config.manifests.checked { config.manifests.elsewhere.clone() } else { Expressions::default() },
+        quotas: ours.quotas.clone(),
+        immutable: ours.immutable.clone(),
         manifest_limit: limits.manifest,
         tag_ttl: ours.tag_ttl,
         existence_ttl: ours.existence_ttl,

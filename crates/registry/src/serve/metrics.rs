@@ -12,6 +12,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::kept::Kept;
+
 /// A kind of request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Handled {
@@ -54,6 +56,7 @@ pub struct Metrics {
     running: Family<Running, Gauge>,
     actions: Histograms<Action>,
     failures: Family<Action, Counter>,
+    kept: Kept,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -82,6 +85,7 @@ impl Metrics {
             running: Family::default(),
             actions: Family::new_with_constructor(times),
             failures: Family::default(),
+            kept: Kept::default(),
         };
         let mut registry = Registry::with_prefix("registry");
         let http = registry.sub_registry_with_prefix("http");
@@ -98,9 +102,15 @@ impl Metrics {
         storage.register_with_unit("action", "Time of calls to the store", Unit::Seconds, metrics.actions.clone());
         storage.register("action_errors", "Calls to the store that failed", metrics.failures.clone());
         let build = Info::new(vec![("version", version)]);
+        registry.register_collector(Box::new(metrics.kept.clone()));
         registry.register("build", "The program", build);
         metrics.registry = Arc::new(registry);
         metrics
+    }
+
+    /// Where those are noted who keep numbers of their own.
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// A request has begun.

@@ -5,6 +5,7 @@
 mod access_log;
 mod build;
 mod health;
+mod kept;
 mod measured;
 mod metrics;
 mod outside;
@@ -34,6 +35,12 @@ pub use metrics::Metrics;
 
 /// How long it takes until those who distribute requests have seen that we are not ready any more.
 const NOTICED: Duration = Duration::from_millis(200);
+
+/// Files that a process has open besides those of requests.
+const OWN_FILES: u64 = 128;
+
+/// More connections than this are only taken if somebody asks for it.
+const MOST_CONNECTIONS: usize = 4096;
 
 /// What serving needs.
 pub struct ServeParts {
@@ -83,6 +90,7 @@ pub enum ServeError {
 /// Serves until told to stop.
 pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let ServeParts { config, environment, clock, shutdown, version } = parts;
+    check_files(&config, jeroboam_listen::raise_open_files());
     let socket = listen(&config.http.address).await?;
     may_be_open(&config, socket.is_local())?;
     let tls = config.http.tls.as_ref().map(|tls| Tls::open(files(tls, config.http.http2))).transpose()?;
@@ -104,6 +112,7 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let around = Around::start(&config, &store, &clock, &called, spool, tasks, &token.clone())?;
     let registry = Registry::new(Arc::clone(&store), auth.clone(), around.events.clone(), http);
     let registry = around.put_around(registry);
+    metrics.kept().of(&store, &around);
 
     let health = health::Health::new(config.health.clone());
     tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
@@ -188,11 +197,11 @@ fn files(tls: &TlsConfig, http2: bool) -> TlsFiles {
 }
 
 fn limits(http: &HttpConfig, config: &Config) -> Limits {
-    let limits = config.ours.limits;
+    let limits = &config.ours.limits;
     // Over TLS the client chooses among what was offered; without it, whoever begins with HTTP/2 is one that was told so.
     let both = if http.tls.is_some() { http.http2 } else { http.h2c };
     Limits {
-        connections: limits.connections,
+        connections: limits.connections.unwrap_or_else(|| connections(jeroboam_listen::open_files())),
         header: limits.header_timeout,
         header_bytes: Some(limits.header),
         idle: limits.idle_timeout,
@@ -201,6 +210,23 @@ fn limits(http: &HttpConfig, config: &Config) -> Limits {
         window: 256 << 10,
         finish: http.drain,
         versions: if both { Versions::Both } else { Versions::Http1 },
+    }
+}
+
+/// How many connections there are at a time where nothing is set: each may need a file or a connection to the store beside its own, and the process
+/// needs some for itself.
+fn connections(files: u64) -> usize {
+    let half = files.saturating_sub(OWN_FILES) / 2;
+    usize::try_from(half).unwrap_or(MOST_CONNECTIONS).clamp(16, MOST_CONNECTIONS)
+}
+
+/// Says so where more connections are wanted than files can be open.
+fn check_files(config: &Config, files: u64) {
+    let wanted = config.ours.limits.connections.unwrap_or_default() as u64;
+    if wanted.saturating_add(OWN_FILES) > files {
+        warn!(
+            "jeroboam.limits.connections is {wanted}, and this process may open no more than {files} files: raise its limit (LimitNOFILE, ulimit -n)"
+        );
     }
 }
 
@@ -215,5 +241,17 @@ fn shown(socket: &Socket, tls: bool) -> String {
     match socket.address() {
         Some(address) => format!("{}://{address}", if tls { "https" } else { "http" }),
         None => "a unix socket".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_connections_as_files_allow() {
+        for (files, expected) in [(0, 16), (1024, 448), (2304, 1088), (4096, 1984), (65_536, 4096), (u64::MAX, 4096)] {
+            assert_eq!(connections(files), expected, "{files}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jeroboam_blobs::{ByteStream, Freshness};
 use jeroboam_oci::{Algorithm, Digest, RepositoryName, layout};
 
+use super::quota::Link;
 use super::{Compat, Result, Store, StoreError};
 use crate::leases::Held;
 
@@ -84,7 +85,9 @@ impl Store {
         let Some(canonical) = self.linked_blob(from, digest).await? else { return Ok(None) };
         let held = self.promise(repository, &canonical).await?;
         let Some(size) = self.size_since(held, &canonical).await? else { return Ok(None) };
-        self.link_blob(repository, digest, &canonical).await?;
+        let mut room = self.quotas.room(repository).await?;
+        room.blob(&canonical, size).await?;
+        self.link_blob(repository, digest, &canonical, size).await?;
         Ok(Some(BlobView { digest: digest.clone(), canonical, size }))
     }
 
@@ -113,6 +116,7 @@ impl Store {
         for path in &paths {
             self.cache.links.forget(path).await;
         }
+        self.quotas.unlinked(repository, Link::Layer, &canonical);
         Ok(())
     }
 
@@ -129,8 +133,10 @@ impl Store {
         repository: &RepositoryName,
         digest: &Digest,
         canonical: &Digest,
+        size: u64,
     ) -> Result<()> {
         self.write_fixed_link(layout::layer(repository, canonical), canonical).await?;
+        self.quotas.linked(repository, Link::Layer, canonical, size);
         if digest != canonical {
             self.write_fixed_link(layout::layer(repository, digest), canonical).await?;
         }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::config::{Children, Expressions, ImmutableRule, QuotaRule};
+
 /// Who else uses the same place of objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compat {
@@ -25,8 +27,14 @@ pub struct StoreConfig {
     pub delete_enabled: bool,
     /// Whether a manifest that an index or a referrer names may not be deleted.
     pub protect_referenced: bool,
-    /// Whether an index may name manifests that are not there.
-    pub sparse_index: bool,
+    /// Which manifests that an index names have to be there.
+    pub children: Children,
+    /// Which addresses of what is kept elsewhere a manifest may name.
+    pub elsewhere: Expressions,
+    /// How much namespaces may have.
+    pub quotas: Vec<QuotaRule>,
+    /// Tags that are never moved.
+    pub immutable: Vec<ImmutableRule>,
     /// Most bytes of a manifest.
     pub manifest_limit: u64,
     /// How long an answer about a tag is believed; never more than a second.
@@ -61,7 +69,10 @@ impl Default for StoreConfig {
             read_only: false,
             delete_enabled: false,
             protect_referenced: false,
-            sparse_index: false,
+            children: Children::All,
+            elsewhere: Expressions::default(),
+            quotas: Vec::new(),
+            immutable: Vec::new(),
             manifest_limit: 4 << 20,
             tag_ttl: Duration::from_secs(1),
             existence_ttl: Duration::from_secs(60),

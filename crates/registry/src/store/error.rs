@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jeroboam_blobs::Kind;
 use jeroboam_oci::range::BadChunk;
-use jeroboam_oci::{BadDigest, Digest, ErrorCode, Reference, RepositoryName};
+use jeroboam_oci::{BadDigest, Digest, ErrorCode, Reference, RepositoryName, Tag};
 
+use super::Full;
 use crate::leases::NotNow;
 
 /// Why the store did not do what it was asked.
@@ -66,9 +67,22 @@ pub enum StoreError {
     /// Nothing is deleted here.
     #[error("deleting is switched off")]
     DeleteDisabled,
-    /// A setting, a quota or a policy forbids it.
+    /// A setting or a policy forbids it.
     #[error("{0}")]
     Denied(String),
+    /// There is no room for it within a quota.
+    #[error(
+        "quota exceeded: {namespace} {full}; delete what is not needed any more, which counts until it is collected, or ask for a larger quota"
+    )]
+    OverQuota {
+        /// Whose quota.
+        namespace: String,
+        /// What there is no room for.
+        full: Full,
+    },
+    /// The tag points to another manifest, and is never moved.
+    #[error("the tag {0} is never moved or deleted here: push under another one")]
+    Immutable(Tag),
     /// Too much of something at once.
     #[error("{what}")]
     TooMany {
@@ -127,7 +141,7 @@ impl StoreError {
             Self::ReferencesUnknown(_) => ErrorCode::ManifestBlobUnknown,
             Self::Chunk(bad) => bad.code(),
             Self::SizeMismatch { .. } | Self::Body(_) => ErrorCode::SizeInvalid,
-            Self::ConditionFailed | Self::Denied(_) => ErrorCode::Denied,
+            Self::ConditionFailed | Self::Denied(_) | Self::OverQuota { .. } | Self::Immutable(_) => ErrorCode::Denied,
             Self::ReadOnly | Self::DeleteDisabled => ErrorCode::Unsupported,
             Self::TooMany { .. } => ErrorCode::TooManyRequests,
             Self::Blobs(error) if error.kind() == Kind::NoRoom => ErrorCode::Denied,

@@ -80,8 +80,10 @@ impl Store {
         let found = Digest::of(digest.algorithm(), &bytes);
         check(digest, found)?;
         let canonical = if is_canonical(digest) { digest.clone() } else { Digest::sha256(&bytes) };
+        let mut room = self.quotas.room(repository).await?;
+        room.blob(&canonical, bytes.len() as u64).await?;
         let size = self.store_small(repository, &canonical, bytes).await?;
-        self.link_blob(repository, digest, &canonical).await?;
+        self.link_blob(repository, digest, &canonical, size).await?;
         Ok(BlobView { digest: digest.clone(), canonical, size })
     }
 
@@ -124,6 +126,10 @@ impl Store {
         length: Option<u64>,
         mut body: Incoming,
     ) -> Result<BlobView> {
+        let mut room = self.quotas.room(repository).await?;
+        if let Some(length) = length {
+            room.blob(digest, length).await?;
+        }
         let _ = self.promise(repository, digest).await?;
         let seat = self.flights.board(digest);
         let there = self.look_for_promised(digest).await?;
@@ -139,6 +145,12 @@ impl Store {
             };
             size += piece.len() as u64;
             hasher.update(&piece);
+            // What was announced has its room already.
+            if length.is_none()
+                && let Err(error) = room.bytes(piece.len() as u64).await
+            {
+                return abort(writer, error).await;
+            }
             if seat.landed()
                 && let Some(writer) = writer.take()
             {
@@ -155,7 +167,7 @@ impl Store {
             self.land(&seat, writer).await?;
         }
         self.cache.sizes.wrote(digest.clone(), size).await;
-        self.link_blob(repository, digest, digest).await?;
+        self.link_blob(repository, digest, digest, size).await?;
         Ok(BlobView { digest: digest.clone(), canonical: digest.clone(), size })
     }
 

@@ -9,9 +9,11 @@ mod catalog;
 mod config;
 mod error;
 mod flights;
+mod immutable;
 mod ingest;
 mod links;
 mod manifests;
+mod quota;
 mod recent;
 mod referrers;
 mod sightings;
@@ -38,6 +40,7 @@ pub use config::{Compat, StoreConfig};
 pub use error::{BodyError, Result, StoreError};
 pub use ingest::Incoming;
 pub use manifests::{ManifestView, NewManifest, Stored, StoredManifest, TagCondition};
+pub use quota::{Counted, Full, QuotaView};
 pub use uploads::{Chunk, SessionRecord, UploadRef, UploadView};
 
 /// Repositories of which is remembered how complete their index of referrers is.
@@ -55,6 +58,7 @@ pub struct Store {
     read_only: AtomicBool,
     cache: cache::Cache,
     flights: flights::Flights,
+    quotas: quota::Quotas,
     sessions: uploads::Sessions,
     secret: uploads::Secret,
     recent: recent::Recent,
@@ -81,6 +85,7 @@ impl Store {
             read_only: AtomicBool::new(config.read_only),
             cache: cache::Cache::new(&config),
             flights: flights::Flights::default(),
+            quotas: quota::Quotas::new(&config.quotas, blobs.clone(), clock.clone()),
             sessions: uploads::Sessions::new(config.uploads_known),
             secret: uploads::Secret::new(config.secret.clone()),
             recent: recent::Recent::new(blobs.capabilities().listing_is_fresh),
@@ -126,6 +131,13 @@ impl Store {
     pub async fn drain(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+        self.quotas.stop().await;
+    }
+
+    /// What namespaces have that rules of quotas name, as far as they were counted.
+    #[must_use]
+    pub fn quotas(&self) -> Vec<QuotaView> {
+        self.quotas.views()
     }
 
     /// Waits until there is room for so many more bytes of a body in memory, beside what it has.

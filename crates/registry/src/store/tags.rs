@@ -75,9 +75,15 @@ impl Store {
     /// Makes a tag point to a manifest.
     pub(super) async fn write_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
         let path = layout::tag_current(repository, tag);
-        self.blobs.put(&path, Bytes::from(link::content(canonical)), Condition::Always).await?;
+        let content = Bytes::from(link::content(canonical));
+        if self.is_immutable(repository, tag) {
+            self.write_tag_once(repository, tag, canonical, content).await?;
+        } else {
+            self.blobs.put(&path, content, Condition::Always).await?;
+        }
         self.cache.tags.wrote(path, canonical.clone()).await;
         self.recent.tag_is(repository, tag, true);
+        self.quotas.tagged(repository, tag);
         self.cache.tag_lists.forget(repository).await;
         Ok(())
     }

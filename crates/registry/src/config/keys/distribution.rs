@@ -1,7 +1,7 @@
 //! distribution's sections that are about neither the store, nor those who ask, nor the network.
 
-use super::Kind::{Duration, Flag, Free, Number, Secret, Text, Texts};
-use super::{Chapter, key, later, without_effect};
+use super::Kind::{Duration, Flag, Number, Secret, Text, Texts};
+use super::{Chapter, key, without_effect};
 
 pub(super) const LOG: Chapter = Chapter {
     title: "Log",
@@ -104,20 +104,21 @@ pub(super) const REST: Chapter = Chapter {
         key("tags.maxtags", Number, "1000", "Most tags of one page"),
         key("validation.disabled", Flag, "false", "No checks of manifests beyond their form"),
         key("validation.enabled", Flag, "true", "The opposite, as some versions spell it"),
-        later(key(
+        key(
             "validation.manifests.urls.allow",
             Texts,
             "",
-            "Expressions that addresses of layers kept elsewhere have to match",
-        )),
-        later(key("validation.manifests.urls.deny", Texts, "", "Expressions that they must not match")),
+            "Expressions of which one has to match each address that a manifest names; without any, all may be named",
+        ),
+        key("validation.manifests.urls.deny", Texts, "", "Expressions of which none must match"),
         key(
             "validation.manifests.indexes.platforms",
             Text,
             "all",
-            "Which children of an index have to be there: `all`, or with `none` and `list` none",
+            "Which children of an index have to be there: `all`, `none`, or those of the platforms of a `list`",
         ),
-        later(key("validation.manifests.indexes.platformlist", Free, "", "Those of `list`")),
+        key("validation.manifests.indexes.platformlist[].os", Text, "", "With `list`: such as `linux`"),
+        key("validation.manifests.indexes.platformlist[].architecture", Text, "", "Such as `amd64`"),
         without_effect("policy", "classes of repositories are of Docker Hub"),
         without_effect("compatibility", "manifests of schema 1 are handed out as they are and taken from nobody"),
         without_effect(

@@ -69,6 +69,12 @@ pub(super) const S3: Chapter = Chapter {
         key("storage.s3.secure", Flag, "true", "Whether an address without scheme means `https`"),
         key("storage.s3.skipverify", Flag, "false", "Whether any certificate is believed"),
         key("storage.s3.chunksize", Size, "5MiB", "Size of the parts of an upload, while there are few of them"),
+        key(
+            "storage.s3.partsatonce",
+            Number,
+            "1",
+            "Parts of an upload that are on their way at a time: more make one upload to a store far away faster, and take memory",
+        ),
         key("storage.s3.multipartcopychunksize", Size, "32MiB", "Size of the parts of a copy"),
         key("storage.s3.multipartcopymaxconcurrency", Number, "100", "Parts that are copied at a time"),
         key("storage.s3.multipartcopythresholdsize", Size, "32MiB", "Size from which on a copy is made in parts"),

@@ -3,6 +3,7 @@
 use jeroboam_oci::{Algorithm, Digest, layout};
 
 use super::bed::{Bed, IMAGE, INDEX, descriptor, everything_allowed, image, index};
+use crate::config::{Children, ImmutableRule, Prefix};
 use crate::http::HttpConfig;
 use crate::store::{Compat, StoreConfig};
 
@@ -59,10 +60,81 @@ async fn what_a_manifest_names_has_to_be_there() {
     bed.put_manifest("a", "many", INDEX, &whole).await.is(201);
     let part = index(&[&manifest, b"not here"], "");
     assert_eq!(bed.put_manifest("a", "sparse", INDEX, &part).await.is(400).code(), "MANIFEST_BLOB_UNKNOWN");
-    let sparse = StoreConfig { sparse_index: true, ..everything_allowed() };
+    let sparse = StoreConfig { children: Children::None, ..everything_allowed() };
     let bed = Bed::with(sparse, HttpConfig::default()).await;
     bed.put_manifest("a", "sparse", INDEX, &part).await.is(201);
     bed.get("/v2/a/manifests/sparse").await.is(200);
+}
+
+#[tokio::test]
+async fn an_index_needs_its_children_of_the_platforms_of_a_list() {
+    let listed = Children::Of(vec![("linux".to_owned(), "amd64".to_owned())]);
+    let bed = Bed::with(StoreConfig { children: listed, ..everything_allowed() }, HttpConfig::default()).await;
+    let (_, here) = bed.push_image("a", "v1", b"layer").await;
+    let of = |manifest: &[u8], os: &str, architecture: &str| {
+        let platform = format!(r#","platform":{{"os":"{os}","architecture":"{architecture}"}}}}"#);
+        descriptor(IMAGE, manifest).replacen('}', &platform, 1)
+    };
+    let index = |children: &[String]| {
+        format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, children.join(","))
+    };
+    let absent = b"not here".as_slice();
+    for (children, status) in [
+        (vec![of(&here, "linux", "amd64"), of(absent, "linux", "arm64")], 201),
+        (vec![of(&here, "linux", "amd64"), of(absent, "windows", "amd64")], 201),
+        (vec![descriptor(IMAGE, absent)], 201),
+        (vec![of(&here, "linux", "amd64"), of(absent, "linux", "amd64")], 400),
+    ] {
+        bed.put_manifest("a", "many", INDEX, index(&children).as_bytes()).await.is(status);
+    }
+}
+
+#[tokio::test]
+async fn an_immutable_tag_is_neither_moved_nor_deleted() {
+    let rule = ImmutableRule { prefix: Prefix::Below("a".to_owned()), tags: vec!["v*".to_owned()] };
+    let config = StoreConfig { immutable: vec![rule], ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let (digest, manifest) = bed.push_image("a", "v1", b"layer").await;
+    bed.push("a", b"other").await;
+    let other = image(b"other", "");
+    let refused = bed.put_manifest("a", "v1", IMAGE, &other).await.is(403);
+    assert_eq!(refused.code(), "DENIED");
+    assert!(refused.json()["errors"][0]["message"].as_str().unwrap().contains("the tag v1 is never moved"));
+    bed.put_manifest("a", "v1", IMAGE, &manifest).await.is(201);
+    bed.put_manifest("a", &format!("{}?tag=v1", Digest::sha256(&other)), IMAGE, &other).await.is(403);
+    for path in ["v1".to_owned(), digest.to_string()] {
+        assert_eq!(bed.delete(&format!("/v2/a/manifests/{path}")).await.is(403).code(), "DENIED", "{path}");
+    }
+    assert_eq!(bed.get("/v2/a/manifests/v1").await.is(200).body, manifest);
+    assert_eq!(bed.delete("/v2/a/manifests/v2").await.is(404).code(), "MANIFEST_UNKNOWN");
+    // Other tags and other repositories are as ever.
+    bed.put_manifest("a", "latest", IMAGE, &manifest).await.is(201);
+    bed.put_manifest("a", "latest", IMAGE, &other).await.is(201);
+    bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&other))).await.is(202);
+    bed.push_image("b", "v1", b"layer").await;
+    bed.push_image("b", "v1", b"other").await;
+}
+
+#[tokio::test]
+async fn of_two_who_push_an_immutable_tag_at_the_same_moment_one_wins() {
+    let rule = ImmutableRule { prefix: Prefix::All, tags: vec!["*".to_owned()] };
+    let config = StoreConfig { immutable: vec![rule], ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let other = bed.another().await;
+    for turn in 0..20 {
+        let name = format!("a/{turn}");
+        for layer in [b"one", b"two"] {
+            bed.push(&name, layer).await;
+        }
+        bed.push(&name, b"{}").await;
+        let (one, two) = (image(b"one", ""), image(b"two", ""));
+        let (first, second) =
+            tokio::join!(bed.put_manifest(&name, "v1", IMAGE, &one), other.put_manifest(&name, "v1", IMAGE, &two));
+        let statuses = [first.status.as_u16(), second.status.as_u16()];
+        assert!(statuses == [201, 403] || statuses == [403, 201], "{statuses:?}");
+        let won = if statuses[0] == 201 { &one } else { &two };
+        assert_eq!(&bed.get(&format!("/v2/{name}/manifests/v1")).await.is(200).body, won);
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod counting;
 mod crashes;
 mod errors;
 mod manifests;
+mod quotas;
 mod referrers;
 mod uploads;
 mod wire;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
 
 use super::StoredManifest;
+use crate::store::quota::Link;
 use crate::store::{Result, Store, StoreError};
 
 impl Store {
@@ -16,6 +17,7 @@ impl Store {
         let unknown = || StoreError::ManifestUnknown(Reference::Digest(digest.clone()));
         let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
         self.check_protected(repository, &canonical).await?;
+        self.check_tags_may_go(repository, &canonical).await?;
         self.remove_manifest(repository, digest).await
     }
 
@@ -46,7 +48,10 @@ impl Store {
         let tags: Vec<Tag> = tags.into_iter().map(|(tag, _)| tag).collect();
         for tag in &tags {
             self.recent.tag_is(repository, tag, false);
+            self.quotas.untagged(repository, tag);
         }
+        self.quotas.unlinked(repository, Link::Revision, &canonical);
+        self.quotas.unlinked(repository, Link::Layer, &canonical);
         self.cache.tag_lists.forget(repository).await;
         Ok(tags)
     }
@@ -54,6 +59,9 @@ impl Store {
     /// Lets go of a tag. The manifest stays.
     pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Digest> {
         self.may_delete()?;
+        if self.is_immutable(repository, tag) && self.read_tag(repository, tag).await?.is_some() {
+            return Err(StoreError::Immutable(tag.clone()));
+        }
         self.remove_tag(repository, tag).await
     }
 
@@ -74,6 +82,7 @@ impl Store {
         self.delete_links(vec![current]).await?;
         self.delete_links(rest.into_iter().collect()).await?;
         self.recent.tag_is(repository, tag, false);
+        self.quotas.untagged(repository, tag);
         self.cache.tag_lists.forget(repository).await;
         // What was left of a tag without a target is gone now, too.
         target.ok_or_else(unknown)

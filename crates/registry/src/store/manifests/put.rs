@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use jeroboam_oci::manifest::{Manifest, Role};
+use jeroboam_oci::manifest::{Manifest, Named, Role};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
 
 use super::{StoredManifest, canonical_of};
+use crate::config::Children;
+use crate::store::quota::Link;
 use crate::store::{Result, Store, StoreError};
 
 /// How many of what a manifest names are looked for at once.
@@ -85,6 +87,7 @@ impl Store {
         };
         let manifest = Manifest::pushed(&new.bytes, new.content_type.as_deref())
             .map_err(|why| StoreError::ManifestInvalid(format!("the manifest is not taken: {why}")))?;
+        self.check_addresses(&manifest)?;
         self.check_references(repository, &manifest).await?;
 
         let mut tags = new.tags;
@@ -96,6 +99,12 @@ impl Store {
         let _revision = self.revision_turn(repository, &canonical).await?;
         let _turn = self.turns.of(&paths).await?;
         self.check_condition(repository, &new.reference, &new.condition).await?;
+        self.check_tags_may_move(repository, &tags, &canonical).await?;
+        let mut room = self.quotas.room(repository).await?;
+        room.blob(&canonical, size).await?;
+        for tag in &tags {
+            room.tag(repository, tag).await?;
+        }
         self.store_small(repository, &canonical, new.bytes.clone()).await?;
         self.link_manifest(repository, &digest, &canonical, size, &manifest).await?;
         for tag in &tags {
@@ -127,9 +136,14 @@ impl Store {
         let paths: Vec<String> = tag.iter().map(|tag| layout::tag_current(repository, tag)).collect();
         let _revision = self.revision_turn(repository, &canonical).await?;
         let _turn = self.turns.of(&paths).await?;
+        let mut room = self.quotas.room(repository).await?;
+        room.blob(&canonical, size).await?;
+        if let Some(tag) = tag {
+            room.tag(repository, tag).await?;
+        }
         self.store_small(repository, &canonical, bytes.clone()).await?;
         // distribution knows a repository by its blobs alone, and here may be none for a while.
-        self.write_fixed_link(layout::layer(repository, &canonical), &canonical).await?;
+        self.link_blob(repository, &canonical, &canonical, size).await?;
         self.link_manifest(repository, digest, &canonical, size, &manifest).await?;
         if let Some(tag) = tag {
             self.point_tag(repository, tag, &canonical).await?;
@@ -154,10 +168,13 @@ impl Store {
     ) -> Result<()> {
         // distribution knows a repository by its blobs alone, and collects the manifests of one that has none.
         let names_something_here = manifest.references.iter().any(|named| !named.is_elsewhere());
-        if !names_something_here || (self.config().sparse_index && manifest.blobs().next().is_none()) {
+        let may_be_sparse = self.config().children != Children::All;
+        if !names_something_here || (may_be_sparse && manifest.blobs().next().is_none()) {
             self.write_fixed_link(layout::layer(repository, canonical), canonical).await?;
+            self.quotas.linked(repository, Link::Layer, canonical, size);
         }
         self.write_fixed_link(layout::revision(repository, canonical), canonical).await?;
+        self.quotas.linked(repository, Link::Revision, canonical, size);
         if digest != canonical {
             self.write_fixed_link(layout::revision(repository, digest), canonical).await?;
         }
@@ -194,9 +211,24 @@ impl Store {
         if condition.holds(target.as_ref()) { Ok(()) } else { Err(StoreError::ConditionFailed) }
     }
 
+    /// Looks at where a manifest says that something is had from elsewhere.
+    fn check_addresses(&self, manifest: &Manifest) -> Result<()> {
+        for address in manifest.references.iter().flat_map(|named| &named.descriptor.urls) {
+            self.config().elsewhere.check(address).map_err(|why| {
+                StoreError::ManifestInvalid(format!("the manifest is not taken: its address {address:?} {why}"))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Looks for all that a manifest names, and says of all that is missing.
     async fn check_references(&self, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
-        let wanted = manifest.references.iter().filter(|named| !named.is_elsewhere());
+        let children = &self.config().children;
+        let is_needed = |named: &&Named| match named.role {
+            Role::Child => children.have_to_be_there(named.descriptor.platform.as_ref()),
+            Role::Config | Role::Layer => !named.is_elsewhere(),
+        };
+        let wanted = manifest.references.iter().filter(is_needed);
         let wanted: BTreeSet<(Digest, u64, bool)> = wanted
             .map(|named| (named.descriptor.digest.clone(), named.descriptor.size, named.role == Role::Child))
             .collect();
@@ -212,9 +244,6 @@ impl Store {
 
     /// Whether the repository has something, and of this size; then it stays for the grace time.
     async fn has(&self, repository: &RepositoryName, digest: &Digest, size: u64, is_manifest: bool) -> Result<bool> {
-        if is_manifest && self.config().sparse_index {
-            return Ok(true);
-        }
         let found = if is_manifest {
             self.promised_manifest(repository, digest).await?
         } else {

@@ -15,6 +15,7 @@ impl Store {
         algorithm: Option<Algorithm>,
     ) -> Result<UploadView> {
         self.may_write()?;
+        self.quotas.room(repository).await?.any().await?;
         let now = self.clock.now();
         let id = UploadId::of_random(rand::rng().random());
         let account = account.map(str::to_owned);

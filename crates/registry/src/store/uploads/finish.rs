@@ -38,7 +38,7 @@ impl Store {
                 }
                 Ok(blob)
             }
-            Err(error @ StoreError::DigestMismatch { .. }) => {
+            Err(error @ (StoreError::DigestMismatch { .. } | StoreError::OverQuota { .. })) => {
                 self.discard(session, state).await?;
                 Err(error)
             }
@@ -78,6 +78,8 @@ impl Store {
             check(digest, found)?;
         }
         let size = state.offset;
+        let mut room = self.quotas.room(&session.repository).await?;
+        room.blob(&canonical, size).await?;
         let _ = self.promise(&session.repository, &canonical).await?;
         let seat = self.flights.board(&canonical);
         {
@@ -97,7 +99,7 @@ impl Store {
             seat.land();
         }
         self.cache.sizes.wrote(canonical.clone(), size).await;
-        self.link_blob(&session.repository, digest, &canonical).await?;
+        self.link_blob(&session.repository, digest, &canonical, size).await?;
         Ok(BlobView { digest: digest.clone(), canonical, size })
     }
 

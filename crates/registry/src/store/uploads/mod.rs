@@ -82,7 +82,14 @@ impl Store {
         let work = self.tasks.spawn(async move {
             let session = store.session(&upload).await?;
             let mut state = store.enter(&session, &upload).await?;
-            store.receive(&session, &mut state, chunk).await?;
+            match store.receive(&session, &mut state, chunk).await {
+                // It cannot become a blob, and its bytes take room.
+                Err(error @ StoreError::OverQuota { .. }) => {
+                    store.discard(&session, &mut state).await?;
+                    return Err(error);
+                }
+                received => received?,
+            }
             store.save(&session, &mut state).await?;
             store.view(&session, state.offset).await
         });

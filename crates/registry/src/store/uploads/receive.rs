@@ -20,6 +20,8 @@ impl Store {
         let begin = state.offset;
         let expected = range.map(ChunkRange::length).or(length);
         let mut unsaved = 0;
+        let mut room = self.quotas.room(&session.repository).await?;
+        room.bytes(state.offset).await?;
         // A client that came back does not wait for its own lost connection.
         let known = session.newer();
         loop {
@@ -38,6 +40,7 @@ impl Store {
                 None => break,
             };
             unsaved += piece.len() as u64;
+            room.bytes(piece.len() as u64).await?;
             self.write(session, state, piece).await?;
             if unsaved >= self.config.checkpoint {
                 self.save(session, state).await?;

@@ -1,0 +1,68 @@
+//! Tags that are never moved: they point for ever to what they first pointed to.
+
+use bytes::Bytes;
+use jeroboam_blobs::{Condition, Written};
+use jeroboam_oci::{Digest, RepositoryName, Tag, layout};
+
+use super::{Result, Store, StoreError};
+use crate::pattern;
+
+impl Store {
+    /// Whether a rule says that a tag is never moved.
+    pub(super) fn is_immutable(&self, repository: &RepositoryName, tag: &Tag) -> bool {
+        self.config.immutable.iter().any(|rule| {
+            rule.prefix.covers(repository.as_str())
+                && rule.tags.iter().any(|pattern| pattern::matches(pattern, tag.as_str()))
+        })
+    }
+
+    /// Refuses to move tags that point elsewhere and are never moved. To push the same once more is fine.
+    pub(super) async fn check_tags_may_move(
+        &self,
+        repository: &RepositoryName,
+        tags: &[Tag],
+        canonical: &Digest,
+    ) -> Result<()> {
+        for tag in tags.iter().filter(|tag| self.is_immutable(repository, tag)) {
+            if self.read_tag(repository, tag).await?.is_some_and(|target| target != *canonical) {
+                return Err(StoreError::Immutable(tag.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to let go of a manifest with tags that would go with it and are never moved: they could come back as something else.
+    pub(super) async fn check_tags_may_go(&self, repository: &RepositoryName, canonical: &Digest) -> Result<()> {
+        if !self.config.immutable.iter().any(|rule| rule.prefix.covers(repository.as_str())) {
+            return Ok(());
+        }
+        let mut candidates = self.tag_candidates(repository, canonical).await?;
+        candidates.retain(|tag, _| self.is_immutable(repository, tag));
+        for tag in candidates.into_keys() {
+            if self.read_tag(repository, &tag).await?.as_ref() == Some(canonical) {
+                return Err(StoreError::Immutable(tag));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a tag where there is none, also against others at the same moment, as far as the place can do that.
+    pub(super) async fn write_tag_once(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        canonical: &Digest,
+        content: Bytes,
+    ) -> Result<()> {
+        let path = layout::tag_current(repository, tag);
+        if self.blobs.put(&path, content.clone(), Condition::Absent).await? == Written::Yes {
+            return Ok(());
+        }
+        match self.read_tag(repository, tag).await? {
+            Some(target) if target == *canonical => Ok(()),
+            Some(_) => Err(StoreError::Immutable(tag.clone())),
+            // A torn one points nowhere.
+            None => Ok(self.blobs.put(&path, content, Condition::Always).await.map(drop)?),
+        }
+    }
+}
