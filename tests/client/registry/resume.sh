@@ -26,7 +26,7 @@ is "the blob" "$digest" "sha256:$(curl -sf "$(url "$REPO" "blobs/$digest")" | sh
 say "a push in two halves"
 
 # A chunk that is cut in its middle: what the registry says that it has, it has. It is long enough for the registry to have made some of it durable by itself.
-other_size=$((400 * 1048576))
+other_size=$((256 * 1048576))
 head -c $other_size /dev/urandom >"$work/other"
 other=sha256:$(sha256sum <"$work/other" | cut -d' ' -f1)
 at=$(curl -sf -D - -o /dev/null -X POST -H "Content-Length: 0" "$(url "$REPO" blobs/uploads/)" | location)
@@ -34,7 +34,7 @@ curl -s -o /dev/null --limit-rate 100M -X PATCH -H "Content-Type: application/oc
 client=$!
 # Until more than what the registry keeps without having made it durable was sent.
 sent() { awk '/^rchar/ { print $2 }' "/proc/$client/io" 2>/dev/null || echo 0; }
-while [ -d /proc/$client ] && [ "$(sent)" -lt $((220 * 1048576)) ]; do sleep 0.05; done
+while [ -d /proc/$client ] && [ "$(sent)" -lt $((190 * 1048576)) ]; do sleep 0.05; done
 if restarts; then restart; fi
 kill -KILL $client 2>/dev/null || true
 wait $client 2>/dev/null || true
