@@ -206,9 +206,33 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// An address from which anybody can read the object for so long; `None` where the place gives none.
     fn presign<'a>(&'a self, path: &'a str, lifetime: Duration) -> BoxFuture<'a, Result<Option<String>>>;
 
+    /// Writes an object as distribution would have written it, where its driver would not know how to remove what we wrote. For giving a place back,
+    /// and to be repeated where something was left; most places write nothing otherwise.
+    fn hand_back<'a>(&'a self, path: &'a str, dry_run: bool) -> BoxFuture<'a, Result<HandedBack>> {
+        let _ = (path, dry_run);
+        Box::pin(std::future::ready(Ok(HandedBack::default())))
+    }
+
     /// Finds, and unless `dry_run` removes, what no path leads to and what is older than `older_than`: temporary files, segments of no object,
     /// parts of uploads that are none of `live` (paths as given to [`Blobs::upload`]).
     fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>>;
+}
+
+/// What [`Blobs::hand_back`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HandedBack {
+    /// So many objects were written anew, or would be.
+    pub rewritten: u64,
+    /// So many should be and could not.
+    pub left: u64,
+}
+
+impl std::ops::Add for HandedBack {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { rewritten: self.rewritten + other.rewritten, left: self.left + other.left }
+    }
 }
 
 /// What [`Blobs::sweep`] is to find.

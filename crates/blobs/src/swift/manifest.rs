@@ -57,7 +57,7 @@ pub(crate) async fn write(inner: &Inner, path: &str, segments: &Segments, noted:
         return put_static(inner, path, segments).await;
     }
     put_dynamic(inner, path, segments, None).await?;
-    if is_whole(inner, path, segments).await? {
+    if has_size(inner, path, segments.total).await? {
         return Ok(());
     }
     // The listing is behind, or somebody's segments came in between: where each segment can be named, it does not matter.
@@ -100,7 +100,12 @@ async fn put_static(inner: &Inner, path: &str, segments: &Segments) -> Result<()
             etag: etag.clone(),
         })
         .collect();
-    let written = inner.store.put_static(&inner.names.file(path), &list).await;
+    put_segments(inner, path, &list).await
+}
+
+/// Writes a static manifest of these segments.
+pub(crate) async fn put_segments(inner: &Inner, path: &str, list: &[Segment]) -> Result<()> {
+    let written = inner.store.put_static(&inner.names.file(path), list).await;
     written.map_err(|error| failed(format!("write the static manifest of {path} to swift"), error))
 }
 
@@ -117,21 +122,21 @@ pub(crate) async fn put_dynamic_to(inner: &Inner, path: &str, prefix: &str, from
     written.map(|_| ()).map_err(|error| failed(format!("write the manifest of {path} to swift"), error))
 }
 
-/// Whether the object is as long as what was written.
-async fn is_whole(inner: &Inner, path: &str, segments: &Segments) -> Result<bool> {
+/// Whether the object is as long as what was written; waits for listings that are behind.
+pub(crate) async fn has_size(inner: &Inner, path: &str, total: u64) -> Result<bool> {
     let name = inner.names.file(path);
     let (mut pause, mut waited) = (PAUSE, Duration::ZERO);
     loop {
         let head = inner.store.head(&name, Newest::Yes).await;
         let head = head.map_err(|error| failed(format!("look at {path} in swift"), error))?;
         let size = head.as_ref().and_then(ObjectHead::size);
-        if size == Some(segments.total) {
+        if size == Some(total) {
             return Ok(true);
         }
         if waited >= inner.config.patience {
             return Ok(false);
         }
-        debug!(blob.path = path, "the object has {size:?} bytes instead of {}, looking again", segments.total);
+        debug!(blob.path = path, "the object has {size:?} bytes instead of {total}, looking again");
         tokio::time::sleep(pause).await;
         waited += pause;
         pause *= 2;

@@ -7,6 +7,7 @@
 mod config;
 mod facts;
 mod failure;
+mod hand_back;
 mod handovers;
 mod list;
 mod manifest;
@@ -41,8 +42,8 @@ pub use config::{LargeObject, SegmentSizes, SwiftAccess, SwiftConfig, TempUrlCon
 pub use parameters::BadParameters;
 
 use crate::{
-    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, Sweep, Swept,
-    Upload, UploadState, Writer, Written,
+    Blobs, Capabilities, Condition, Error, Freshness, HandedBack, Kind, List, ListPage, Object, ObjectMeta, Result,
+    Sweep, Swept, Upload, UploadState, Writer, Written,
 };
 use facts::{Facts, md5_of};
 use failure::failed;
@@ -304,6 +305,10 @@ impl Blobs for Swift {
 
     fn presign<'a>(&'a self, path: &'a str, lifetime: Duration) -> BoxFuture<'a, Result<Option<String>>> {
         async move { self.inner.signing.address(&self.inner, path, lifetime).await }.boxed()
+    }
+
+    fn hand_back<'a>(&'a self, path: &'a str, dry_run: bool) -> BoxFuture<'a, Result<HandedBack>> {
+        hand_back::hand_back(&self.inner, path, dry_run).boxed()
     }
 
     fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>> {

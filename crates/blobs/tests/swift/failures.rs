@@ -435,3 +435,24 @@ async fn a_writer_that_pauses_ends_its_segment_and_loses_nothing() {
     assert!(raw.get_short("files/b", Default::default()).await.unwrap().unwrap() == content[..size]);
     assert!(left == content[size..400_000]);
 }
+
+#[tokio::test]
+async fn a_static_object_becomes_a_dynamic_one_unless_its_segments_are_not_listed() {
+    for (lag, rewritten) in [(Duration::ZERO, 1), (Duration::from_secs(3600), 0)] {
+        let place = Place::pretended(Quirks { listing_lag: lag, ..Quirks::default() }).await;
+        let swift = place.open_with(|config| config.exclusive = true);
+        let content = bytes(4_000_000, 1);
+        write(&swift, "a", None, &content).await;
+        let is_static = async || place.raw().head("files/a", Newest::Yes).await.unwrap().unwrap().is_static;
+        assert!(is_static().await);
+        for dry_run in [true, false] {
+            let done = swift.hand_back("a", dry_run).await.unwrap();
+            assert_eq!((done.rewritten, done.left), (rewritten, 1 - rewritten), "{lag:?}");
+            assert_eq!(is_static().await, dry_run || rewritten == 0);
+            assert!(read(&swift, "a").await.unwrap() == content, "{lag:?}");
+        }
+        let again = swift.hand_back("a", false).await.unwrap();
+        assert_eq!((again.rewritten, again.left), (0, 1 - rewritten));
+        swift.hand_back("nothing", false).await.unwrap();
+    }
+}

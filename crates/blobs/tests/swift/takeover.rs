@@ -180,3 +180,28 @@ async fn what_we_wrote_is_read_and_removed_by_distribution() {
         assert_eq!(segments(&place).await, Vec::<String>::new());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_back_is_removed_by_distribution_with_its_segments() {
+    let Some(program) = program() else { return };
+    for place in places() {
+        let alone = place.open_with(|config| config.exclusive = true);
+        let (plain, large) = (bytes(3_000_000, 1), bytes(4_000_001, 3));
+        write(&alone, &blob(&plain), Some(3_000_000), &plain).await;
+        write(&alone, &blob(&large), None, &large).await;
+        for content in [&plain, &large] {
+            link(&alone, "a/b", content).await;
+        }
+        let rewritten = async |dry_run| {
+            let (one, other) =
+                (alone.hand_back(&blob(&plain), dry_run).await, alone.hand_back(&blob(&large), dry_run).await);
+            (one.unwrap() + other.unwrap()).rewritten
+        };
+        assert_eq!([rewritten(true).await, rewritten(false).await, rewritten(false).await], [1, 1, 0]);
+        assert!(read(&alone, &blob(&large)).await.unwrap() == large, "we read it, too");
+        let registry = Registry::start(&program, &place, 1_048_576).await;
+        assert!(registry.pull("a/b", &large).await == large);
+        registry.collect_garbage(&program);
+        assert_eq!(segments(&place).await, Vec::<String>::new());
+    }
+}
