@@ -103,6 +103,16 @@ impl Epoch {
         Ok(Self { stage: Stage::Sweeping { again, files, done: 0 }, ..self.clone() })
     }
 
+    /// So much of what is collected is done.
+    #[must_use]
+    pub fn at(&self, done: u64) -> Self {
+        let stage = match self.stage.clone() {
+            Stage::Sweeping { again, files, .. } => Stage::Sweeping { again, files, done },
+            other => other,
+        };
+        Self { stage, ..self.clone() }
+    }
+
     /// Ends it.
     #[must_use]
     pub fn close(&self, now: Timestamp) -> Self {

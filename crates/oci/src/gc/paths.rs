@@ -15,6 +15,12 @@ pub fn leader() -> String {
     own(Area::Gc, &["leader"])
 }
 
+/// What is written to see what time the store has.
+#[must_use]
+pub fn clock() -> String {
+    own(Area::Gc, &["clock"])
+}
+
 /// That a term has somebody.
 #[must_use]
 pub fn term(term: u64) -> String {
@@ -97,9 +103,17 @@ mod tests {
     #[test]
     fn everything_lies_where_distribution_does_not_look() {
         let key = Key::from([0xab; 32]);
-        for path in
-            [epoch(), leader(), term(7), candidates(7, 0), list(7, 1), warrant(7, &key), references(9), report()]
-        {
+        for path in [
+            epoch(),
+            leader(),
+            clock(),
+            term(7),
+            candidates(7, 0),
+            list(7, 1),
+            warrant(7, &key),
+            references(9),
+            report(),
+        ] {
             assert!(matches!(meaning(&path), Meaning::Own(Area::Gc, _)), "{path}");
         }
         for path in [lease(7, &key), instance("one")] {
