@@ -13,15 +13,18 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::client::{Ask, SetupError};
+use crate::client::{Answer, Ask, SetupError};
 use crate::context::Context;
 use crate::data::IMAGE;
 use crate::groups::upload;
 use crate::options::Options;
 use crate::stop::{Stop, Verdict, fail};
 
-/// Layers that there are, of which every image has three.
-const LAYERS: u64 = 40;
+/// Layers that there are, of which every image has three: so many that at any time nobody needs some of them, which are pushed again later.
+const LAYERS: u64 = 200;
+/// How often a client comes again that is told to, and how long it waits at most.
+const AGAIN: u32 = 20;
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Images that each pusher leaves there before it deletes its oldest.
 const KEPT: usize = 4;
 /// How many reasons are kept.
@@ -45,6 +48,8 @@ pub struct Outcome {
     pub pushes: u64,
     /// Blobs that were not sent since they were there.
     pub spared: u64,
+    /// Answers that told a client to come again, which it did.
+    pub postponed: u64,
     /// Images that were deleted.
     pub deletes: u64,
     /// Images that were pulled whole.
@@ -118,12 +123,12 @@ async fn push(context: &Context, pusher: u64, turn: u64, pause: Duration, outcom
         blobs.push((Digest::sha256(&bytes), bytes));
     }
     for (digest, bytes) in &blobs {
-        let head = context.client.send(Ask::head(context.blob(digest))).await?;
+        let head = patiently(context, &Ask::head(context.blob(digest)), outcome).await?;
         if head.status == 200 {
             outcome.spared += 1;
         } else {
             head.status(&[404])?;
-            upload::pushed(context, bytes, digest).await?;
+            push_blob(context, bytes, digest, outcome).await?;
         }
     }
     tokio::time::sleep(pause.mul_f64(fraction(chance(context, &format!("{pusher}/{turn}/pause"))))).await;
@@ -134,9 +139,45 @@ async fn push(context: &Context, pusher: u64, turn: u64, pause: Duration, outcom
     let body = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": layers }).to_string();
     let body = Bytes::from(body);
     let ask = Ask::put(context.manifest(&format!("pusher-{pusher}"))).header("content-type", IMAGE).body(&body);
-    context.client.send(ask).await?.status(&[201])?;
+    patiently(context, &ask, outcome).await?.status(&[201])?;
     outcome.pushes += 1;
     Ok(Image { digest: Digest::sha256(&body), body, blobs })
+}
+
+async fn push_blob(context: &Context, bytes: &Bytes, digest: &Digest, outcome: &mut Outcome) -> Verdict {
+    for _ in 0..AGAIN {
+        let begun = patiently(context, &Ask::post(context.uploads()), outcome).await?;
+        begun.status(&[202])?;
+        let ended = upload::finish(context, &begun.location()?, digest, Some(bytes)).await?;
+        if !has_to_wait(&ended, outcome).await? {
+            return ended.status(&[201]);
+        }
+    }
+    fail(format!("a blob was not taken, though the client came {AGAIN} times"))
+}
+
+/// Asks as a client does that comes again when it is told to.
+async fn patiently(context: &Context, ask: &Ask, outcome: &mut Outcome) -> Verdict<Answer> {
+    for _ in 0..AGAIN {
+        let answer = context.client.send(ask.clone()).await?;
+        if !has_to_wait(&answer, outcome).await? {
+            return Ok(answer);
+        }
+    }
+    fail(format!("the registry is not available, though the client came {AGAIN} times"))
+}
+
+/// Waits as long as an answer says, if it says so.
+async fn has_to_wait(answer: &Answer, outcome: &mut Outcome) -> Verdict<bool> {
+    if answer.status != 503 {
+        return Ok(false);
+    }
+    let Some(seconds) = answer.header("retry-after").and_then(|text| text.parse().ok()) else {
+        return fail(format!("{}: 503, and not when to come again", answer.asked));
+    };
+    outcome.postponed += 1;
+    tokio::time::sleep(Duration::from_secs(seconds).min(LONGEST_WAIT)).await;
+    Ok(true)
 }
 
 async fn pull(context: &Context, image: &Image, outcome: &mut Outcome) {
@@ -193,6 +234,7 @@ impl Outcome {
     fn add(&mut self, other: Self) {
         self.pushes += other.pushes;
         self.spared += other.spared;
+        self.postponed += other.postponed;
         self.deletes += other.deletes;
         self.pulls += other.pulls;
         self.failed_pushes.extend(other.failed_pushes);

@@ -113,7 +113,7 @@ fi
 for what in "$torn" "$(jq -r .dangling "$work/leftovers")" "$(jq -r .torn_tag "$work/leftovers")"; do
   grep -q "${what#sha256:}" "$work/inspected" || { cat "$work/inspected.log" >&2; fail "inspect does not find $what"; }
 done
-"$JEROBOAM" registry repair "$config" >"$work/repaired" 2>&1 || { cat "$work/repaired" >&2; fail "repair"; }
+"$JEROBOAM" registry repair "$config" --yes >"$work/repaired" 2>&1 || { cat "$work/repaired" >&2; fail "repair"; }
 "$JEROBOAM" registry inspect "$config" >"$work/inspected" 2>&1 || { cat "$work/inspected" >&2; fail "inspect after repair"; }
 is "a tag that was torn" 200 "$(curl -s -o /dev/null -w '%{http_code}' "${accept[@]}" "http://$ours/v2/old/plain/manifests/$(jq -r .torn_tag "$work/leftovers")")"
 filled "" old/plain "$(jq -r .torn_tag "$work/leftovers")" "$(jq -r .torn_tag_digest "$work/leftovers")"
@@ -133,6 +133,7 @@ printf 'new/plain %s\n' "$(sha256sum <"$work/blob" | cut -d' ' -f1)" >>"$work/bl
 serves "$ours"
 lists "$ours"
 registry down jeroboam "$PORT"
+"$JEROBOAM" registry hand-back "$config" --yes >"$work/handed-back" 2>&1 || { cat "$work/handed-back" >&2; fail "hand-back"; }
 registry up docker-registry "$old_backend" "$OTHER_PORT" "$place"
 serves "$theirs"
 lists "$theirs"
