@@ -58,11 +58,12 @@ registry_pages() {
 }
 part "the registry's pages" registry_pages
 
-# What lies between registries: other regions, caches, bundles, nodes, those who are told.
+# What lies between registries: other regions, caches, bundles, nodes, those who are told; and what looks after a store.
 between_registries() {
   local page log=$CACHE/run/test-$$-between.log
   export JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam
-  for page in tests/registry/replication.sh tests/registry/mirror.sh tests/registry/air-gap.sh tests/registry/nodes.sh tests/registry/notifications.sh; do
+  for page in tests/registry/replication.sh tests/registry/mirror.sh tests/registry/air-gap.sh tests/registry/nodes.sh tests/registry/notifications.sh \
+    tests/registry/garbage-collection.sh tests/registry/repair.sh tests/registry/retention.sh; do
     "$page" >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }
   done
   rm -f "$log"

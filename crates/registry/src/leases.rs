@@ -18,6 +18,7 @@ use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::gc::{Adoption, Epoch, Key, Lease, Passage, Promise, Times, Warrant, paths};
 use jeroboam_oci::{Digest, RepositoryName};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::gc::documents::{self, ReadDocument};
@@ -30,6 +31,9 @@ const REMEMBERED: usize = 100_000;
 
 /// How long a promise waits until something that is being collected is gone or spared.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// After a reading that failed, nobody tries again for so long: all who wait would try one after the other.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
@@ -101,6 +105,8 @@ struct State {
     adoption: Adoption,
     /// By repository and digest.
     leases: HashMap<Key, Lease>,
+    /// When a reading failed, if the last one did.
+    failed: Option<Timestamp>,
 }
 
 impl Leases {
@@ -145,12 +151,31 @@ impl Leases {
         }
     }
 
+    /// Whether this process has promised it, and the promise has not ended.
+    #[must_use]
+    pub fn holds(&self, repository: &RepositoryName, digest: &Digest) -> bool {
+        let (state, now) = (self.state(), self.clock.now());
+        state.leases.get(&Key::revision(repository, digest)).is_some_and(|lease| lease.until > now)
+    }
+
     /// Reads what is announced. Called by itself before a promise when it is due; a process that wants to be quick about the first one calls it at
     /// its beginning.
     pub async fn read(&self) -> jeroboam_blobs::Result<()> {
         let Some(place) = &self.place else { return Ok(()) };
         let _one = place.reading.lock().await;
-        self.read_now(place).await
+        self.read_and_note(place).await
+    }
+
+    /// Reads it whenever it is due, also while nobody asks for a promise, so that others see that this process serves.
+    pub async fn keep_reading(&self, stop: CancellationToken) {
+        let Some(place) = &self.place else { return };
+        loop {
+            let interval = self.state().adoption.times().interval();
+            tokio::select! {
+                () = tokio::time::sleep(interval) => self.keep_in_touch(place).await,
+                () = stop.cancelled() => return,
+            }
+        }
     }
 
     /// Says that this process has ended, and makes no promises any more.
@@ -181,15 +206,23 @@ impl Leases {
             return;
         }
         // A place that is away does not matter yet: what was read before is good for another interval.
-        if let Err(error) = self.read_now(place).await {
+        if let Err(error) = self.read_and_note(place).await {
             warn!(%error, "what is announced of the garbage collection could not be read");
         }
     }
 
     fn is_due(&self) -> bool {
-        let state = self.state();
-        let due = |read: Timestamp| read.saturating_add(state.adoption.times().interval()).unwrap_or(Timestamp::MAX);
-        state.adoption.read().is_none_or(|read| self.clock.now() >= due(read))
+        let (state, now) = (self.state(), self.clock.now());
+        let is_past = |moment: Timestamp, time| now >= moment.saturating_add(time).unwrap_or(Timestamp::MAX);
+        let interval = state.adoption.times().interval();
+        state.adoption.read().is_none_or(|read| is_past(read, interval))
+            && state.failed.is_none_or(|failed| is_past(failed, AGAIN.min(interval)))
+    }
+
+    async fn read_and_note(&self, place: &Place) -> jeroboam_blobs::Result<()> {
+        let outcome = self.read_now(place).await;
+        self.state().failed = outcome.is_err().then(|| self.clock.now());
+        outcome
     }
 
     async fn read_now(&self, place: &Place) -> jeroboam_blobs::Result<()> {
@@ -266,7 +299,7 @@ impl Leases {
 
 impl State {
     fn new(times: Times) -> Self {
-        Self { adoption: Adoption::new(times), leases: HashMap::new() }
+        Self { adoption: Adoption::new(times), leases: HashMap::new(), failed: None }
     }
 
     fn remember(&mut self, of: Key, lease: Lease, now: Timestamp) {
@@ -296,6 +329,7 @@ impl fmt::Debug for Leases {
 
 #[cfg(test)]
 mod tests {
+    use jeroboam_blobs::{Fault, Faults, Memory, Told};
     use jeroboam_model::ManualClock;
 
     use super::*;
@@ -312,5 +346,23 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         assert_eq!(leases.promise(&repository, &digest).await, Ok(Held::Anew), "it had ended");
         assert_eq!(leases.promise(&"other".parse().unwrap(), &digest).await, Ok(Held::Anew), "of a repository");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_away_is_not_asked_by_everybody_at_once() {
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let faults = Faults::new(Arc::new(Memory::new(clock.clone())));
+        faults.plan(Some(Fault { call: 1, told: Told::Before, dies: true }));
+        let leases = Leases::stored(Arc::new(faults.clone()), clock.clone(), Times::default(), "one".to_owned());
+        let (repository, digest) = ("team/app".parse().unwrap(), Digest::sha256(b"layer"));
+        assert_eq!(leases.promise(&repository, &digest).await, Err(NotNow::OutOfTouch));
+        let asked = faults.counts();
+        assert!(!asked.is_empty());
+        assert_eq!(leases.promise(&repository, &digest).await, Err(NotNow::OutOfTouch));
+        assert_eq!(faults.counts(), asked, "a moment ago it did not answer");
+        faults.plan(None);
+        clock.advance(AGAIN);
+        assert_eq!(leases.promise(&repository, &digest).await, Ok(Held::Anew));
+        assert_eq!(leases.instance().map(|said| said.promises), Some(1));
     }
 }

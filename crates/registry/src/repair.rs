@@ -12,7 +12,7 @@ use jeroboam_oci::layout::{self, Area};
 use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link};
 use serde::Serialize;
 
-use crate::inspect::{InspectOptions, Problem, Scan, scan};
+use crate::inspect::{InspectOptions, Problem, Scan, digest_of_bytes, is_still, scan};
 
 /// What is younger may be somebody's that is at work now.
 const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -74,12 +74,13 @@ impl Repairs {
 }
 
 /// Mends a store, or says what would be done.
-pub async fn repair(blobs: &SharedBlobs, now: Timestamp, dry_run: bool) -> Result<Repairs> {
-    let scan = scan(blobs, InspectOptions::default()).await?;
+pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp, dry_run: bool) -> Result<Repairs> {
+    let scan = scan(blobs, options).await?;
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
     for problem in &scan.problems {
         let remedy = remedy(&scan, problem);
-        if !dry_run {
+        // A push, or another remedy, may have mended it since; nothing is done about what cannot be seen.
+        if !dry_run && is_still(blobs, problem).await? == Some(true) {
             apply(blobs, &remedy).await?;
         }
         repairs.repairs.push(Repair { problem: problem.clone(), remedy });
@@ -119,6 +120,7 @@ fn remedy(scan: &Scan, problem: &Problem) -> Remedy {
         Problem::EmptyBlob { digest } | Problem::WrongBytes { digest, .. } => {
             Remedy::Quarantine { digest: digest.clone() }
         }
+        Problem::Unreadable { .. } => none("see what the disk or the store says of it; a push may bring it anew"),
         Problem::Unlisted { repository, manifest } => {
             Remedy::Link { path: layout::layer(repository, manifest), to: manifest.clone() }
         }
@@ -153,20 +155,29 @@ async fn apply(blobs: &SharedBlobs, remedy: &Remedy) -> Result<()> {
             blobs.put(path, link::content(to).into(), Condition::Always).await?;
         }
         Remedy::Unlink { path } => blobs.delete(std::slice::from_ref(path)).await?,
-        Remedy::Quarantine { digest } => quarantine(blobs, digest).await?,
+        Remedy::Quarantine { digest } => {
+            quarantine(blobs, digest).await?;
+        }
         Remedy::None { .. } => {}
     }
     Ok(())
 }
 
-/// Moves a blob out of the way.
-pub(crate) async fn quarantine(blobs: &SharedBlobs, digest: &Digest) -> Result<()> {
+/// Moves a blob out of the way whose bytes are not those of its digest: looked at once more, and only as it was then. `false`: it is fine, or somebody has
+/// pushed it anew.
+pub(crate) async fn quarantine(blobs: &SharedBlobs, digest: &Digest) -> Result<bool> {
     let path = layout::blob(digest);
-    if blobs.head(&path, Freshness::Newest).await?.is_some() {
-        let to = layout::own(Area::Quarantine, &[digest.algorithm().name(), digest.hex()]);
-        blobs.relocate(&path, &to).await?;
+    let before = blobs.head(&path, Freshness::Newest).await?;
+    // A disk or a network that is wrong once is not always.
+    if before.is_none() || digest_of_bytes(blobs, digest).await?.is_none_or(|found| found == *digest) {
+        return Ok(false);
     }
-    Ok(())
+    if blobs.head(&path, Freshness::Newest).await? != before {
+        return Ok(false);
+    }
+    let to = layout::own(Area::Quarantine, &[digest.algorithm().name(), digest.hex()]);
+    blobs.relocate(&path, &to).await?;
+    Ok(true)
 }
 
 impl fmt::Display for Repairs {

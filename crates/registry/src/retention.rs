@@ -9,7 +9,7 @@ use jeroboam_blobs::Freshness;
 use jeroboam_model::Timestamp;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 use jeroboam_oci::manifest::Manifest;
-use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, referrers};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link, referrers};
 use serde::Serialize;
 
 use crate::gc::documents::read_bytes;
@@ -71,7 +71,7 @@ pub struct Retained {
     pub dry_run: bool,
     /// What goes, by repository.
     pub removals: BTreeMap<RepositoryName, Vec<Removal>>,
-    /// Repositories of which a manifest could not be read; nothing without a tag goes there.
+    /// Repositories of which a manifest or a tag could not be read; nothing without a tag goes there.
     pub unreadable: Vec<RepositoryName>,
 }
 
@@ -108,27 +108,28 @@ pub fn decide(
         let old = meant.iter().skip(rule.keep.unwrap_or(0)).filter(|fact| is_older(fact.moved, rule.keep_for, now));
         going.extend(old.filter(|_| rule_says).map(|fact| &fact.tag));
     }
-    let staying = || own.iter().filter(|fact| !going.contains(&fact.tag));
     let mut removals: Vec<Removal> = Vec::new();
-    let mut kept: BTreeSet<Digest> = staying().map(|fact| fact.target.clone()).collect();
     let untagged = rules.iter().find_map(|rule| rule.untagged);
-    if let Some(manifests) = manifests {
+    if let (Some(manifests), Some(_)) = (manifests, untagged) {
+        let staying = own.iter().filter(|fact| !going.contains(&fact.tag)).map(|fact| &fact.target);
+        // What is young stays, tag or no tag, and what it names has to stay with it.
+        let young = manifests.iter().filter(|(_, fact)| !is_older(fact.pushed, untagged, now));
+        let mut kept: BTreeSet<Digest> = staying.chain(young.map(|(digest, _)| digest)).cloned().collect();
         close(&mut kept, manifests);
-        let gone: BTreeSet<&Digest> = manifests
-            .iter()
-            .filter(|(digest, fact)| {
-                !kept.contains(*digest) && untagged.is_some() && is_older(fact.pushed, untagged, now)
-            })
-            .map(|(digest, _)| digest)
-            .collect();
-        let attached_gone = |fact: &&&TagFact| referrers::attached_to(&fact.tag).is_some_and(|of| gone.contains(&of));
-        for fact in attached.iter().filter(attached_gone) {
-            going.insert(&fact.tag);
-        }
-        // What a tag still points to that stays for its own sake is no manifest without a tag.
-        let held: BTreeSet<&Digest> =
-            tags.iter().filter(|fact| !going.contains(&fact.tag)).map(|fact| &fact.target).collect();
-        removals.extend(gone.into_iter().filter(|digest| !held.contains(digest)).cloned().map(Removal::Manifest));
+        // What belongs to something stays with it, and with it what it names: until nothing more is found that stays.
+        let gone = loop {
+            let gone: BTreeSet<&Digest> = manifests.keys().filter(|digest| !kept.contains(*digest)).collect();
+            let belongs_to_gone =
+                |fact: &TagFact| referrers::attached_to(&fact.tag).is_some_and(|of| gone.contains(&of));
+            let before = kept.len();
+            kept.extend(attached.iter().filter(|fact| !belongs_to_gone(fact)).map(|fact| fact.target.clone()));
+            close(&mut kept, manifests);
+            if kept.len() == before {
+                going.extend(attached.iter().filter(|fact| belongs_to_gone(fact)).map(|fact| &fact.tag));
+                break gone;
+            }
+        };
+        removals.extend(gone.into_iter().cloned().map(Removal::Manifest));
     }
     let tags = tags.iter().filter(|fact| going.contains(&fact.tag));
     removals.extend(tags.map(|fact| Removal::Tag(fact.tag.clone(), fact.target.clone())));
@@ -172,35 +173,45 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         if removals.is_empty() {
             continue;
         }
-        if !dry_run {
-            for removal in &removals {
-                remove(store, repository, removal).await?;
+        let mut gone = Vec::new();
+        // What was pushed since the moment before which it would be old is young again.
+        let young = now.saturating_sub(untagged_after(rules, repository)).unwrap_or(Timestamp::MIN);
+        for removal in removals {
+            if dry_run || remove(store, repository, &removal, young).await? {
+                gone.push(removal);
             }
         }
-        retained.removals.insert(repository.clone(), removals);
+        if !gone.is_empty() {
+            retained.removals.insert(repository.clone(), gone);
+        }
     }
     Ok(retained)
 }
 
-async fn remove(store: &Store, repository: &RepositoryName, removal: &Removal) -> Result<()> {
+/// How old manifests without a tag are that go.
+fn untagged_after(rules: &[RetentionRule], repository: &RepositoryName) -> Duration {
+    let covering = rules.iter().filter(|rule| rule.covers(repository));
+    covering.filter_map(|rule| rule.untagged).next().unwrap_or_default()
+}
+
+/// `false`: somebody moved the tag or pushed the manifest since, or relies on it, and it stays.
+async fn remove(store: &Store, repository: &RepositoryName, removal: &Removal, young: Timestamp) -> Result<bool> {
     let removed = match removal {
-        Removal::Tag(tag, target) if store.tag_target(repository, tag).await?.as_ref() == Some(target) => {
-            store.remove_tag(repository, tag).await.map(|_| ())
-        }
-        // Somebody moved it since: it is another one.
-        Removal::Tag(..) => Ok(()),
-        Removal::Manifest(digest) => store.remove_manifest(repository, digest).await.map(|_| ()),
+        Removal::Tag(tag, target) => store.remove_tag_from(repository, tag, target).await,
+        Removal::Manifest(digest) => store.remove_untagged(repository, digest, young).await,
     };
     match removed {
-        Err(StoreError::ManifestUnknown(_)) => Ok(()),
+        Err(StoreError::ManifestUnknown(_)) => Ok(false),
         other => other,
     }
 }
 
 type Facts = (Vec<TagFact>, Option<BTreeMap<Digest, ManifestFact>>);
 
+/// What a repository has; manifests only where all that could keep one could be read.
 async fn facts(store: &Store, repository: &RepositoryName) -> Result<Facts> {
-    let (mut moved, mut pushed) = (BTreeMap::new(), BTreeMap::new());
+    let (mut moved, mut pushed, mut aliases) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut once = BTreeSet::new();
     each_object(store.place(), &format!("{}_manifests/", layout::repository(repository)), |entry| {
         let Meaning::Repository(_, what) = layout::meaning(&entry.path) else { return };
         // What has no time is as young as can be.
@@ -209,28 +220,45 @@ async fn facts(store: &Store, repository: &RepositoryName) -> Result<Facts> {
             InRepository::TagCurrent(tag) => {
                 moved.insert(tag, modified);
             }
+            InRepository::TagOnce(tag, _) => {
+                once.insert(tag);
+            }
             InRepository::Revision(digest) if digest.algorithm() == Algorithm::Sha256 => {
                 pushed.insert(digest, modified);
             }
+            InRepository::Revision(digest) => aliases.push(digest),
             _ => {}
         }
     })
     .await?;
+    // A tag that has a history and points nowhere is torn, or not listed yet: nobody knows what it keeps.
+    let mut all_read = once.iter().all(|tag| moved.contains_key(tag));
     let mut tags = Vec::new();
     for (tag, moved) in moved {
-        if let Some(target) = store.tag_target(repository, &tag).await? {
-            tags.push(TagFact { tag, target, moved });
+        match store.tag_target(repository, &tag).await? {
+            Some(target) => tags.push(TagFact { tag, target, moved }),
+            None => all_read = false,
         }
     }
+    let mut meant = BTreeMap::new();
+    for alias in aliases {
+        let bytes = read_bytes(store.place(), &layout::revision(repository, &alias), Freshness::Any).await?;
+        let canonical = bytes.and_then(|bytes| link::parse(&bytes).ok());
+        meant.extend(canonical.map(|canonical| (alias, canonical)));
+    }
+    let canonical = |digest: &Digest| meant.get(digest).unwrap_or(digest).clone();
     let mut manifests = BTreeMap::new();
     for (digest, pushed) in pushed {
-        let bytes = read_bytes(store.place(), &layout::blob(&digest), Freshness::Any).await?;
-        let Some(Ok(manifest)) = bytes.map(|bytes| Manifest::stored(&bytes)) else { return Ok((tags, None)) };
-        let children = manifest.children().map(|child| child.digest.clone()).collect();
-        let subject = manifest.subject.map(|subject| subject.digest);
+        let bytes = read_bytes(store.place(), &layout::blob(&digest), Freshness::Any).await;
+        let Ok(Some(Ok(manifest))) = bytes.map(|bytes| bytes.map(|bytes| Manifest::stored(&bytes))) else {
+            all_read = false;
+            continue;
+        };
+        let children = manifest.children().map(|child| canonical(&child.digest)).collect();
+        let subject = manifest.subject.map(|subject| canonical(&subject.digest));
         manifests.insert(digest, ManifestFact { pushed, children, subject });
     }
-    Ok((tags, Some(manifests)))
+    Ok((tags, all_read.then_some(manifests)))
 }
 
 #[cfg(test)]
@@ -308,6 +336,31 @@ mod tests {
         ] {
             assert_eq!(removals.contains(&Removal::Manifest(digest(text))), goes, "{text}");
         }
+    }
+
+    #[test]
+    fn what_an_attached_tag_names_stays_with_it() {
+        let rule = RetentionRule { untagged: Some(Duration::from_secs(86_400)), ..RetentionRule::default() };
+        let fallback = format!("sha256-{}", digest("app").hex());
+        // A client's own list of what is about an image: an index under a tag, whose children nothing else names.
+        let manifests = [
+            manifest("app", &[], None),
+            manifest("list", &["sbom"], None),
+            manifest("sbom", &["part"], None),
+            manifest("part", &[], None),
+        ];
+        let tags = [tag("v1", "app", 1), tag(&fallback, "list", 1)];
+        assert_eq!(going(std::slice::from_ref(&rule), &tags, &manifests), []);
+        let gone = going(&[rule], &tags[1..], &manifests);
+        assert_eq!((gone.len(), tags_of(&gone)), (5, vec![fallback.as_str()]));
+    }
+
+    #[test]
+    fn an_index_that_was_just_pushed_keeps_children_that_are_old() {
+        let rule = RetentionRule { untagged: Some(Duration::from_secs(86_400)), ..RetentionRule::default() };
+        let (index, fact) = manifest("index", &["child"], None);
+        let young = (index, ManifestFact { pushed: day(100), ..fact });
+        assert_eq!(going(&[rule], &[], &[young, manifest("child", &[], None)]), []);
     }
 
     #[test]

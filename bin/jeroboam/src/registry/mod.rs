@@ -6,6 +6,7 @@ mod htpasswd;
 mod name;
 mod node;
 mod serve;
+mod store;
 mod token;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: RegistryCommand) -> Result<bool> {
         RegistryCommand::Htpasswd(args) => htpasswd::run(&args).map(|()| true),
         RegistryCommand::Token(command) => token::run(&command).map(|()| true),
         RegistryCommand::Copies(command) => copies::run(*command).await,
+        RegistryCommand::Store(command) => store::run(*command).await,
     }
 }
 

@@ -13,4 +13,5 @@ mod life;
 mod numbers;
 mod outages;
 mod real;
+mod registry;
 mod two;

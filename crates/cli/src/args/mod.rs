@@ -5,6 +5,7 @@ mod common;
 mod operator;
 mod registry;
 mod registry_copies;
+mod registry_store;
 mod server;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -24,6 +25,10 @@ pub use registry::{
 pub use registry_copies::{
     ExportArgs, ImportArgs, NodeCommand, NodeHostsArgs, NodeManifestArgs, NodeUnitArgs, RegistryCopyCommand,
     RemoteArgs, SyncArgs,
+};
+pub use registry_store::{
+    DoItArgs, GcArgs, GcCommand, HandBackArgs, InspectArgs, RegistryStoreCommand, RepairArgs, ReportArgs, ReportFormat,
+    RestoreArgs, RetainArgs, ScrubArgs,
 };
 pub use server::{ConfigArgs, DbCommand, DevArgs, Really, SandboxArgs, ServerArgs, ServerCommand};
 

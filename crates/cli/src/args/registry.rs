@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::registry_copies::RegistryCopyCommand;
+use super::registry_store::RegistryStoreCommand;
 
 /// `jeroboam registry …`
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,9 @@ Examples:
     /// Carry images.
     #[command(flatten)]
     Copies(Box<RegistryCopyCommand>),
+    /// Look after what a registry keeps.
+    #[command(flatten)]
+    Store(Box<RegistryStoreCommand>),
 }
 
 /// `jeroboam registry config …`

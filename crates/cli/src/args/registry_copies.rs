@@ -271,7 +271,7 @@ pub struct NodeUnitArgs {
 }
 
 /// A number of bytes such as `5242880` or `64MiB`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let number: u64 =

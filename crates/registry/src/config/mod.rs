@@ -34,7 +34,8 @@ pub use http::{Address, DebugConfig, HttpConfig, MinimumTls, TlsConfig};
 pub use log::{Level, LogConfig};
 pub use ours::{
     Acknowledge, Additions, CollectionConfig, ConflictRule, ImmutableRule, LimitsConfig, MirrorConfig, NodeCacheConfig,
-    QuotaRule, RedirectConfig, RedirectMode, RemoteConfig, ReplicationConfig, RetentionRule, TargetConfig,
+    QuotaRule, RedirectConfig, RedirectMode, RemoteConfig, ReplicationConfig, RetentionRule, ScrubbingConfig,
+    TargetConfig,
 };
 pub use reference::{reference, sample};
 pub use remarks::{Remark, Severity};

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use jeroboam_blobs::SyncPolicy;
 use jeroboam_oci::RepositoryName;
+use jeroboam_oci::gc::Times;
 use secrecy::SecretString;
 
 use super::auth::Prefix;
 use super::distribution::WEEK;
 use super::section::Section;
+use crate::gc::Window;
 use crate::http::Network;
 use crate::mirror::overlap;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether blobs are read from the store itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,17 +60,32 @@ pub struct LimitsConfig {
     pub streams: u32,
 }
 
-/// `jeroboam.gc` and `jeroboam.scrub`.
+/// `jeroboam.gc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct CollectionConfig {
     pub enabled: bool,
     pub interval: Duration,
-    pub grace: Duration,
+    /// The grace time, the heartbeat and the slack.
+    pub times: Times,
+    /// Most blobs that go in a second; none for as many as the store takes.
+    pub rate: Option<u32>,
+    pub window: Option<Window>,
+    pub trash: Option<Duration>,
+    pub tag_history: bool,
+    pub only_collector: bool,
     pub delete_untagged: bool,
     pub dry_run: bool,
-    /// Bytes a second that are compared with their digests; none, and nothing is.
-    pub scrub_rate: Option<u64>,
+}
+
+/// `jeroboam.scrub`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
+pub struct ScrubbingConfig {
+    pub enabled: bool,
+    /// Bytes a second; none for as many as the store gives.
+    pub rate: Option<u64>,
+    pub interval: Duration,
 }
 
 /// One of `jeroboam.quotas`.
@@ -197,6 +216,7 @@ pub struct Additions {
     pub page: bool,
     pub metrics: Option<String>,
     pub collection: CollectionConfig,
+    pub scrubbing: ScrubbingConfig,
     pub quotas: Vec<QuotaRule>,
     pub retention: Vec<RetentionRule>,
     pub immutable: Vec<ImmutableRule>,
@@ -233,6 +253,7 @@ pub(super) fn read(root: &Section<'_>) -> Additions {
         page: ours.section("page").flag("enabled").unwrap_or(true),
         metrics: ours.section("metrics").given("addr"),
         collection: collection(&ours),
+        scrubbing: scrubbing(&ours.section("scrub")),
         quotas: ours.list("quotas").iter().filter_map(quota).collect(),
         retention: ours.list("retention").iter().map(retention).collect(),
         immutable: ours.list("immutable").iter().map(immutable).collect(),
@@ -300,17 +321,57 @@ fn limits(section: &Section<'_>) -> LimitsConfig {
 }
 
 fn collection(ours: &Section<'_>) -> CollectionConfig {
-    let (gc, scrub) = (ours.section("gc"), ours.section("scrub"));
-    let hours = |name: &str, default: u64| gc.duration(name).unwrap_or(Duration::from_secs(default * 3600));
-    let rate = scrub.size("rate").unwrap_or(8 << 20);
+    let gc = ours.section("gc");
+    let rate = gc.number("rate").unwrap_or(50);
+    let enabled = gc.flag("enabled").unwrap_or(false);
+    if enabled && ours.given("compat").is_none_or(|compat| compat != "exclusive") {
+        gc.warn("enabled", "has no effect with compat: shared: distribution may use what would go");
+    }
     CollectionConfig {
-        enabled: gc.flag("enabled").unwrap_or(false),
-        interval: hours("interval", 24),
-        grace: hours("grace", 24),
+        enabled,
+        interval: some(&gc, "interval", DAY),
+        times: times(&gc),
+        rate: u32::try_from(rate).ok().filter(|rate| *rate > 0),
+        window: gc.parsed("window", str::parse),
+        trash: gc.duration("trash").filter(|kept| !kept.is_zero()),
+        tag_history: gc.flag("taghistory").unwrap_or(true),
+        only_collector: gc.flag("onlycollector").unwrap_or(false),
         delete_untagged: gc.flag("deleteuntagged").unwrap_or(false),
         dry_run: gc.flag("dryrun").unwrap_or(false),
-        scrub_rate: scrub.flag("enabled").unwrap_or(false).then_some(rate),
     }
+}
+
+/// The grace time says what the others are, unless they are set.
+fn times(gc: &Section<'_>) -> Times {
+    let mut grace = some(gc, "grace", DAY);
+    if grace < Duration::from_secs(1) {
+        gc.refuse("grace", "has to be a second, and should be hours");
+        grace = DAY;
+    }
+    let minutes = |count: u64| Duration::from_secs(60 * count).min(grace / 4);
+    let times = Times::new(grace, some(gc, "heartbeat", minutes(2)), some(gc, "slack", minutes(5)));
+    times.unwrap_or_else(|why| {
+        gc.refuse("heartbeat", &format!("does not fit: {why}"));
+        Times::default()
+    })
+}
+
+fn scrubbing(scrub: &Section<'_>) -> ScrubbingConfig {
+    ScrubbingConfig {
+        enabled: scrub.flag("enabled").unwrap_or(false),
+        rate: Some(scrub.size("rate").unwrap_or(8 << 20)).filter(|rate| *rate > 0),
+        interval: some(scrub, "interval", WEEK),
+    }
+}
+
+/// A time that is more than none: what is done again without a pause does nothing else.
+fn some(section: &Section<'_>, name: &str, default: Duration) -> Duration {
+    let time = section.duration(name).unwrap_or(default);
+    if time.is_zero() {
+        section.refuse(name, "has to be more than nothing");
+        return default;
+    }
+    time
 }
 
 fn prefix(section: &Section<'_>) -> Prefix {

@@ -21,15 +21,8 @@ pub fn reference() -> String {
         }
         let unused = chapter.keys.iter().filter_map(|key| match key.effect {
             Effect::None(why) => Some((key.path, why)),
-            Effect::Used | Effect::Later => None,
+            Effect::Used => None,
         });
-        let later: Vec<&Key> = chapter.keys.iter().filter(|key| key.effect == Effect::Later).collect();
-        if !later.is_empty() {
-            page.push_str("\nUnderstood, and without effect in this version:\n\n");
-            for key in later {
-                let _ = writeln!(page, "- `{}`: {}", key.path, key.about);
-            }
-        }
         let unused: Vec<_> = unused.collect();
         if !unused.is_empty() {
             page.push_str("\nRead without effect:\n\n");

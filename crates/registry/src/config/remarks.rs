@@ -85,10 +85,6 @@ fn step(name: &str, below: &Node, known: &[&'static str], path: &mut Vec<String>
             let text = format!("{shown} has no effect: {why}");
             remarks.push(Remark { severity: Severity::Notice, place: Some(below.place.clone()), text });
         }
-        Some(Key { effect: Effect::Later, .. }) => {
-            let text = format!("{shown} has no effect in this version");
-            remarks.push(Remark::warning(below.place.clone(), text));
-        }
         Some(Key { kind: Kind::Free | Kind::Texts, .. }) => {}
         _ => look(below, path, remarks),
     }
@@ -177,10 +173,7 @@ mod tests {
             ),
             (
                 "jeroboam:\n  GC:\n    delete-untagged: true\n    garce: 1h\n",
-                vec![
-                    "line 3: jeroboam.gc.delete-untagged has no effect in this version",
-                    "line 4: jeroboam.gc.garce is not known and has no effect; grace is known",
-                ],
+                vec!["line 4: jeroboam.gc.garce is not known and has no effect; grace is known"],
             ),
             ("HTTP: {}\n", vec!["line 1: HTTP is not known and has no effect; http is known"]),
         ] {

@@ -180,6 +180,13 @@ impl<'a> Section<'a> {
         self.remarks.borrow_mut().push(Remark::error(place, text));
     }
 
+    /// Notes that a value is not what it seems to be.
+    pub(super) fn warn(&self, name: &str, why: &str) {
+        let text = format!("{} {why}", self.shown(name));
+        let place = self.find(name).or(self.node).map(|node| node.place.clone());
+        self.remarks.borrow_mut().extend(place.map(|place| Remark::warning(place, text)));
+    }
+
     fn scalar<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>, wanted: &str) -> Option<T> {
         let node = self.find(name)?;
         match &node.value {

@@ -134,7 +134,7 @@ fn purging(section: &Section<'_>) -> PurgingConfig {
     PurgingConfig {
         enabled: section.flag("enabled").unwrap_or(true),
         age: section.duration("age").unwrap_or(hours(168)),
-        interval: section.duration("interval").unwrap_or(hours(24)),
+        interval: section.duration("interval").filter(|time| !time.is_zero()).unwrap_or(hours(24)),
         dry_run: section.flag("dryrun").unwrap_or(false),
     }
 }

@@ -27,6 +27,8 @@ pub struct GcConfig {
     pub leftovers: Duration,
     /// Whether this process may collect where the place cannot tell which of two was first. One process alone may be told so.
     pub only_collector: bool,
+    /// Whether nothing is collected where the store's clock and ours differ by more than the slack.
+    pub check_clock: bool,
 }
 
 impl Default for GcConfig {
@@ -42,6 +44,7 @@ impl Default for GcConfig {
             uploads_dry_run: false,
             leftovers: week,
             only_collector: false,
+            check_clock: false,
         }
     }
 }

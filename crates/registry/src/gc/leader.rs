@@ -1,10 +1,10 @@
 //! Who collects: one process at a time, as far as the place can tell.
 
 use std::future::Future;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use jeroboam_blobs::{SharedBlobs, Written};
+use jeroboam_blobs::{Freshness, SharedBlobs, Written};
 use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::gc::{Lead, Leader, Stop, lead as decide, may_act, paths};
 use tracing::info;
@@ -92,14 +92,68 @@ impl Term {
         }
     }
 
+    /// Whether another process has not become the collector at the same moment, which only a store that cannot tell who was first lets happen.
+    pub(super) async fn is_mine(&self, blobs: &SharedBlobs, me: &str) -> Result<bool, GcError> {
+        if blobs.capabilities().create_if_absent {
+            return Ok(true);
+        }
+        let found: Option<Leader> = read(blobs, &paths::leader()).await?.sound(&paths::leader())?;
+        Ok(found.is_some_and(|leader| leader.instance == me && leader.term == self.number))
+    }
+
     /// Whether a removal may follow from this look at the clock.
     pub(super) fn may_act(&self, config: &GcConfig, now: Timestamp) -> bool {
         may_act(self.renewed(), config.times, now)
     }
 }
 
+/// Says of the collector `me`, who does nothing any more, that its word is as old as can be.
+pub(super) async fn resign(blobs: &SharedBlobs, me: &str) -> Result<(), jeroboam_blobs::Error> {
+    let found: Option<Leader> = read(blobs, &paths::leader()).await?.sound(&paths::leader())?;
+    match found.filter(|leader| leader.instance == me) {
+        Some(leader) => write(blobs, &paths::leader(), &Leader { renewed: Timestamp::UNIX_EPOCH, ..leader }).await,
+        None => Ok(()),
+    }
+}
+
 /// Becomes the collector, or stays it, or hears that another one is.
-pub(super) async fn lead(blobs: &SharedBlobs, config: &GcConfig, me: &str, now: Timestamp) -> Result<Leading, GcError> {
+pub(super) async fn lead(
+    blobs: &SharedBlobs,
+    config: &GcConfig,
+    me: &str,
+    clock: &dyn Clock,
+) -> Result<Leading, GcError> {
+    if !blobs.capabilities().create_if_absent {
+        // Some places find out what they can do when they are first asked, or first asked for it.
+        blobs.probe().await?;
+        let _ = claim(blobs, &paths::clock(), &clock.now()).await?;
+        if !blobs.capabilities().create_if_absent && !config.only_collector {
+            return Err(GcError::NotAlone);
+        }
+    }
+    let leading = lead_now(blobs, config, me, clock.now()).await?;
+    if config.check_clock && matches!(leading, Leading::Mine(_)) {
+        check_clock(blobs, config, clock).await?;
+    }
+    Ok(leading)
+}
+
+/// Compares the store's clock with this machine's, by what was just written.
+async fn check_clock(blobs: &SharedBlobs, config: &GcConfig, clock: &dyn Clock) -> Result<(), GcError> {
+    let before = clock.now();
+    write(blobs, &paths::clock(), &before).await?;
+    let meta = blobs.head(&paths::clock(), Freshness::Newest).await?;
+    let Some(modified) = meta.and_then(|meta| meta.modified) else { return Ok(()) };
+    let (early, late) = (before.duration_since(modified), modified.duration_since(clock.now()));
+    let apart = early.max(late);
+    // Stores tell whole seconds.
+    if apart.is_positive() && apart.unsigned_abs() > config.times.slack() + Duration::from_secs(2) {
+        return Err(GcError::Clock { seconds: apart.as_secs() });
+    }
+    Ok(())
+}
+
+async fn lead_now(blobs: &SharedBlobs, config: &GcConfig, me: &str, now: Timestamp) -> Result<Leading, GcError> {
     let found: Option<Leader> = read(blobs, &paths::leader()).await?.sound(&paths::leader())?;
     match decide(found.as_ref(), me, config.times, now) {
         Lead::Taken(until) => Ok(Leading::Taken(until)),
@@ -108,13 +162,6 @@ pub(super) async fn lead(blobs: &SharedBlobs, config: &GcConfig, me: &str, now: 
             Ok(Leading::Mine(leader))
         }
         Lead::Free(mut leader) => {
-            let may_tell = blobs.capabilities().create_if_absent;
-            if !may_tell && !config.only_collector {
-                // Two may think that they are the one; that this costs work and no blobs is what the rest of the protocol is for.
-                info!(
-                    "the place cannot tell which of two collectors was first: tell one process that it is the only one"
-                );
-            }
             // A term may have been claimed by somebody who then went away: the next one is as good.
             let mut written = claim(blobs, &paths::term(leader.term), &leader).await?;
             for _ in 0..8 {

@@ -1,13 +1,13 @@
 //! What nobody goes on with: uploads, temporary files, segments, old trash, and what earlier epochs left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use jeroboam_blobs::{Result, SharedBlobs, Sweep};
+use jeroboam_blobs::{Result, SharedBlobs, Sweep, Swept};
 use jeroboam_model::Timestamp;
 use jeroboam_oci::gc::paths;
 use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
 use jeroboam_oci::{RepositoryName, UploadId};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::documents::{ReadDocument, read};
 use super::pages::{all_objects, each_object};
@@ -20,9 +20,19 @@ const BATCH: usize = 1_000;
 /// Clears away what nobody goes on with.
 pub(super) async fn clear(blobs: &SharedBlobs, config: &GcConfig, now: Timestamp, dry_run: bool) -> Result<LeftOver> {
     let mut left_over = LeftOver::default();
-    let live = uploads(blobs, config, now, dry_run, &mut left_over).await?;
+    let purged = uploads(blobs, config.uploads, now, dry_run || config.uploads_dry_run).await?;
+    left_over.uploads = purged.uploads;
     let older_than = now.saturating_sub(config.leftovers).unwrap_or(Timestamp::MIN);
-    left_over.add(blobs.sweep(Sweep { older_than, live: &live, dry_run }).await?);
+    if purged.is_doubtful {
+        warn!("the state of an upload is not as we write it: nobody knows which parts are its, and all are left alone");
+    } else {
+        let live = purged.live;
+        left_over.add(strays(blobs, &live, older_than, dry_run).await?);
+        left_over.add(blobs.sweep(Sweep { older_than, live: &live, dry_run }).await?);
+    }
+    if !dry_run {
+        forget_instances(blobs, older_than).await?;
+    }
     if let Some(kept) = config.trash {
         left_over.trash = trash::empty(blobs, kept, now, dry_run).await?;
     }
@@ -48,20 +58,50 @@ pub(super) async fn forget_epochs(blobs: &SharedBlobs, current: u64) -> Result<(
     Ok(())
 }
 
-/// Removes uploads that are too old, and gives where the bytes of the others are.
-async fn uploads(
+/// What came of looking for old uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// So many were removed, or would be.
+    pub uploads: u64,
+    /// Where the bytes of the others are.
+    pub(super) live: Vec<String>,
+    /// Whether one is not as we write it, so that nobody knows where its bytes are.
+    pub(super) is_doubtful: bool,
+}
+
+/// What processes said of themselves that did not say that they end.
+async fn forget_instances(blobs: &SharedBlobs, older_than: Timestamp) -> Result<()> {
+    let all = all_objects(blobs, &paths::instances()).await?;
+    let old = all.into_iter().filter(|entry| entry.modified.is_some_and(|modified| modified < older_than));
+    let old: Vec<String> = old.map(|entry| entry.path).collect();
+    for batch in old.chunks(BATCH) {
+        blobs.delete(batch).await?;
+    }
+    Ok(())
+}
+
+/// Removes uploads that nobody has gone on with for `age`, ours and distribution's, as distribution does it.
+pub async fn purge_uploads(
     blobs: &SharedBlobs,
-    config: &GcConfig,
+    age: std::time::Duration,
     now: Timestamp,
     dry_run: bool,
-    left_over: &mut LeftOver,
-) -> Result<Vec<String>> {
-    let dry_run = dry_run || config.uploads_dry_run;
-    let is_old = |modified: Option<Timestamp>| match (config.uploads, modified) {
+) -> Result<Purged> {
+    uploads(blobs, Some(age), now, dry_run).await
+}
+
+/// Removes uploads that are too old, and finds where the bytes of the others are.
+async fn uploads(
+    blobs: &SharedBlobs,
+    age: Option<std::time::Duration>,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Purged> {
+    let is_old = |modified: Option<Timestamp>| match (age, modified) {
         (Some(age), Some(modified)) => modified.saturating_add(age).unwrap_or(Timestamp::MAX) < now,
         _ => false,
     };
-    let mut live = Vec::new();
+    let mut purged = Purged::default();
     for entry in all_objects(blobs, &layout::area(Area::Sessions)).await? {
         if !entry.path.ends_with("/state") {
             continue;
@@ -71,21 +111,54 @@ async fn uploads(
             ReadDocument::Absent => continue,
             ReadDocument::Broken => {
                 warn!(path = %entry.path, "the state of an upload is not as we write it, and it is left alone");
+                purged.is_doubtful = true;
                 continue;
             }
         };
         if !is_old(entry.modified) {
-            live.push(record.data);
+            purged.live.push(record.data);
             continue;
         }
-        left_over.uploads += 1;
-        if !dry_run {
-            blobs.discard_upload(&record.data, &record.upload).await?;
-            blobs.delete(&[entry.path]).await?;
+        purged.uploads += 1;
+        info!(repository = %record.repository, path = %entry.path, dry_run, "an upload that nobody went on with goes");
+        if dry_run {
+            // What stays has to keep its bytes, too.
+            purged.live.push(record.data);
+        } else {
+            discard(blobs, &record, &entry.path).await?;
         }
     }
-    foreign_uploads(blobs, &is_old, dry_run, left_over).await?;
-    Ok(live)
+    purged.uploads += foreign_uploads(blobs, &is_old, dry_run).await?;
+    Ok(purged)
+}
+
+/// Forgets an upload of ours: its bytes, then what is written down of it.
+pub(crate) async fn discard(blobs: &SharedBlobs, record: &SessionRecord, state: &str) -> Result<()> {
+    blobs.discard_upload(&record.data, &record.upload).await?;
+    blobs.delete(&[state.to_owned()]).await
+}
+
+/// Bytes of uploads that no record names: their process ended, or gave them up, before anything was written down of them.
+async fn strays(blobs: &SharedBlobs, live: &[String], older_than: Timestamp, dry_run: bool) -> Result<Swept> {
+    let named: HashSet<&str> = live.iter().map(String::as_str).collect();
+    let mut swept = Swept::default();
+    for entry in all_objects(blobs, &layout::area(Area::Sessions)).await? {
+        // Who is at one writes into it, so that it is young.
+        let is_stray = is_data(&entry.path) && !named.contains(entry.path.as_str());
+        if is_stray && entry.modified.is_some_and(|modified| modified < older_than) {
+            swept.objects += 1;
+            swept.bytes += entry.size;
+            if !dry_run {
+                blobs.delete(&[entry.path]).await?;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// Whether the bytes of an upload are at this path below the sessions.
+pub(crate) fn is_data(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("data"))
 }
 
 /// Uploads of distribution: `_uploads/<id>/…`, as old as the newest of their files.
@@ -93,8 +166,7 @@ async fn foreign_uploads(
     blobs: &SharedBlobs,
     is_old: &impl Fn(Option<Timestamp>) -> bool,
     dry_run: bool,
-    left_over: &mut LeftOver,
-) -> Result<()> {
+) -> Result<u64> {
     let mut uploads: BTreeMap<(RepositoryName, UploadId), (Option<Timestamp>, Vec<String>)> = BTreeMap::new();
     each_object(blobs, layout::REPOSITORIES, |entry| {
         let Meaning::Repository(name, what) = layout::meaning(&entry.path) else { return };
@@ -108,13 +180,15 @@ async fn foreign_uploads(
         upload.1.push(entry.path);
     })
     .await?;
-    for (newest, files) in uploads.into_values() {
+    let mut count = 0;
+    for ((repository, upload), (newest, files)) in uploads {
         if is_old(newest) {
-            left_over.uploads += 1;
+            count += 1;
+            info!(%repository, %upload, dry_run, "an upload that nobody went on with goes");
             if !dry_run {
                 blobs.delete(&files).await?;
             }
         }
     }
-    Ok(())
+    Ok(count)
 }

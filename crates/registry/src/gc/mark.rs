@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use futures::{StreamExt, stream};
 use jeroboam_blobs::{Freshness, Result, SharedBlobs};
 use jeroboam_oci::gc::{Key, Mark};
 use jeroboam_oci::layout::{self, InRepository, Meaning};
-use jeroboam_oci::{Algorithm, Digest, RepositoryName, link};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link};
+use tracing::warn;
 
 use super::documents::read_bytes;
 use super::pages::each_object;
@@ -17,6 +19,9 @@ use super::{GcConfig, Unreadable};
 
 /// So many damages are told one by one.
 const TOLD: usize = 1_000;
+
+/// So many links are read at once.
+const AT_ONCE: usize = 16;
 
 /// What a mark is made for.
 pub(super) enum Wanted {
@@ -36,6 +41,8 @@ pub(super) struct Marking {
     pub(super) manifests: u64,
     /// Where the wanted ones are linked.
     pub(super) links: HashMap<Key, Vec<u32>>,
+    /// The links to the wanted ones under another digest than the store's own.
+    pub(super) alias_links: HashMap<Key, Vec<String>>,
     pub(super) unreadable: Vec<Unreadable>,
 }
 
@@ -57,6 +64,12 @@ struct Marker<'a> {
     revisions: Vec<Revision>,
     /// Links to manifests under another digest than the store's own.
     aliases: Vec<(u32, Digest)>,
+    /// Links to blobs likewise.
+    layer_aliases: Vec<(u32, Digest)>,
+    /// What is meant by another digest than the store's own, whichever repository says so.
+    meant: HashMap<Key, BTreeSet<Key>>,
+    /// Tags whose history does not say where they point.
+    currents: Vec<(u32, Tag)>,
     /// Repositories of which something could not be read.
     doubtful: HashSet<u32>,
 }
@@ -72,10 +85,14 @@ pub(super) async fn mark(blobs: &SharedBlobs, config: &GcConfig, wanted: &Wanted
         numbers: HashMap::new(),
         revisions: Vec::new(),
         aliases: Vec::new(),
+        layer_aliases: Vec::new(),
+        meant: HashMap::new(),
+        currents: Vec::new(),
         doubtful: HashSet::new(),
     };
     marker.list_repositories().await?;
     marker.read_aliases().await;
+    marker.read_currents().await;
     marker.read_manifests().await?;
     marker.keep_doubtful().await?;
     Ok(marker.found)
@@ -125,7 +142,23 @@ impl Marker<'_> {
             let Meaning::Repository(name, what) = layout::meaning(&entry.path) else { return };
             match what {
                 InRepository::Revision(digest) => self.revision(name, digest, false),
-                InRepository::TagOnce(_, digest) if self.config.tag_history => self.revision(name, digest, true),
+                InRepository::TagCurrent(tag) => {
+                    let repository = self.number(name);
+                    self.currents.push((repository, tag));
+                }
+                InRepository::TagOnce(tag, digest) if self.config.tag_history => {
+                    // Where it points now is part of it, and stands right before it in a listing.
+                    if self.currents.last().is_some_and(|(number, current)| {
+                        *current == tag && self.found.repositories.get(*number as usize) == Some(&name)
+                    }) {
+                        self.currents.pop();
+                    }
+                    self.revision(name, digest, true);
+                }
+                InRepository::Layer(digest) if digest.algorithm() != Algorithm::Sha256 => {
+                    let repository = self.number(name);
+                    self.layer_aliases.push((repository, digest));
+                }
                 InRepository::Layer(digest) => {
                     let repository = self.number(name);
                     if let Wanted::Of(keys) = self.wanted {
@@ -158,20 +191,100 @@ impl Marker<'_> {
         }
     }
 
-    /// An alias says which manifest is meant. One that is torn leads nowhere, as for everybody who reads it.
+    /// What is meant by other digests than the store's own. An alias that is torn leads nowhere, as for everybody who reads it; one that cannot be read
+    /// may lead anywhere.
     async fn read_aliases(&mut self) {
-        for (repository, digest) in std::mem::take(&mut self.aliases) {
-            let Some(name) = self.found.repositories.get(repository as usize).cloned() else { continue };
-            match read_bytes(self.blobs, &layout::revision(&name, &digest), Freshness::Any).await {
-                Ok(Some(bytes)) => {
-                    if let Ok(canonical) = link::parse(&bytes) {
-                        let key = Key::blob(&canonical);
-                        self.revisions.push(Revision { key, repository, by_the_way: true });
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => self.doubt(&BTreeSet::from([repository]), &digest, &error.to_string()),
+        let own: HashSet<(u32, Key)> = match self.aliases.is_empty() {
+            true => HashSet::new(),
+            false => self.revisions.iter().map(|revision| (revision.repository, revision.key)).collect(),
+        };
+        let revisions = std::mem::take(&mut self.aliases);
+        for (repository, alias, canonical) in self.read_links(revisions, layout::revision).await {
+            let key = Key::blob(&canonical);
+            self.meant.entry(Key::blob(&alias)).or_default().insert(key);
+            // Where the repository has let go of the manifest under its own digest, nobody is given it.
+            if own.contains(&(repository, key)) {
+                self.revisions.push(Revision { key, repository, by_the_way: true });
             }
+        }
+        let layers = std::mem::take(&mut self.layer_aliases);
+        for (repository, alias, canonical) in self.read_links(layers, layout::layer).await {
+            let key = Key::blob(&canonical);
+            self.meant.entry(Key::blob(&alias)).or_default().insert(key);
+            if let (Wanted::Of(keys), Some(name)) = (self.wanted, self.found.repositories.get(repository as usize))
+                && keys.binary_search(&key).is_ok()
+            {
+                self.found.alias_links.entry(key).or_default().push(layout::layer(name, &alias));
+            }
+        }
+    }
+
+    /// Where links lead, of those that lead anywhere.
+    async fn read_links(
+        &mut self,
+        links: Vec<(u32, Digest)>,
+        path: fn(&RepositoryName, &Digest) -> String,
+    ) -> Vec<(u32, Digest, Digest)> {
+        let named = links.into_iter().filter_map(|(repository, digest)| {
+            let name = self.found.repositories.get(repository as usize)?;
+            Some((repository, path(name, &digest), digest))
+        });
+        let named: Vec<_> = named.collect();
+        let blobs = self.blobs;
+        let mut read = stream::iter(named)
+            .map(|(repository, path, digest)| async move {
+                (repository, digest, read_bytes(blobs, &path, Freshness::Any).await)
+            })
+            .buffer_unordered(AT_ONCE);
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        while let Some((repository, digest, bytes)) = read.next().await {
+            match bytes {
+                Ok(bytes) => {
+                    let canonical = bytes.and_then(|bytes| link::parse(&bytes).ok());
+                    found.extend(canonical.map(|canonical| (repository, digest, canonical)));
+                }
+                Err(error) => failed.push((repository, digest, error.to_string())),
+            }
+        }
+        drop(read);
+        for (repository, digest, why) in failed {
+            self.doubt(&BTreeSet::from([repository]), &digest, &why);
+        }
+        found
+    }
+
+    /// Where tags point whose history does not say it. A tag that is torn, or cannot be read, may have pointed anywhere.
+    async fn read_currents(&mut self) {
+        let named = std::mem::take(&mut self.currents).into_iter().filter_map(|(repository, tag)| {
+            let name = self.found.repositories.get(repository as usize)?;
+            Some((repository, layout::tag_current(name, &tag)))
+        });
+        let named: Vec<_> = named.collect();
+        let blobs = self.blobs;
+        let mut read = stream::iter(named)
+            .map(|(repository, path)| async move {
+                let bytes = read_bytes(blobs, &path, Freshness::Newest).await;
+                (repository, path, bytes)
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut torn = Vec::new();
+        while let Some((repository, path, bytes)) = read.next().await {
+            let target = match bytes {
+                Ok(None) => continue,
+                Ok(Some(bytes)) => link::parse(&bytes).map_err(|why| why.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match target {
+                Ok(digest) => {
+                    self.revisions.push(Revision { key: Key::blob(&digest), repository, by_the_way: true });
+                }
+                Err(why) => torn.push((repository, path, why)),
+            }
+        }
+        drop(read);
+        for (repository, path, why) in torn {
+            warn!(%path, %why, "nobody knows where a tag points: all that its repository links is kept");
+            self.doubtful.insert(repository);
         }
     }
 
@@ -215,7 +328,7 @@ impl Marker<'_> {
         done.extend(&keys);
         let mut doubts = Vec::new();
         let mut shard = Shard::read(self.blobs, byte, all).await?;
-        let mark = &mut self.found.mark;
+        let (mark, meant) = (&mut self.found.mark, &self.meant);
         shard
             .of(self.blobs, keys, |key, references| {
                 mark.reference(&key);
@@ -224,11 +337,15 @@ impl Marker<'_> {
                     References::Are(names) => {
                         for key in names.blobs.iter().chain(&names.children) {
                             mark.reference(key);
+                            for key in meant.get(key).into_iter().flatten() {
+                                mark.reference(key);
+                            }
                         }
                         for child in names.children {
-                            let children =
-                                revisions.iter().map(|revision| Revision { key: child, by_the_way: true, ..*revision });
-                            named.extend(children);
+                            let canonical = meant.get(&child).into_iter().flatten().copied();
+                            for key in std::iter::once(child).chain(canonical) {
+                                named.extend(revisions.iter().map(|of| Revision { key, by_the_way: true, ..*of }));
+                            }
                         }
                     }
                     References::Missing => {

@@ -5,8 +5,9 @@
 
 mod config;
 pub(crate) mod documents;
+mod keep;
 mod leader;
-mod leftovers;
+pub(crate) mod leftovers;
 mod mark;
 pub(crate) mod pages;
 mod references;
@@ -16,22 +17,23 @@ mod trash;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jeroboam_blobs::{Kind, SharedBlobs};
 use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::Digest;
-use jeroboam_oci::gc::{Epoch, Marked, Next, Stage, Stop, next, paths};
+use jeroboam_oci::gc::{Epoch, Key, Marked, Next, Stage, Stop, next, paths};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::store::Compat;
 use documents::{read, write};
 use mark::Marking;
 
 pub use config::{BadWindow, GcConfig, Window};
+pub use keep::{Keeping, keep_house};
+pub use leftovers::{Purged, purge_uploads};
 pub use report::{Collected, Found, LeftOver, Report, RepositoryShare, Unreadable};
-pub use trash::Restored;
+pub use trash::{InTrash, Restored};
 
 /// Candidates in one file: what each takes is small, and nobody has to hold more than one part to write it.
 const PART: usize = 100_000;
@@ -48,6 +50,19 @@ pub enum GcError {
     /// Somebody else collects.
     #[error("go on collecting: {0}")]
     Stop(#[from] Stop),
+    /// Two processes that both want to collect might not find out about each other.
+    #[error(
+        "collect garbage: the store cannot tell which of two processes was first; say jeroboam.gc.onlycollector: true where only one process of all collects"
+    )]
+    NotAlone,
+    /// Nothing that depends on times can be right.
+    #[error(
+        "collect garbage: the store's clock and this machine's differ by {seconds} s, which is more than jeroboam.gc.slack"
+    )]
+    Clock {
+        /// By so much.
+        seconds: i64,
+    },
     /// Something is not in the trash.
     #[error("restore {0}: it is not in the trash")]
     NotInTrash(Digest),
@@ -106,7 +121,7 @@ impl Collector {
 
     /// Does what is due. Called again and again, by whoever: it goes on where it, or another collector, stopped.
     pub async fn step(&self, stop: &CancellationToken) -> Result<Outcome, GcError> {
-        let leading = match leader::lead(&self.blobs, &self.config, &self.me, self.clock.now()).await? {
+        let leading = match leader::lead(&self.blobs, &self.config, &self.me, &*self.clock).await? {
             leader::Leading::Mine(leader) => leader::Term::new(&leader),
             leader::Leading::Taken(until) => return Ok(Outcome::Taken(until)),
         };
@@ -128,9 +143,28 @@ impl Collector {
         }
     }
 
-    /// Gives back what was taken away, and its links.
-    pub async fn restore(&self, digest: &Digest) -> Result<Restored, GcError> {
-        trash::restore(&self.blobs, digest).await?.ok_or_else(|| GcError::NotInTrash(digest.clone()))
+    /// Says that this process collects no more, so that the next one need not wait.
+    pub async fn resign(&self) -> Result<(), GcError> {
+        Ok(leader::resign(&self.blobs, &self.me).await?)
+    }
+
+    /// What is in the trash.
+    pub async fn trash(&self) -> Result<Vec<InTrash>, GcError> {
+        Ok(trash::list(&self.blobs).await?)
+    }
+
+    /// Gives back what was taken away, and its links; with a manifest all that it names. Gives what came back.
+    pub async fn restore(&self, digest: &Digest) -> Result<Vec<Restored>, GcError> {
+        let restored = trash::restore(&self.blobs, digest).await?;
+        // A sweep that goes on after a crash may come to it once more.
+        if let Some(epoch) = read::<Epoch>(&self.blobs, &paths::epoch()).await?.sound(&paths::epoch())? {
+            for one in &restored {
+                let lease = paths::lease(epoch.number, &Key::blob(&one.digest));
+                let text = self.clock.now().to_string();
+                self.blobs.put(&lease, text.into(), jeroboam_blobs::Condition::Always).await?;
+            }
+        }
+        if restored.is_empty() { Err(GcError::NotInTrash(digest.clone())) } else { Ok(restored) }
     }
 
     async fn take_over(&self, epoch: &Epoch, leading: &leader::Term) -> Result<(), GcError> {
@@ -202,17 +236,17 @@ impl Collector {
             leading,
             epoch: &epoch,
         };
-        let ended = sweeper.run(&files, done, stop, &mut report.collected).await;
+        let mut position = done;
+        let ended = sweeper.run(&files, &mut position, stop, &mut report.collected).await;
         report.ended = self.clock.now();
-        let (position, finished) = ended?;
-        if !finished {
-            let stage = match epoch.stage.clone() {
-                Stage::Sweeping { again, files, .. } => Stage::Sweeping { again, files, done: position },
-                other => other,
-            };
-            leading.check(&self.blobs, &self.config, &self.me, self.clock.now()).await?;
-            write(&self.blobs, &paths::epoch(), &Epoch { stage, ..epoch }).await?;
-            return Ok(Outcome::Paused(Box::new(report)));
+        if !matches!(ended, Ok(true)) {
+            // Whoever goes on, after a failure too, begins here; one who is not the collector any more has nothing to say about it.
+            if matches!(ended, Err(GcError::Stop(_))) {
+                return ended.map(|_| Outcome::Paused(Box::new(report)));
+            }
+            let kept = sweeper.keep_position(position).await;
+            ended?;
+            return kept.map(|()| Outcome::Paused(Box::new(report)));
         }
         leading.check(&self.blobs, &self.config, &self.me, self.clock.now()).await?;
         write(&self.blobs, &paths::epoch(), &epoch.close(self.clock.now())).await?;
@@ -225,38 +259,6 @@ impl Collector {
             "swept"
         );
         Ok(Outcome::Swept(Box::new(report)))
-    }
-}
-
-/// Collects for as long as a process serves: does what is due, and after a sweep rests for `every`. Which of several processes collects, they settle
-/// among themselves.
-pub async fn keep_house(collector: Collector, every: Duration, stop: CancellationToken) {
-    // Whoever stops serving in between says so soon enough, and whoever should collect instead hears of it.
-    let look = collector.config.times.interval();
-    while !stop.is_cancelled() {
-        let rest = match collector.step(&stop).await {
-            Ok(Outcome::Swept(report)) => {
-                info!(
-                    gc.removed = report.collected.removed,
-                    gc.bytes = report.collected.bytes,
-                    "garbage was collected"
-                );
-                every
-            }
-            Ok(Outcome::Announced(until, _) | Outcome::Waits(until) | Outcome::Taken(until)) => {
-                until.duration_since(collector.clock.now()).unsigned_abs().clamp(Duration::from_secs(1), every)
-            }
-            Ok(Outcome::Paused(_)) => look,
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                warn!(%error, %cause, "garbage is not collected now");
-                look
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            () = stop.cancelled() => {}
-        }
     }
 }
 

@@ -99,11 +99,17 @@ impl Shard {
 }
 
 async fn fetch(blobs: &SharedBlobs, key: &Key) -> References {
-    let bytes = match read_bytes(blobs, &layout::blob(&digest_of(key)), Freshness::Any).await {
+    let digest = digest_of(key);
+    let bytes = match read_bytes(blobs, &layout::blob(&digest), Freshness::Any).await {
         Ok(Some(bytes)) if !bytes.is_empty() => bytes,
         Ok(_) => return References::Missing,
         Err(error) => return References::Unreadable(error.to_string()),
     };
+    // Rot may still look like a manifest, and name something else.
+    let found = Digest::sha256(&bytes);
+    if found != digest {
+        return References::Unreadable(format!("its bytes have the digest {found}"));
+    }
     match Manifest::stored(&bytes) {
         Ok(manifest) => References::Are(Names {
             blobs: manifest.blobs().map(|named| Key::blob(&named.descriptor.digest)).collect(),

@@ -9,9 +9,9 @@ use jeroboam_oci::gc::{Epoch, Facts, Issue, Key, Spared, Stop, Verdict, Warrant,
 use jeroboam_oci::layout;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::documents::{claim, read, read_bytes};
+use super::documents::{claim, read, read_bytes, write};
 use super::leader::Term;
 use super::mark::Marking;
 use super::references::digest_of;
@@ -20,8 +20,11 @@ use super::{Collected, GcConfig, GcError, trash};
 /// So many lines in a part of the list.
 const PART: usize = 5_000;
 
-/// After so many lines the progress is told.
-const TELL: u64 = 1_000;
+/// After so many lines it is told and written down how far it is.
+const TELL: u64 = 500;
+
+/// So many links are removed in one go.
+const LINKS: usize = 1_000;
 
 /// A line of the list of what is collected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +47,8 @@ pub(super) async fn write_list(
         .map(|blob| {
             let linked = marking.links.get(&blob.key).map(Vec::as_slice).unwrap_or_default();
             let names = linked.iter().filter_map(|repository| marking.repositories.get(*repository as usize));
-            let links = names.map(|name| layout::layer(name, &digest_of(&blob.key))).collect();
+            let aliases = marking.alias_links.get(&blob.key).into_iter().flatten().cloned();
+            let links = aliases.chain(names.map(|name| layout::layer(name, &digest_of(&blob.key)))).collect();
             Line { key: blob.key, size: blob.size, links }
         })
         .collect();
@@ -75,37 +79,65 @@ pub(super) struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    /// Goes through the list from a line on. Gives how far it came, and whether that is the end.
+    /// Goes through the list from a line on, and says in `done` how far it is, also where it fails. Gives whether it came to the end.
     pub(super) async fn run(
         &self,
         files: &[String],
-        from: u64,
+        done: &mut u64,
         stop: &CancellationToken,
         collected: &mut Collected,
-    ) -> Result<(u64, bool), GcError> {
-        let mut position = 0;
+    ) -> Result<bool, GcError> {
+        let (from, mut position) = (*done, 0);
         for file in files {
-            let bytes = read_bytes(self.blobs, file, Freshness::Newest).await?.unwrap_or_default();
+            let bytes = read_bytes(self.blobs, file, Freshness::Newest).await?;
+            let broken = |what: &str| jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Broken, what.to_owned());
+            let Some(bytes) = bytes else {
+                // What stood in it is found again by the next mark.
+                warn!(path = %file, "a list of what is collected is not there: its garbage stays until the next run");
+                continue;
+            };
             let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             for line in lines {
                 if position >= from {
                     let may_go_on = self.config.window.is_none_or(|window| window.holds(self.clock.now()));
                     if stop.is_cancelled() || !may_go_on {
-                        return Ok((position, false));
+                        return Ok(false);
                     }
-                    let line: Line = serde_json::from_slice(line).map_err(|error| {
-                        jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Broken, format!("read {file}")).because(error)
-                    })?;
+                    let line: Line =
+                        serde_json::from_slice(line).map_err(|error| broken(&format!("read {file}")).because(error))?;
                     self.collect(&line, collected).await?;
                     self.pause(stop).await;
+                    *done = position + 1;
+                    if done.is_multiple_of(TELL) {
+                        info!(
+                            gc.epoch = self.epoch.number,
+                            gc.done = *done,
+                            gc.removed = collected.removed,
+                            "sweeping"
+                        );
+                        // Whoever goes on after a crash begins here.
+                        self.keep_position(*done).await?;
+                    }
                 }
                 position += 1;
-                if position % TELL == 0 {
-                    info!(gc.epoch = self.epoch.number, gc.done = position, gc.removed = collected.removed, "sweeping");
-                }
             }
         }
-        Ok((position, true))
+        Ok(true)
+    }
+
+    /// Writes down how far it is, where this is still the collector and the announcement is still the one that it works at.
+    pub(super) async fn keep_position(&self, done: u64) -> Result<(), GcError> {
+        self.leading.check(self.blobs, self.config, self.me, self.clock.now()).await?;
+        let announced: Option<Epoch> = read(self.blobs, &paths::epoch()).await?.sound(&paths::epoch())?;
+        let is_ours = |epoch: &Epoch| epoch.number == self.epoch.number && epoch.term == self.leading.number();
+        if !announced.as_ref().is_some_and(is_ours) {
+            return Err(Stop::Overtaken.into());
+        }
+        // What was read since then took its time.
+        if !self.leading.may_act(self.config, self.clock.now()) {
+            return Err(Stop::Fenced.into());
+        }
+        Ok(write(self.blobs, &paths::epoch(), &self.epoch.at(done)).await?)
     }
 
     async fn pause(&self, stop: &CancellationToken) {
@@ -123,14 +155,18 @@ impl Sweeper<'_> {
         let issue = self.issue(&warrant_path).await?;
         let lease = self.blobs.head(&paths::lease(self.epoch.number, &line.key), Freshness::Newest).await?.is_some();
         let announced: Option<Epoch> = read(self.blobs, &paths::epoch()).await?.sound(&paths::epoch())?;
-        let epoch_is_ours =
-            announced.is_some_and(|epoch| epoch.number == self.epoch.number && epoch.term == self.leading.number());
+        let epoch_is_ours = announced
+            .is_some_and(|epoch| epoch.number == self.epoch.number && epoch.term == self.leading.number())
+            && self.leading.is_mine(self.blobs, self.me).await?;
         let issued = matches!(issue, Issue::Ours(_));
         let facts = Facts { issue, lease, renewed: self.leading.renewed(), epoch_is_ours };
         let now = self.clock.now();
         let verdict = judge(&facts, self.config.times, now);
         match verdict {
-            Verdict::Remove => self.remove(line, now, collected).await?,
+            Verdict::Remove => {
+                let Issue::Ours(warrant) = &facts.issue else { return Ok(()) };
+                self.remove(line, warrant, collected).await?;
+            }
             Verdict::Spare(Spared::Leased) => collected.leased += 1,
             Verdict::Spare(Spared::Interrupted) => collected.interrupted += 1,
             Verdict::Stop(stop) => return Err(stop.into()),
@@ -156,22 +192,42 @@ impl Sweeper<'_> {
     }
 
     /// The links go first, so that nobody finds a link to nothing where a crash comes between.
-    async fn remove(&self, line: &Line, now: Timestamp, collected: &mut Collected) -> Result<(), GcError> {
+    async fn remove(&self, line: &Line, warrant: &Warrant, collected: &mut Collected) -> Result<(), GcError> {
         let digest = digest_of(&line.key);
         let path = layout::blob(&digest);
         if self.config.trash.is_some() {
-            if !trash::keep(self.blobs, &digest, &line.links, now).await? {
-                collected.gone += 1;
-            }
-        } else {
-            if !line.links.is_empty() {
-                self.blobs.delete(&line.links).await?;
-            }
+            trash::label(self.blobs, &digest, &line.links, self.clock.now()).await?;
+        }
+        for links in line.links.chunks(LINKS) {
+            self.blobs.delete(links).await?;
+        }
+        // Links may be many. Whoever waits for a warrant that is old goes on without it, and finds the bytes and no link.
+        if !self.is_good(warrant) {
+            collected.interrupted += 1;
+            return Ok(());
+        }
+        if self.config.trash.is_none() {
             self.blobs.delete(&[path]).await?;
+        } else if !trash::keep(self.blobs, &digest).await? {
+            collected.gone += 1;
+            return Ok(());
+        } else if !self.is_good(warrant) {
+            // To move it took so long that somebody may have gone on, and relies on it by now.
+            warn!(blob.digest = %digest, "a blob took too long to move to the trash, and is given back");
+            trash::restore(self.blobs, &digest).await?;
+            collected.interrupted += 1;
+            return Ok(());
         }
         collected.removed += 1;
         collected.bytes += line.size;
         collected.links += line.links.len() as u64;
         Ok(())
+    }
+
+    /// Whether whoever waits for this warrant still waits.
+    fn is_good(&self, warrant: &Warrant) -> bool {
+        let now = self.clock.now();
+        let until = warrant.written.saturating_add(self.config.times.interval()).unwrap_or(Timestamp::MAX);
+        now <= until && self.leading.may_act(self.config, now)
     }
 }

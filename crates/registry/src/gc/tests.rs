@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jeroboam_blobs::{Condition, Freshness, Memory, SharedBlobs};
+use jeroboam_blobs::{Condition, Fault, Faults, Freshness, Memory, Operation, SharedBlobs, Told};
 use jeroboam_model::{Clock, ManualClock, Timestamp};
 use jeroboam_oci::gc::Times;
-use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
+use jeroboam_oci::layout::{self, Area};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -233,14 +234,63 @@ async fn a_deleted_manifest_goes_with_what_it_named_and_the_trash_gives_it_back(
     let report = bed.collect().await;
     assert_eq!(report.collected.removed, 2);
     assert!(!bed.has(&layer).await && !bed.has(&manifest).await);
+    let listed = bed.collector("other").trash().await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| (&one.digest, one.is_manifest, one.repositories.len())).collect();
+    assert!(listed.contains(&(&manifest, true, 0)) && listed.contains(&(&layer, false, 1)), "{listed:?}");
     let restored = bed.collector("other").restore(&layer).await.unwrap();
-    assert_eq!((restored.bytes, restored.links, restored.was_there), (5, 1, false));
+    assert_eq!(restored.len(), 1);
+    assert_eq!((restored[0].bytes, restored[0].links, restored[0].was_there), (5, 1, false));
     assert!(bed.store.promise_blob(&name("a"), &layer).await.is_ok());
     assert!(bed.collector("other").restore(&layer).await.is_err(), "it is out of the trash");
     bed.clock.advance(DAY * 2);
     let Outcome::Announced(_, report) = bed.step("late").await else { panic!("it announces") };
     assert_eq!(report.left_over.trash, 1, "the manifest's time is over");
     assert!(bed.collector("other").restore(&manifest).await.is_err());
+}
+
+#[tokio::test]
+async fn a_manifest_comes_back_with_all_that_it_names() {
+    let mut bed = Bed::new();
+    bed.config.trash = Some(DAY);
+    let layer = bed.push_blob("a", b"layer").await;
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    bed.store.delete_manifest(&name("a"), &manifest).await.unwrap();
+    assert_eq!(bed.collect().await.collected.removed, 2);
+    let restored = bed.collector("other").restore(&manifest).await.unwrap();
+    assert_eq!(restored.iter().map(|one| &one.digest).collect::<Vec<_>>(), [&manifest, &layer]);
+    assert!(bed.has(&layer).await && bed.has(&manifest).await);
+    assert_eq!(bed.collector("other").trash().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_collector_that_resigns_keeps_nobody_waiting() {
+    let bed = Bed::new();
+    bed.push_blob("a", b"1").await;
+    let first = bed.collector("first");
+    first.step(&CancellationToken::new()).await.unwrap();
+    assert!(matches!(bed.step("second").await, Outcome::Taken(_)));
+    bed.collector("stranger").resign().await.unwrap();
+    assert!(matches!(bed.step("second").await, Outcome::Taken(_)), "only who collects can resign");
+    first.resign().await.unwrap();
+    assert!(matches!(bed.step("second").await, Outcome::Waits(_)));
+    assert!(matches!(first.step(&CancellationToken::new()).await.unwrap(), Outcome::Taken(_)));
+}
+
+#[tokio::test]
+async fn uploads_that_are_only_counted_keep_their_bytes() {
+    let mut bed = Bed::new();
+    bed.config.uploads_dry_run = true;
+    let started = layout::repository(&name("a")) + "_uploads/a6a2a5e2-4d33-4c2e-8a94-7a3f6f6c1e11/startedat";
+    bed.blobs.put(&started, Bytes::from_static(b"2023-11-14T22:13:20Z"), Condition::Always).await.unwrap();
+    bed.clock.advance(DAY * 8);
+    let now = bed.clock.now();
+    assert_eq!(super::purge_uploads(&bed.blobs, DAY * 9, now, false).await.unwrap().uploads, 0, "it is young");
+    assert_eq!(super::purge_uploads(&bed.blobs, DAY * 7, now, true).await.unwrap().uploads, 1);
+    let Outcome::Announced(_, report) = bed.step("collector").await else { panic!("it announces") };
+    assert_eq!(report.left_over.uploads, 1);
+    assert!(bed.blobs.head(&started, Freshness::Any).await.unwrap().is_some(), "it is only counted");
+    assert_eq!(super::purge_uploads(&bed.blobs, DAY * 7, now, false).await.unwrap().uploads, 1);
+    assert!(bed.blobs.head(&started, Freshness::Any).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -295,4 +345,154 @@ fn a_store_that_distribution_may_write_into_is_left_alone() {
     let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
     let blobs: SharedBlobs = Arc::new(Memory::new(clock.clone()));
     assert!(Collector::new(blobs, clock, Compat::Shared, GcConfig::default(), "me".to_owned()).is_err());
+}
+
+/// An image that calls its layer by SHA-512, as a client may.
+async fn push_by_sha512(bed: &Bed, repository: &str, tag: &str) -> (Digest, Digest) {
+    let (bytes, alias) = (b"by another name", Digest::of(Algorithm::Sha512, b"by another name"));
+    bed.store.put_small_blob(&name(repository), &alias, Bytes::from_static(bytes)).await.unwrap();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/x", "digest": alias.to_string(), "size": bytes.len()},
+        "layers": [],
+    });
+    (bed.put(repository, tag, manifest.to_string()).await, Digest::sha256(bytes))
+}
+
+#[tokio::test]
+async fn what_a_manifest_calls_by_another_algorithm_stays_and_goes_with_it() {
+    let bed = Bed::new();
+    let (manifest, layer) = push_by_sha512(&bed, "a", "v1").await;
+    let report = bed.collect().await;
+    assert_eq!((report.collected.removed, bed.has(&layer).await), (0, true));
+    bed.store.delete_manifest(&name("a"), &manifest).await.unwrap();
+    bed.clock.advance(DAY);
+    let report = bed.collect().await;
+    assert_eq!((report.collected.removed, bed.has(&layer).await), (2, false));
+    let left = super::pages::all_objects(&bed.blobs, &layout::layers(&name("a"))).await.unwrap();
+    assert!(left.is_empty(), "its links go, under both names: {left:?}");
+}
+
+#[tokio::test]
+async fn an_alias_whose_manifest_was_let_go_of_keeps_nothing() {
+    let bed = Bed::new();
+    let layer = bed.push_blob("a", b"layer").await;
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    let alias = layout::revision(&name("a"), &Digest::of(Algorithm::Sha512, b"whatever it is"));
+    bed.blobs.put(&alias, Bytes::from(manifest.to_string()), Condition::Always).await.unwrap();
+    assert_eq!(bed.collect().await.collected.removed, 0);
+    bed.store.delete_manifest(&name("a"), &manifest).await.unwrap();
+    bed.clock.advance(DAY);
+    assert_eq!(bed.collect().await.collected.removed, 2);
+}
+
+#[tokio::test]
+async fn what_a_tag_points_to_stays_whatever_links_are_left() {
+    let mut bed = Bed::new();
+    bed.config.tag_history = false;
+    let layer = bed.push_blob("a", b"layer").await;
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    bed.blobs.delete(&[layout::revision(&name("a"), &manifest)]).await.unwrap();
+    assert_eq!(bed.collect().await.collected.removed, 0);
+    // Of a tag that is torn nobody knows where it pointed.
+    let current = layout::tag_current(&name("a"), &"v1".parse::<Tag>().unwrap());
+    bed.blobs.put(&current, Bytes::new(), Condition::Always).await.unwrap();
+    bed.clock.advance(DAY);
+    bed.collect().await;
+    assert!(bed.has(&layer).await);
+}
+
+#[tokio::test]
+async fn a_manifest_with_other_bytes_says_nothing_of_what_it_names() {
+    let bed = Bed::new();
+    let layer = bed.push_blob("a", b"layer").await;
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    let rot = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"mediaType": "x/y", "digest": manifest.to_string(), "size": 1}, "layers": []});
+    bed.blobs.put(&layout::blob(&manifest), Bytes::from(rot.to_string()), Condition::Always).await.unwrap();
+    let report = bed.collect().await;
+    assert!(bed.has(&layer).await && report.collected.removed == 0);
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_is_another_is_not_collected_from() {
+    let mut bed = Bed::new();
+    bed.config.check_clock = true;
+    assert!(matches!(bed.step("collector").await, Outcome::Announced(..)));
+    // The place goes by one clock, and the collector by another.
+    let fast = Arc::new(ManualClock::at(bed.clock.now() + Duration::from_secs(60)));
+    let collector =
+        Collector::new(bed.blobs.clone(), fast, Compat::Exclusive, bed.config.clone(), "fast".to_owned()).unwrap();
+    bed.collector("collector").resign().await.unwrap();
+    let refused = collector.step(&CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(refused, super::GcError::Clock { seconds: 60 }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_sweep_goes_on_after_a_failure_where_it_was() {
+    let bed = Bed::new();
+    for bytes in [b"1", b"2", b"3"] {
+        bed.push_blob("a", bytes).await;
+    }
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1230));
+    let faults = Faults::new(bed.blobs.clone());
+    let clock: Arc<dyn Clock> = bed.clock.clone();
+    let place: SharedBlobs = Arc::new(faults.clone());
+    let collector =
+        Collector::new(place, clock, Compat::Exclusive, bed.config.clone(), "collector".to_owned()).unwrap();
+    // Late in the sweep; and what is done is written down all the same.
+    faults.plan(None);
+    let removals = || faults.counts().get(&Operation::Delete).copied().unwrap_or_default();
+    let mut call = 0;
+    let failed = loop {
+        call += 1;
+        faults.plan(Some(Fault { call, told: Told::Before, dies: false }));
+        let outcome = collector.step(&CancellationToken::new()).await;
+        if outcome.is_err() && removals() > 3 {
+            break true;
+        }
+        if matches!(outcome, Ok(Outcome::Swept(_))) {
+            break false;
+        }
+    };
+    assert!(failed, "it fails in the middle");
+    faults.plan(None);
+    let Outcome::Swept(report) = collector.step(&CancellationToken::new()).await.unwrap() else { panic!("it sweeps") };
+    assert!(report.collected.removed < 3 && report.collected.interrupted <= 1, "{report}");
+}
+
+#[tokio::test]
+async fn what_processes_left_that_did_not_come_to_their_end_is_cleared_away() {
+    let bed = Bed::new();
+    let stray = layout::own(Area::Sessions, &["a6a2a5e2-4d33-4c2e-8a94-7a3f6f6c1e11", "data-00000000000000aa"]);
+    let ended = jeroboam_oci::gc::paths::instance("ended long ago");
+    for path in [&stray, &ended] {
+        bed.blobs.put(path, Bytes::from_static(b"bytes"), Condition::Always).await.unwrap();
+    }
+    bed.clock.advance(DAY * 6);
+    let Outcome::Announced(until, report) = bed.step("collector").await else { panic!("it announces") };
+    assert_eq!(report.left_over.objects, 0, "they are young");
+    bed.clock.advance(until.duration_since(bed.clock.now()).unsigned_abs() + DAY * 2);
+    bed.step("collector").await;
+    let looked = bed.collector("collector").look().await.unwrap();
+    assert_eq!((looked.left_over.objects, looked.left_over.bytes), (1, 5));
+    let Outcome::Announced(_, report) = bed.step("collector").await else { panic!("it announces") };
+    assert_eq!(report.left_over.objects, 1);
+    for path in [&stray, &ended] {
+        assert!(bed.blobs.head(path, Freshness::Any).await.unwrap().is_none(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_goes_although_a_tag_once_pointed_to_it() {
+    let bed = Bed::new();
+    let (old, new) = (bed.push_blob("a", b"old").await, bed.push_blob("a", b"new").await);
+    let first = bed.push_manifest("a", "latest", &old, &[]).await;
+    bed.push_manifest("a", "latest", &new, &[]).await;
+    assert_eq!(bed.collect().await.collected.removed, 0, "it can still be pulled by its digest");
+    assert_eq!(bed.store.delete_manifest(&name("a"), &first).await.unwrap(), [], "no tag points to it");
+    bed.clock.advance(DAY);
+    assert_eq!(bed.collect().await.collected.removed, 2);
+    assert!(!bed.has(&old).await && bed.has(&new).await);
 }

@@ -2,20 +2,42 @@
 //!
 //! A blob in the trash is the object itself under another path, and beside it what links led to it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jeroboam_blobs::{Condition, Freshness, Result, SharedBlobs};
 use jeroboam_model::Timestamp;
 use jeroboam_oci::layout::{self, Area, Meaning};
-use jeroboam_oci::{Digest, link};
+use jeroboam_oci::manifest::Manifest;
+use jeroboam_oci::{Digest, RepositoryName, link};
 use serde::{Deserialize, Serialize};
 
-use super::documents::{read, write};
+use super::documents::{ReadDocument, read, read_bytes, write};
 use super::pages::{all_objects, each_object};
+
+/// What is longer is no manifest that anybody took.
+const LARGEST_MANIFEST: u64 = 16 << 20;
+
+/// Something in the trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InTrash {
+    /// Which.
+    pub digest: Digest,
+    /// So many bytes.
+    pub bytes: u64,
+    /// Since when.
+    pub removed: Timestamp,
+    /// Repositories that linked it.
+    pub repositories: Vec<RepositoryName>,
+    /// Whether it is a manifest: with it comes back all that it names.
+    pub is_manifest: bool,
+}
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Restored {
+    /// Which.
+    pub digest: Digest,
     /// So many bytes.
     pub bytes: u64,
     /// Whether the blob was in its place by then, pushed again.
@@ -39,24 +61,50 @@ fn place(digest: &Digest, part: &str) -> String {
     layout::own(Area::Trash, &[digest.algorithm().name(), digest.hex(), part])
 }
 
-/// Puts a blob into the trash. `false`: it was not there any more.
-pub(super) async fn keep(blobs: &SharedBlobs, digest: &Digest, links: &[String], now: Timestamp) -> Result<bool> {
-    let path = layout::blob(digest);
-    let there = blobs.head(&path, Freshness::Newest).await?.is_some();
-    if there {
-        write(blobs, &place(digest, "label"), &Label { removed: now, links: links.to_vec() }).await?;
-    }
-    if !links.is_empty() {
-        blobs.delete(links).await?;
-    }
-    if there {
-        blobs.relocate(&path, &place(digest, "data")).await?;
-    }
-    Ok(there)
+/// Writes down what is about to be in the trash, with the links that led to it: also those that an attempt wrote down that did not come to its end, and
+/// that are no more.
+pub(super) async fn label(blobs: &SharedBlobs, digest: &Digest, links: &[String], now: Timestamp) -> Result<()> {
+    let path = place(digest, "label");
+    let before: Option<Label> = match read(blobs, &path).await? {
+        ReadDocument::Is(label) => Some(label),
+        ReadDocument::Absent | ReadDocument::Broken => None,
+    };
+    let all: BTreeSet<String> =
+        before.into_iter().flat_map(|before| before.links).chain(links.iter().cloned()).collect();
+    write(blobs, &path, &Label { removed: now, links: all.into_iter().collect() }).await
 }
 
-/// Takes a blob out of the trash; `None` where it is not in there.
-pub(super) async fn restore(blobs: &SharedBlobs, digest: &Digest) -> Result<Option<Restored>> {
+/// Puts a blob into the trash that has its label there. `false`: it was not there any more.
+pub(super) async fn keep(blobs: &SharedBlobs, digest: &Digest) -> Result<bool> {
+    let path = layout::blob(digest);
+    if blobs.head(&path, Freshness::Newest).await?.is_some() {
+        blobs.relocate(&path, &place(digest, "data")).await?;
+        return Ok(true);
+    }
+    // Moved there by somebody who did not come to the end, it is in the trash; else there is nothing that the label could be of.
+    if blobs.head(&place(digest, "data"), Freshness::Newest).await?.is_none() {
+        blobs.delete(&[place(digest, "label")]).await?;
+    }
+    Ok(false)
+}
+
+/// Takes a blob out of the trash, and with a manifest all that it names. Nothing, where nothing of it is in there.
+pub(super) async fn restore(blobs: &SharedBlobs, digest: &Digest) -> Result<Vec<Restored>> {
+    let (mut restored, mut pending, mut seen) = (Vec::new(), vec![digest.clone()], BTreeSet::new());
+    while let Some(digest) = pending.pop() {
+        if !seen.insert(digest.clone()) {
+            continue;
+        }
+        restored.extend(restore_one(blobs, &digest).await?);
+        // Also where the manifest itself had come back before: somebody may have been interrupted.
+        if let Some(manifest) = manifest(blobs, &layout::blob(&digest)).await? {
+            pending.extend(manifest.keeps().into_iter().cloned());
+        }
+    }
+    Ok(restored)
+}
+
+async fn restore_one(blobs: &SharedBlobs, digest: &Digest) -> Result<Option<Restored>> {
     let (data, label) = (place(digest, "data"), place(digest, "label"));
     let Some(meta) = blobs.head(&data, Freshness::Newest).await? else { return Ok(None) };
     let path = layout::blob(digest);
@@ -71,7 +119,45 @@ pub(super) async fn restore(blobs: &SharedBlobs, digest: &Digest) -> Result<Opti
     }
     let left: Vec<String> = all_objects(blobs, &folder(digest)).await?.into_iter().map(|entry| entry.path).collect();
     blobs.delete(&left).await?;
-    Ok(Some(Restored { bytes: meta.size, was_there, links: links.len() as u64 }))
+    Ok(Some(Restored { digest: digest.clone(), bytes: meta.size, was_there, links: links.len() as u64 }))
+}
+
+/// The manifest at a path, if there is one.
+async fn manifest(blobs: &SharedBlobs, path: &str) -> Result<Option<Manifest>> {
+    let Some(meta) = blobs.head(path, Freshness::Newest).await? else { return Ok(None) };
+    if meta.size > LARGEST_MANIFEST {
+        return Ok(None);
+    }
+    let bytes = read_bytes(blobs, path, Freshness::Any).await?;
+    Ok(bytes.and_then(|bytes| Manifest::stored(&bytes).ok()))
+}
+
+/// All that is in the trash, by digest.
+pub(super) async fn list(blobs: &SharedBlobs) -> Result<Vec<InTrash>> {
+    let mut found = Vec::new();
+    for entry in all_objects(blobs, &layout::area(Area::Trash)).await? {
+        let Meaning::Own(Area::Trash, rest) = layout::meaning(&entry.path) else { continue };
+        let parts: Vec<&str> = rest.split('/').collect();
+        let [algorithm, hex, "label"] = parts.as_slice() else { continue };
+        let digest = algorithm.parse().ok().and_then(|algorithm| Digest::from_parts(algorithm, hex).ok());
+        let Some(digest) = digest else { continue };
+        let Some(label) = read::<Label>(blobs, &entry.path).await?.sound(&entry.path)? else { continue };
+        let data = place(&digest, "data");
+        let Some(meta) = blobs.head(&data, Freshness::Newest).await? else { continue };
+        let names = label.links.iter().filter_map(|path| match layout::meaning(path) {
+            Meaning::Repository(name, _) => Some(name),
+            _ => None,
+        });
+        let repositories: BTreeSet<RepositoryName> = names.collect();
+        found.push(InTrash {
+            bytes: meta.size,
+            removed: label.removed,
+            repositories: repositories.into_iter().collect(),
+            is_manifest: manifest(blobs, &data).await?.is_some(),
+            digest,
+        });
+    }
+    Ok(found)
 }
 
 /// Removes what has been in the trash for longer than it is kept. Gives how many blobs.

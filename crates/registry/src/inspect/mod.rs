@@ -3,6 +3,7 @@
 //! What is found is either damage, which somebody will meet who pulls, or garbage, which only takes room. A store is fine when each of its tags leads
 //! to a manifest all of whose parts are there; garbage never makes it less so.
 
+mod again;
 mod problem;
 mod scan;
 #[cfg(test)]
@@ -15,8 +16,9 @@ use jeroboam_blobs::{SharedBlobs, Sweep};
 use jeroboam_model::Timestamp;
 use serde::Serialize;
 
+pub(crate) use again::{is_still, of_one};
 pub use problem::{Problem, Severity};
-pub(crate) use scan::{Scan, scan};
+pub(crate) use scan::{Scan, digest_of_bytes, scan};
 
 /// How a store is looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +50,7 @@ pub struct Inspection {
     pub unreferenced_bytes: u64,
     /// Uploads that are under way, or were given up.
     pub uploads: u64,
-    /// Temporary files and segments that no path leads to.
+    /// Temporary files, segments that no path leads to, and bytes of uploads of which nothing is written down.
     pub leftovers: u64,
     /// Their bytes.
     pub leftover_bytes: u64,
@@ -75,8 +77,8 @@ pub async fn inspect(
     let scan = scan(blobs, options).await?;
     let mut inspection = scan.inspection();
     let swept = blobs.sweep(Sweep { older_than: now, live: &scan.uploads, dry_run: true }).await?;
-    inspection.leftovers = swept.objects;
-    inspection.leftover_bytes = swept.bytes;
+    inspection.leftovers += swept.objects;
+    inspection.leftover_bytes += swept.bytes;
     Ok(inspection)
 }
 

@@ -115,6 +115,13 @@ pub enum Problem {
         /// The digest of its bytes.
         found: Digest,
     },
+    /// An object that the place cannot give, although it answers, or that is none that belongs there.
+    Unreadable {
+        /// Where it is.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A repository without a link to a blob: distribution does not list it, and its garbage collection takes what it has.
     Unlisted {
         /// Which.
@@ -130,7 +137,7 @@ impl Problem {
     pub fn severity(&self) -> Severity {
         match self {
             Self::TornTag { .. } | Self::TagWithoutManifest { .. } | Self::TagNotWhole { .. } => Severity::Damage,
-            Self::WrongBytes { .. } => Severity::Damage,
+            Self::WrongBytes { .. } | Self::Unreadable { .. } => Severity::Damage,
             Self::ManifestNotWhole { .. }
             | Self::TornRevision { .. }
             | Self::TornLayer { .. }
@@ -165,6 +172,7 @@ impl fmt::Display for Problem {
             Self::LayerToNothing { repository, digest } => write!(f, "{repository} links {digest}, which is not there"),
             Self::EmptyBlob { digest } => write!(f, "{digest} has no bytes"),
             Self::WrongBytes { digest, found } => write!(f, "{digest} has bytes whose digest is {found}"),
+            Self::Unreadable { path, why } => write!(f, "{path} cannot be read: {why}"),
             Self::Unlisted { repository, .. } => {
                 write!(f, "{repository} links no blob, so that distribution does not list it")
             }

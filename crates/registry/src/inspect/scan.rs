@@ -9,8 +9,9 @@ use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
 use jeroboam_oci::manifest::{Kind, Manifest};
 use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, Tag, link, referrers};
 
-use super::{InspectOptions, Inspection, Problem};
+use super::{InspectOptions, Inspection, Problem, is_still, of_one};
 use crate::gc::documents::read_bytes;
+use crate::gc::leftovers::is_data;
 use crate::gc::pages::{all_objects, each_object};
 
 /// So many objects are read at once.
@@ -38,7 +39,13 @@ pub(crate) struct Scan {
     pub(crate) repositories: BTreeMap<RepositoryName, Held>,
     /// Where the bytes of uploads are.
     pub(crate) uploads: Vec<String>,
+    /// Bytes of uploads that no record names, and their lengths.
+    pub(crate) strays: BTreeMap<String, u64>,
+    /// Uploads with a record.
+    sessions: u64,
     pub(crate) problems: BTreeSet<Problem>,
+    /// What is meant by other digests than the store's own.
+    aliases: HashMap<Digest, Digest>,
     referenced: BTreeSet<Digest>,
     manifests: HashMap<Digest, std::result::Result<Manifest, String>>,
     verified: u64,
@@ -52,7 +59,9 @@ pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions) -> Result
     scan.true_sizes(blobs).await?;
     scan.read_links(blobs).await?;
     scan.read_manifests(blobs).await?;
+    scan.look_for_missing(blobs).await?;
     scan.judge();
+    scan.look_again(blobs).await?;
     scan.verify(blobs, options.verify_percent).await?;
     Ok(scan)
 }
@@ -85,7 +94,10 @@ impl Scan {
                     }
                 }
             }
-            Meaning::Own(Area::Sessions, rest) if !rest.ends_with("/state") => self.uploads.push(entry.path),
+            Meaning::Own(Area::Sessions, _) if is_data(&entry.path) => {
+                self.strays.insert(entry.path.clone(), entry.size);
+                self.uploads.push(entry.path);
+            }
             Meaning::Own(..) | Meaning::Foreign => {}
         })
         .await?;
@@ -95,6 +107,8 @@ impl Scan {
                 && let Some(bytes) = read_bytes(blobs, &entry.path, Freshness::Newest).await?
                 && let Ok(record) = serde_json::from_slice::<crate::store::SessionRecord>(&bytes)
             {
+                self.sessions += 1;
+                self.strays.remove(&record.data);
                 self.uploads.push(record.data);
             }
         }
@@ -119,7 +133,14 @@ impl Scan {
             })
             .buffer_unordered(AT_ONCE);
         while let Some((digest, meta)) = looked.next().await {
-            match meta? {
+            let meta = match of_one(blobs, meta).await? {
+                Ok(meta) => meta,
+                Err(why) => {
+                    self.problems.insert(Problem::Unreadable { path: layout::blob(&digest), why });
+                    continue;
+                }
+            };
+            match meta {
                 Some(meta) if meta.size > 0 => {
                     self.blobs.insert(digest, meta.size);
                 }
@@ -145,7 +166,14 @@ impl Scan {
                 .map(|(path, tag)| async move { (tag, read_bytes(blobs, &path, Freshness::Newest).await) })
                 .buffer_unordered(AT_ONCE);
             while let Some((tag, bytes)) = read.next().await {
-                let Some(bytes) = bytes? else { continue };
+                let bytes = match of_one(blobs, bytes).await? {
+                    Ok(bytes) => bytes,
+                    Err(why) => {
+                        self.problems.insert(Problem::Unreadable { path: layout::tag_current(&name, &tag), why });
+                        continue;
+                    }
+                };
+                let Some(bytes) = bytes else { continue };
                 match link::parse(&bytes) {
                     Ok(digest) => {
                         held.targets.insert(tag, digest);
@@ -158,15 +186,33 @@ impl Scan {
             }
             drop(read);
             for (digest, size) in held.revisions.clone() {
-                if let Some(why) = torn(blobs, layout::revision(&name, &digest), &digest, size).await? {
-                    held.revisions.remove(&digest);
-                    self.problems.insert(Problem::TornRevision { repository: name.clone(), digest, why });
+                match look_at_link(blobs, layout::revision(&name, &digest), &digest, size).await? {
+                    Link::Sound => {}
+                    Link::To(canonical) => {
+                        self.aliases.insert(digest, canonical);
+                    }
+                    Link::Torn(why) => {
+                        held.revisions.remove(&digest);
+                        self.problems.insert(Problem::TornRevision { repository: name.clone(), digest, why });
+                    }
+                    Link::Unreadable(path, why) => {
+                        self.problems.insert(Problem::Unreadable { path, why });
+                    }
                 }
             }
             for (digest, size) in held.layers.clone() {
-                if let Some(why) = torn(blobs, layout::layer(&name, &digest), &digest, size).await? {
-                    held.layers.remove(&digest);
-                    self.problems.insert(Problem::TornLayer { repository: name.clone(), digest, why });
+                match look_at_link(blobs, layout::layer(&name, &digest), &digest, size).await? {
+                    Link::Sound => {}
+                    Link::To(canonical) => {
+                        self.aliases.insert(digest, canonical);
+                    }
+                    Link::Torn(why) => {
+                        held.layers.remove(&digest);
+                        self.problems.insert(Problem::TornLayer { repository: name.clone(), digest, why });
+                    }
+                    Link::Unreadable(path, why) => {
+                        self.problems.insert(Problem::Unreadable { path, why });
+                    }
                 }
             }
         }
@@ -189,18 +235,69 @@ impl Scan {
                 .buffer_unordered(AT_ONCE);
             let mut children = BTreeSet::new();
             while let Some((digest, bytes)) = read.next().await {
-                let Some(bytes) = bytes?.filter(|bytes| !bytes.is_empty()) else { continue };
-                let manifest = Manifest::stored(&bytes).map_err(|why| why.to_string());
+                let manifest = match of_one(blobs, bytes).await? {
+                    Ok(bytes) => {
+                        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { continue };
+                        Manifest::stored(&bytes).map_err(|why| why.to_string())
+                    }
+                    Err(why) => Err(why),
+                };
                 self.referenced.insert(digest.clone());
                 if let Ok(manifest) = &manifest {
-                    self.referenced.extend(manifest.keeps().into_iter().cloned());
-                    children.extend(manifest.children().map(|child| child.digest.clone()));
+                    let meant = |digest: &Digest| self.aliases.get(digest).unwrap_or(digest).clone();
+                    self.referenced.extend(manifest.keeps().into_iter().map(meant));
+                    children.extend(manifest.children().map(|child| meant(&child.digest)));
                 }
                 self.manifests.insert(digest, manifest);
             }
             drop(read);
             children.retain(|child| !self.manifests.contains_key(child) && self.blobs.contains_key(child));
             pending = children;
+        }
+        Ok(())
+    }
+
+    /// What a manifest names, and what no listing showed, may have been pushed since.
+    async fn look_for_missing(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        let named = self.manifests.values().filter_map(|manifest| manifest.as_ref().ok()).flat_map(Manifest::keeps);
+        let missing: BTreeSet<Digest> = named
+            .map(|digest| self.meant(digest))
+            .filter(|digest| digest.algorithm() == Algorithm::Sha256 && !self.blobs.contains_key(*digest))
+            .cloned()
+            .collect();
+        let mut looked = stream::iter(missing)
+            .map(|digest| async move {
+                let meta = blobs.head(&layout::blob(&digest), Freshness::Newest).await;
+                (digest, meta)
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((digest, meta)) = looked.next().await {
+            // One that cannot be looked at is as good as missing.
+            if let Ok(Some(meta)) = of_one(blobs, meta).await? {
+                self.blobs.insert(digest, meta.size);
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest that the store sorts a blob by.
+    fn meant<'a>(&'a self, digest: &'a Digest) -> &'a Digest {
+        self.aliases.get(digest).unwrap_or(digest)
+    }
+
+    /// Forgets problems that are none any more.
+    async fn look_again(&mut self, blobs: &SharedBlobs) -> Result<()> {
+        let problems = std::mem::take(&mut self.problems);
+        let mut looked = stream::iter(problems)
+            .map(|problem| async move {
+                let is_still = is_still(blobs, &problem).await;
+                (problem, is_still)
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((problem, is_still)) = looked.next().await {
+            if is_still?.unwrap_or(true) {
+                self.problems.insert(problem);
+            }
         }
         Ok(())
     }
@@ -257,17 +354,15 @@ impl Scan {
                 None => continue,
             };
             for named in manifest.blobs().filter(|named| !named.is_elsewhere()) {
-                let blob = &named.descriptor.digest;
-                // By another algorithm it may be here under its own.
-                let known = blob.algorithm() != Algorithm::Sha256 || self.blobs.contains_key(blob);
-                if !known {
+                let blob = self.meant(&named.descriptor.digest);
+                if !self.blobs.contains_key(blob) {
                     return Some(format!("{blob} is not there"));
                 }
                 if self.problems.contains(&Problem::EmptyBlob { digest: blob.clone() }) {
                     return Some(format!("{blob} has no bytes"));
                 }
             }
-            pending.extend(manifest.children().map(|child| &child.digest));
+            pending.extend(manifest.children().map(|child| self.meant(&child.digest)));
         }
         None
     }
@@ -278,7 +373,15 @@ impl Scan {
             |digest: &Digest| u32::from_str_radix(&digest.hex()[..2], 16).unwrap_or(0) * 100 < 256 * u32::from(percent);
         let digests: Vec<Digest> = self.blobs.keys().filter(|digest| chosen(digest)).cloned().collect();
         for digest in digests {
-            if let Some(found) = digest_of_bytes(blobs, &digest).await?
+            let read = digest_of_bytes(blobs, &digest).await;
+            let found = match of_one(blobs, read).await? {
+                Ok(found) => found,
+                Err(why) => {
+                    self.problems.insert(Problem::Unreadable { path: layout::blob(&digest), why });
+                    continue;
+                }
+            };
+            if let Some(found) = found
                 && found != digest
                 && !self.problems.contains(&Problem::EmptyBlob { digest: digest.clone() })
             {
@@ -287,6 +390,15 @@ impl Scan {
             self.verified += 1;
         }
         Ok(())
+    }
+
+    /// Manifests of repositories that cannot be read as such.
+    pub(crate) fn unknown_manifests(&self) -> BTreeSet<Digest> {
+        let revisions = self.repositories.values().flat_map(|held| held.revisions.keys());
+        revisions
+            .filter(|digest| self.manifests.get(*digest).is_some_and(std::result::Result::is_err))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn inspection(&self) -> Inspection {
@@ -312,24 +424,43 @@ impl Scan {
             bytes: self.blobs.values().sum(),
             unreferenced: unreferenced.len() as u64,
             unreferenced_bytes: unreferenced.iter().sum(),
-            uploads: (self.uploads.len() + self.foreign_uploads.len()) as u64,
-            leftovers: 0,
-            leftover_bytes: 0,
+            uploads: self.sessions + self.foreign_uploads.len() as u64,
+            leftovers: self.strays.len() as u64,
+            leftover_bytes: self.strays.values().sum(),
             verified: self.verified,
             problems: self.problems.iter().cloned().collect(),
         }
     }
 }
 
-/// What is wrong with a link, where its length already tells that something is.
-async fn torn(blobs: &SharedBlobs, path: String, digest: &Digest, size: u64) -> Result<Option<String>> {
+/// What is known of a link.
+enum Link {
+    /// It says what its path says.
+    Sound,
+    /// Its path is another digest's, and it says which blob is meant.
+    To(Digest),
+    Torn(String),
+    /// Where, and why.
+    Unreadable(String, String),
+}
+
+/// Looks into a link whose length does not tell that it is sound.
+async fn look_at_link(blobs: &SharedBlobs, path: String, digest: &Digest, size: u64) -> Result<Link> {
     // A link under the store's own algorithm says what its path says.
     let right = digest.algorithm().name().len() as u64 + 1 + digest.algorithm().hex_length() as u64;
     if digest.algorithm() == Algorithm::Sha256 && size == right {
-        return Ok(None);
+        return Ok(Link::Sound);
     }
-    let Some(bytes) = read_bytes(blobs, &path, Freshness::Newest).await? else { return Ok(None) };
-    Ok(link::parse(&bytes).err().map(|why| why.to_string()))
+    let read = read_bytes(blobs, &path, Freshness::Newest).await;
+    Ok(match of_one(blobs, read).await? {
+        Ok(None) => Link::Sound,
+        Ok(Some(bytes)) => match link::parse(&bytes) {
+            Ok(canonical) if canonical == *digest => Link::Sound,
+            Ok(canonical) => Link::To(canonical),
+            Err(why) => Link::Torn(why.to_string()),
+        },
+        Err(why) => Link::Unreadable(path, why),
+    })
 }
 
 /// The digest of a blob's bytes; `None` where it is not there any more.

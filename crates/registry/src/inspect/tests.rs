@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jeroboam_blobs::{Condition, Memory, SharedBlobs};
 use jeroboam_model::{Clock, ManualClock, Timestamp};
-use jeroboam_oci::{Digest, Reference, RepositoryName, layout};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, layout};
 use serde_json::json;
 
-use super::{InspectOptions, Inspection, Problem, inspect};
+use super::{InspectOptions, Inspection, Problem, inspect, is_still};
 use crate::leases::{GRACE, Leases};
-use crate::repair::{Remedy, repair};
+use crate::repair::{Remedy, quarantine, repair};
 use crate::store::{NewManifest, Store, StoreConfig, TagCondition};
 
 struct Bed {
@@ -43,9 +43,9 @@ impl Bed {
 
     async fn repair(&self) -> Vec<Remedy> {
         let now = self.clock.now();
-        let dry = repair(&self.blobs, now, true).await.unwrap();
+        let dry = repair(&self.blobs, InspectOptions::default(), now, true).await.unwrap();
         let before = self.inspect().await;
-        let done = repair(&self.blobs, now, false).await.unwrap();
+        let done = repair(&self.blobs, InspectOptions::default(), now, false).await.unwrap();
         assert_eq!(dry.repairs, done.repairs, "what is said is what is done");
         assert!(dry.repairs.is_empty() || !before.problems.is_empty(), "a dry run changes nothing");
         done.repairs.into_iter().map(|repair| repair.remedy).collect()
@@ -171,4 +171,78 @@ async fn a_repository_that_distribution_does_not_list_gets_a_link() {
     assert_eq!(found.problems, [Problem::Unlisted { repository: name(), manifest: bed.manifest.clone() }]);
     bed.repair().await;
     assert_eq!(bed.inspect().await.problems, []);
+}
+
+#[tokio::test]
+async fn what_was_pushed_while_the_store_was_read_is_no_problem() {
+    let bed = Bed::new().await;
+    // What a listing that began before the push has: the link, and not the blob.
+    let problem = Problem::LayerToNothing { repository: name(), digest: bed.layer.clone() };
+    assert_eq!(is_still(&bed.blobs, &problem).await.unwrap(), Some(false));
+    let tagged = Problem::TagWithoutManifest {
+        repository: name(),
+        tag: "v1".parse().unwrap(),
+        manifest: bed.manifest.clone(),
+        bytes_are_there: true,
+    };
+    assert_eq!(is_still(&bed.blobs, &tagged).await.unwrap(), Some(false));
+    bed.blobs.delete(&[layout::blob(&bed.layer), layout::revision(&name(), &bed.manifest)]).await.unwrap();
+    assert_eq!(is_still(&bed.blobs, &problem).await.unwrap(), Some(true));
+    assert_eq!(is_still(&bed.blobs, &tagged).await.unwrap(), Some(true));
+    bed.blobs.delete(&[layout::layer(&name(), &bed.layer)]).await.unwrap();
+    assert_eq!(is_still(&bed.blobs, &problem).await.unwrap(), Some(false), "the link has gone, too");
+}
+
+#[tokio::test]
+async fn what_is_named_by_another_algorithm_is_found_by_its_own() {
+    let bed = Bed::new().await;
+    let alias = Digest::of(Algorithm::Sha512, b"layer");
+    let part = json!({"mediaType": "application/x", "digest": alias.to_string(), "size": 5});
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": part,
+        "layers": [],
+    });
+    let manifest = manifest.to_string();
+    let digest = Digest::sha256(manifest.as_bytes());
+    let link = bed.layer.to_string();
+    for (path, bytes) in [
+        (layout::blob(&digest), manifest.as_str()),
+        (layout::layer(&name(), &alias), link.as_str()),
+        (layout::revision(&name(), &digest), &digest.to_string()),
+    ] {
+        bed.blobs.put(&path, Bytes::copy_from_slice(bytes.as_bytes()), Condition::Always).await.unwrap();
+    }
+    let found = bed.inspect().await;
+    assert_eq!((found.problems, found.unreferenced), (vec![], 0));
+    bed.blobs.delete(&[layout::blob(&bed.layer)]).await.unwrap();
+    let found = bed.inspect().await;
+    let missing =
+        |problem: &Problem| matches!(problem, Problem::ManifestNotWhole { manifest, .. } if *manifest == digest);
+    assert!(found.problems.iter().any(missing), "{:?}", found.problems);
+}
+
+#[tokio::test]
+async fn one_object_that_cannot_be_read_is_a_problem_and_not_the_end() {
+    let bed = Bed::new().await;
+    // No manifest is so long: whoever links it has linked something else.
+    let large = Bytes::from(vec![b'x'; (16 << 20) + 1]);
+    let digest = Digest::sha256(&large);
+    bed.blobs.put(&layout::blob(&digest), large, Condition::Always).await.unwrap();
+    let link = Bytes::from(digest.to_string());
+    bed.blobs.put(&layout::revision(&name(), &digest), link, Condition::Always).await.unwrap();
+    let found = bed.inspect().await;
+    let told = |problem: &Problem| matches!(problem, Problem::ManifestNotWhole { manifest, .. } if *manifest == digest);
+    assert!(found.problems.iter().any(told) && found.tags == 1, "{:?}", found.problems);
+    assert!(found.is_fine(), "no tag leads there");
+}
+
+#[tokio::test]
+async fn bytes_that_are_right_when_read_again_stay_where_they_are() {
+    let bed = Bed::new().await;
+    assert!(!quarantine(&bed.blobs, &bed.layer).await.unwrap(), "they are right");
+    bed.put(&layout::blob(&bed.layer), b"LAYER").await;
+    assert!(quarantine(&bed.blobs, &bed.layer).await.unwrap());
+    assert!(!quarantine(&bed.blobs, &bed.layer).await.unwrap(), "it is gone");
 }

@@ -13,8 +13,10 @@ use jeroboam_openstack::clouds::Lookup;
 
 use super::renewed::Renewed;
 use crate::auth::Followed;
-use crate::config::{Children, Config, Expressions, Parameters, PlaceConfig, RedirectMode};
+use crate::config::{Children, Config, Expressions, Parameters, PlaceConfig, Prefix, RedirectMode};
+use crate::gc::GcConfig;
 use crate::http::{HttpConfig, Redirect};
+use crate::retention::RetentionRule;
 use crate::store::{Compat, StoreConfig};
 
 /// The place of objects cannot be used.
@@ -146,6 +148,45 @@ pub fn store_config(config: &Config) -> StoreConfig {
     }
 }
 
+/// The settings of the garbage collection.
+#[must_use]
+pub fn gc_config(config: &Config) -> GcConfig {
+    let (collection, purging) = (&config.ours.collection, &config.storage.purging);
+    GcConfig {
+        times: collection.times,
+        per_second: collection.rate,
+        window: collection.window,
+        trash: collection.trash,
+        tag_history: collection.tag_history,
+        uploads: purging.enabled.then_some(purging.age),
+        uploads_dry_run: purging.dry_run,
+        only_collector: collection.only_collector,
+        check_clock: true,
+        ..GcConfig::default()
+    }
+}
+
+/// What stays of which repositories.
+#[must_use]
+pub fn retention_rules(config: &Config) -> Vec<RetentionRule> {
+    let rules = config.ours.retention.iter().map(|rule| RetentionRule {
+        prefix: match &rule.prefix {
+            Prefix::All => String::new(),
+            Prefix::Below(name) => name.clone(),
+        },
+        tags: rule.tags.clone(),
+        keep: rule.keep,
+        keep_for: rule.keep_for,
+        untagged: rule.untagged,
+    });
+    let collection = &config.ours.collection;
+    // The last rule of all: what another one says of untagged manifests counts before it.
+    let untagged = collection
+        .delete_untagged
+        .then(|| RetentionRule { untagged: Some(collection.times.grace()), ..RetentionRule::default() });
+    rules.chain(untagged).collect()
+}
+
 /// The settings of the API.
 pub(super) fn http_config(config: &Config) -> HttpConfig {
     let (http, ours) = (&config.http, &config.ours);
@@ -182,6 +223,53 @@ pub(super) fn http_config(config: &Config) -> HttpConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Config {
+        let text = format!("version: 0.1\nstorage: {{inmemory: {{}}}}\n{text}");
+        Config::read(&text, &BTreeMap::new()).expect("YAML").into_config().expect("a configuration")
+    }
+
+    #[test]
+    fn the_grace_time_says_what_the_other_times_are() {
+        let seconds = |text: &str| {
+            let times = gc_config(&read(text)).times;
+            [times.grace(), times.interval(), times.slack()].map(|time| time.as_secs())
+        };
+        assert_eq!(seconds(""), [86_400, 120, 300]);
+        assert_eq!(seconds("jeroboam: {gc: {grace: 20s}}\n"), [20, 5, 5]);
+        assert_eq!(seconds("jeroboam: {gc: {grace: 1h, heartbeat: 1m, slack: 10s}}\n"), [3600, 60, 10]);
+        let config =
+            gc_config(&read("jeroboam: {gc: {rate: 0, window: '22:00-04:30', trash: 7d, taghistory: false}}\n"));
+        assert!(config.per_second.is_none() && config.window.is_some() && !config.tag_history);
+        assert_eq!(config.trash, Some(Duration::from_secs(7 * 86_400)));
+    }
+
+    #[test]
+    fn times_that_do_not_fit_are_refused() {
+        for text in ["{grace: 10s, heartbeat: 5s}", "{grace: 0s}", "{slack: 0s}", "{grace: 10ms}", "{window: night}"] {
+            let text = format!("version: 0.1\nstorage: {{inmemory: {{}}}}\njeroboam: {{gc: {text}}}\n");
+            assert!(Config::read(&text, &BTreeMap::new()).expect("YAML").into_config().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn uploads_stay_where_nobody_wants_them_purged() {
+        let text = "version: 0.1\nstorage: {inmemory: {}, maintenance: {uploadpurging: {enabled: false}}}\n";
+        let off = Config::read(text, &BTreeMap::new()).expect("YAML").into_config().expect("a configuration");
+        assert_eq!(gc_config(&off).uploads, None);
+        assert_eq!(gc_config(&read("")).uploads, Some(Duration::from_secs(168 * 3600)));
+    }
+
+    #[test]
+    fn untagged_manifests_go_by_the_last_rule() {
+        let rules = retention_rules(&read(
+            "jeroboam:\n  gc: {deleteuntagged: true, grace: 1h}\n  retention:\n    - {prefix: team/*, tags: ['v*'], keep: 3, untagged: 2h}\n",
+        ));
+        assert_eq!((rules[0].prefix.as_str(), rules[0].keep), ("team", Some(3)));
+        let last = RetentionRule { untagged: Some(Duration::from_secs(3600)), ..RetentionRule::default() };
+        assert_eq!(rules[1..], [last]);
+        assert!(retention_rules(&read("")).is_empty());
+    }
 
     #[test]
     fn a_file_of_secrets_is_lines_of_names_and_values() {

@@ -1,4 +1,4 @@
-//! A place of objects whose calls are counted, under the names that distribution's drivers have for them.
+//! A place of objects whose calls somebody hears of, under the names that distribution's drivers have for them.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,21 +9,22 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jeroboam_blobs::{
-    Blobs, Capabilities, Condition, Freshness, List, ListPage, Object, ObjectMeta, Result, SharedBlobs, Sweep, Swept,
-    Upload, UploadState, Writer, Written,
+    Blobs, Capabilities, Condition, Freshness, HandedBack, List, ListPage, Object, ObjectMeta, Result, SharedBlobs,
+    Sweep, Swept, Upload, UploadState, Writer, Written,
 };
 
-use super::Metrics;
+/// Hears of each call: its name, how long it took, and whether it failed.
+pub type Hears = Box<dyn Fn(&'static str, Duration, bool) + Send + Sync>;
 
-/// The same place, counted.
-pub(super) fn measured(place: SharedBlobs, driver: &'static str, metrics: Metrics) -> SharedBlobs {
-    Arc::new(Measured { place, driver, metrics })
+/// The same place, whose calls somebody hears of.
+#[must_use]
+pub fn measured(place: SharedBlobs, hears: Hears) -> SharedBlobs {
+    Arc::new(Measured { place, hears })
 }
 
 struct Measured {
     place: SharedBlobs,
-    driver: &'static str,
-    metrics: Metrics,
+    hears: Hears,
 }
 
 impl fmt::Debug for Measured {
@@ -37,7 +38,7 @@ impl Measured {
         async move {
             let begun = Instant::now();
             let outcome = call.await;
-            self.metrics.asked(self.driver, action, begun.elapsed(), outcome.is_err());
+            (self.hears)(action, begun.elapsed(), outcome.is_err());
             outcome
         }
         .boxed()
@@ -96,6 +97,10 @@ impl Blobs for Measured {
 
     fn presign<'a>(&'a self, path: &'a str, lifetime: Duration) -> BoxFuture<'a, Result<Option<String>>> {
         self.timed("RedirectURL", self.place.presign(path, lifetime))
+    }
+
+    fn hand_back<'a>(&'a self, path: &'a str, dry_run: bool) -> BoxFuture<'a, Result<HandedBack>> {
+        self.timed("HandBack", self.place.hand_back(path, dry_run))
     }
 
     fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>> {

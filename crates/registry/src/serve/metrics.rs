@@ -12,7 +12,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::house_metrics::HouseMetrics;
 use super::kept::Kept;
+use super::measured::Hears;
 
 /// A kind of request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +58,7 @@ pub struct Metrics {
     running: Family<Running, Gauge>,
     actions: Histograms<Action>,
     failures: Family<Action, Counter>,
+    house: HouseMetrics,
     kept: Kept,
 }
 
@@ -85,6 +88,7 @@ impl Metrics {
             running: Family::default(),
             actions: Family::new_with_constructor(times),
             failures: Family::default(),
+            house: HouseMetrics::default(),
             kept: Kept::default(),
         };
         let mut registry = Registry::with_prefix("registry");
@@ -101,6 +105,7 @@ impl Metrics {
         let storage = registry.sub_registry_with_prefix("storage");
         storage.register_with_unit("action", "Time of calls to the store", Unit::Seconds, metrics.actions.clone());
         storage.register("action_errors", "Calls to the store that failed", metrics.failures.clone());
+        metrics.house.register(&mut registry);
         let build = Info::new(vec![("version", version)]);
         registry.register_collector(Box::new(metrics.kept.clone()));
         registry.register("build", "The program", build);
@@ -136,6 +141,17 @@ impl Metrics {
         if failed {
             self.failures.get_or_create(&action).inc();
         }
+    }
+
+    /// Counts the calls to the store of a driver.
+    pub(super) fn of_calls(&self, driver: &'static str) -> Hears {
+        let metrics = self.clone();
+        Box::new(move |action, took, failed| metrics.asked(driver, action, took, failed))
+    }
+
+    /// What keeping house counts.
+    pub(super) fn house(&self) -> HouseMetrics {
+        self.house.clone()
     }
 
     /// All of it as text.

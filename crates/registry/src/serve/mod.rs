@@ -5,6 +5,8 @@
 mod access_log;
 mod build;
 mod health;
+mod house;
+mod house_metrics;
 mod kept;
 mod measured;
 mod metrics;
@@ -17,11 +19,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jeroboam_blobs::SharedBlobs;
 use jeroboam_listen::{Limits, Socket, SocketError, Tls, TlsError, TlsFiles, Versions};
 use jeroboam_model::Clock;
 use jeroboam_telemetry::Shutdown;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::around::{self, Around, AroundError};
 use crate::auth::{Auth, AuthError};
@@ -30,11 +34,20 @@ use crate::http::Registry;
 use crate::leases::{GRACE, Leases};
 use crate::store::Store;
 
-pub use build::{PlaceError, place, store_config};
+use house::House;
+
+pub use build::{PlaceError, gc_config, place, retention_rules, store_config};
+pub use measured::{Hears, measured};
 pub use metrics::Metrics;
 
 /// How long it takes until those who distribute requests have seen that we are not ready any more.
 const NOTICED: Duration = Duration::from_millis(200);
+
+/// How long the beginning waits for what may be collected.
+const FIRST_READING: Duration = Duration::from_secs(2);
+
+/// How long the end waits for a store that does not answer.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Files that a process has open besides those of requests.
 const OWN_FILES: u64 = 128;
@@ -97,15 +110,21 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let metrics = Metrics::new(version);
     let http = build::http_config(&config);
     let auth = Auth::new(config.auth.clone(), &http, Arc::clone(&clock))?;
-    let place = place(&config, &environment, Arc::clone(&clock)).await?;
-    let place = around::place(&config, place).await?;
-    let place = measured::measured(place, config.storage.place.name(), metrics.clone());
-    let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
-    let store = Arc::new(Store::new(Arc::clone(&place), Arc::clone(&clock), leases, store_config(&config)));
+    let bare = place(&config, &environment, Arc::clone(&clock)).await?;
+    let bare = measured(bare, metrics.of_calls(config.storage.place.name()));
+    let place = around::place(&config, Arc::clone(&bare)).await?;
+    let instance = Uuid::new_v4().simple().to_string();
+    let leases = leases(&config, &bare, &clock, &instance).await;
+    let store = Store::new(Arc::clone(&place), Arc::clone(&clock), Arc::clone(&leases), store_config(&config));
+    let store = Arc::new(store);
     let (tasks, token) = (shutdown.tasks(), shutdown.token());
     if let Some(file) = config.ours.read_only_file.clone() {
         tasks.spawn(switch::follow(file, config.storage.read_only, Arc::clone(&store), token.clone()));
     }
+    tasks.spawn({
+        let (leases, stop) = (Arc::clone(&leases), token.clone());
+        async move { leases.keep_reading(stop).await }
+    });
     let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
     // What is fetched for others is as large as layers are: memory is no place for it.
     let spool = environment.get("TMPDIR").map_or("/var/tmp", String::as_str).into();
@@ -113,6 +132,8 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let registry = Registry::new(Arc::clone(&store), auth.clone(), around.events.clone(), http);
     let registry = around.put_around(registry);
     metrics.kept().of(&store, &around);
+    let house = House::new(&config, bare, Arc::clone(&store), around, Arc::clone(&clock), metrics.house(), instance);
+    house.keep(tasks, &token);
 
     let health = health::Health::new(config.health.clone());
     tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
@@ -150,7 +171,27 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     tasks.spawn(told);
     jeroboam_listen::serve(socket, tls, routes, limits(&config.http, &config), stop, tasks).await;
     finish(&shutdown, &store, config.http.drain).await;
+    // Nobody asks us any more: whoever wonders who serves need not wait until our word is old.
+    if tokio::time::timeout(FAREWELL, leases.retire()).await.is_err() {
+        warn!("the store does not answer: what this process says of itself stays in it");
+    }
     Ok(())
+}
+
+/// Where nothing is collected, promises need not be written down: distribution does not read them.
+async fn leases(config: &Config, place: &SharedBlobs, clock: &Arc<dyn Clock>, instance: &str) -> Arc<Leases> {
+    if !config.ours.exclusive {
+        return Arc::new(Leases::in_memory(Arc::clone(clock), GRACE));
+    }
+    let times = config.ours.collection.times;
+    let leases = Leases::stored(Arc::clone(place), Arc::clone(clock), times, instance.to_owned());
+    // It is read again with the first promise; a process starts without its store.
+    match tokio::time::timeout(FIRST_READING, leases.read()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "what may be collected could not be read yet, and nothing is promised before"),
+        Err(_) => warn!("what may be collected could not be read yet, and nothing is promised before"),
+    }
+    Arc::new(leases)
 }
 
 /// What was begun is finished, and what is half received is made durable.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jeroboam_blobs::{
-    Blobs, Capabilities, Condition, Freshness, List, ListPage, Object, ObjectMeta, Result, SharedBlobs, Sweep, Swept,
-    Upload, UploadState, Writer, Written,
+    Blobs, Capabilities, Condition, Freshness, HandedBack, List, ListPage, Object, ObjectMeta, Result, SharedBlobs,
+    Sweep, Swept, Upload, UploadState, Writer, Written,
 };
 
 use crate::auth::Followed;
@@ -97,6 +97,11 @@ impl Blobs for Renewed {
     fn presign<'a>(&'a self, path: &'a str, lifetime: Duration) -> BoxFuture<'a, Result<Option<String>>> {
         let place = self.place();
         Box::pin(async move { place.presign(path, lifetime).await })
+    }
+
+    fn hand_back<'a>(&'a self, path: &'a str, dry_run: bool) -> BoxFuture<'a, Result<HandedBack>> {
+        let place = self.place();
+        Box::pin(async move { place.hand_back(path, dry_run).await })
     }
 
     fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>> {

@@ -155,9 +155,10 @@ impl Store {
     }
 
     /// The size as the store has it now, for somebody who has promised that it stays and does not write it where it is there: a disk before the store that still
-    /// has it is no answer.
+    /// has it is no answer, nor is a replica where things are collected.
     pub(super) async fn look_for_promised(&self, canonical: &Digest) -> Result<Option<u64>> {
-        self.look_for_as(canonical, Freshness::Stored).await
+        let alone = self.config.compat == Compat::Exclusive;
+        self.look_for_as(canonical, if alone { Freshness::Newest } else { Freshness::Stored }).await
     }
 
     async fn look_for_as(&self, canonical: &Digest, freshness: Freshness) -> Result<Option<u64>> {
@@ -183,15 +184,24 @@ impl Store {
     ) -> Result<Option<(Digest, u64)>> {
         let Some(canonical) = self.linked_blob(repository, digest).await? else { return Ok(None) };
         let held = self.promise(repository, &canonical).await?;
-        if self.is_collected_from(held) {
-            for linked in [digest, &canonical] {
-                self.cache.links.forget(&layout::layer(repository, linked)).await;
-            }
-            if self.linked_blob(repository, digest).await?.as_ref() != Some(&canonical) {
-                return Ok(None);
-            }
+        if self.is_collected_from(held) && !self.is_linked_as(repository, digest, &canonical, layout::layer).await? {
+            return Ok(None);
         }
         Ok(self.size_since(held, &canonical).await?.map(|size| (canonical, size)))
+    }
+
+    /// Whether a repository has a link under a digest, and under the one that the store sorts by, as the store has them now. `path` says where links are.
+    pub(super) async fn is_linked_as(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        canonical: &Digest,
+        path: fn(&RepositoryName, &Digest) -> String,
+    ) -> Result<bool> {
+        if digest != canonical && self.newest_link(path(repository, digest)).await?.as_ref() != Some(canonical) {
+            return Ok(false);
+        }
+        Ok(self.newest_link(path(repository, canonical)).await?.as_ref() == Some(canonical))
     }
 
     /// Whether what was seen before a promise says nothing after it: something may have been collected in between. Nothing is where distribution may be

@@ -53,6 +53,17 @@ impl Store {
         Ok(found)
     }
 
+    /// The same as the store has it now, whatever anybody remembers: for who promises that something stays.
+    pub(super) async fn newest_link(&self, path: String) -> Result<Option<Digest>> {
+        self.cache.links.forget(&path).await;
+        let before = self.cache.links.before(&path);
+        let found = self.read_link(&path, Freshness::Newest).await?;
+        if let Some(digest) = &found {
+            self.cache.links.learn(before, path, digest.clone()).await;
+        }
+        Ok(found)
+    }
+
     /// Writes a link that is never written otherwise. It is written also where it is known to be there: somebody else may have deleted it since.
     pub(super) async fn write_fixed_link(&self, path: String, to: &Digest) -> Result<()> {
         // Without a condition: a torn one has to be mended.

@@ -1,6 +1,6 @@
 //! Pushes, deletions and collections at once, with a grace time of moments: no push fails, and no blob of a tag is missing.
 //!
-//! Twelve seconds unless `JEROBOAM_SOAK` says how many.
+//! Sixteen seconds unless `JEROBOAM_SOAK` says how many.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,10 +26,10 @@ const COMMON: u64 = 12;
 /// Images of which each is pushed seldom, so that there is something to collect, and at times something that is pushed while it is collected.
 const RARE: u64 = 2_000;
 
-/// A grace time of moments; a push takes much less, also on a busy machine.
+/// A grace time of moments; a push takes much less, and a write to the disk less than the slack, also on a busy machine.
 fn times() -> Times {
     let ms = Duration::from_millis;
-    Times::new(ms(2_000), ms(400), ms(400)).expect("they fit")
+    Times::new(ms(2_000), ms(400), ms(900)).expect("they fit")
 }
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ struct Tally {
 #[expect(clippy::disallowed_methods, reason = "how long a soak takes is the business of whoever starts it")]
 fn duration() -> Duration {
     let seconds = std::env::var("JEROBOAM_SOAK").ok().filter(|text| !text.is_empty());
-    Duration::from_secs(seconds.map_or(12, |text| text.parse().expect("JEROBOAM_SOAK is a number of seconds")))
+    Duration::from_secs(seconds.map_or(16, |text| text.parse().expect("JEROBOAM_SOAK is a number of seconds")))
 }
 
 async fn soak(place: SharedBlobs, collected_from: SharedBlobs) -> Arc<Tally> {

@@ -51,8 +51,6 @@ pub(crate) enum Effect {
     Used,
     /// It is read and changes nothing, for this reason.
     None(&'static str),
-    /// It is read, and nothing is done about it in this version.
-    Later,
 }
 
 /// One key.
@@ -72,11 +70,6 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'sta
 
 const fn without_effect(path: &'static str, why: &'static str) -> Key {
     Key { path, kind: Kind::Free, default: "", about: "", effect: Effect::None(why) }
-}
-
-/// What is planned, and understood as far as it can be checked.
-const fn later(key: Key) -> Key {
-    Key { effect: Effect::Later, ..key }
 }
 
 /// A part of the configuration, as the documentation is divided.
@@ -181,7 +174,7 @@ mod tests {
                 key.path
             );
             match key.effect {
-                Effect::Used | Effect::Later => {
+                Effect::Used => {
                     assert!(!key.about.is_empty() && !key.about.ends_with('.'), "{}", key.path);
                 }
                 Effect::None(why) => assert!(!why.is_empty(), "{}", key.path),

@@ -1,7 +1,7 @@
 //! What distribution does not have.
 
 use super::Kind::{Duration, Flag, Number, Secret, Size, Text, Texts};
-use super::{Chapter, key, later};
+use super::{Chapter, key};
 
 pub(super) const OURS: Chapter = Chapter {
     title: "Additions",
@@ -114,28 +114,71 @@ pub(super) const COLLECTION: Chapter = Chapter {
     title: "Garbage collection and checks",
     about: "What runs beside serving. The same can be done by hand with `jeroboam registry gc` and `scrub`.",
     keys: &[
-        later(key(
+        key(
             "jeroboam.gc.enabled",
             Flag,
             "false",
-            "Whether what nothing refers to is collected from time to time",
-        )),
-        later(key("jeroboam.gc.interval", Duration, "24h", "How often")),
-        later(key("jeroboam.gc.grace", Duration, "24h", "How long something has to have been without any reference")),
-        later(key(
+            "Whether what nothing refers to is collected from time to time; only with `compat: exclusive`",
+        ),
+        key(
+            "jeroboam.gc.interval",
+            Duration,
+            "24h",
+            "How long it rests after a run; how often retention is looked after",
+        ),
+        key(
+            "jeroboam.gc.grace",
+            Duration,
+            "24h",
+            "How long a client can rely on the answer that a blob is there; nothing goes that has not been without any reference for longer",
+        ),
+        key(
+            "jeroboam.gc.heartbeat",
+            Duration,
+            "2m, or a quarter of the grace time",
+            "How often each registry of the store reads what is about to go; at most a quarter of the grace time",
+        ),
+        key(
+            "jeroboam.gc.slack",
+            Duration,
+            "5m, or a quarter of the grace time",
+            "How far the clocks of machines may differ, and how long a request to the store may take",
+        ),
+        key("jeroboam.gc.rate", Number, "50", "Most blobs that go in a second; 0 for as many as the store takes"),
+        key(
+            "jeroboam.gc.window",
+            Text,
+            "",
+            "The hours in which something goes, in UTC, such as `22:00-04:30`; any, if none",
+        ),
+        key("jeroboam.gc.trash", Duration, "", "How long what went can be brought back; not at all, if not set"),
+        key("jeroboam.gc.taghistory", Flag, "true", "Whether what a tag once pointed to stays as long as the tag"),
+        key(
+            "jeroboam.gc.onlycollector",
+            Flag,
+            "false",
+            "Whether this is the only process that collects, where the store cannot tell which of two was first",
+        ),
+        key(
             "jeroboam.gc.deleteuntagged",
             Flag,
             "false",
-            "Whether manifests without a tag, that no other manifest refers to, go, too",
-        )),
-        later(key("jeroboam.gc.dryrun", Flag, "false", "Whether it is only told what would go")),
-        later(key(
+            "Whether manifests without a tag, that no other manifest refers to, go after the grace time, too",
+        ),
+        key(
+            "jeroboam.gc.dryrun",
+            Flag,
+            "false",
+            "Whether it is only told in the log what would go, with retention likewise",
+        ),
+        key(
             "jeroboam.scrub.enabled",
             Flag,
             "false",
             "Whether stored bytes are compared with their digests from time to time",
-        )),
-        later(key("jeroboam.scrub.rate", Size, "8MiB", "Bytes a second that are read for it")),
+        ),
+        key("jeroboam.scrub.rate", Size, "8MiB", "Bytes a second that are read for it"),
+        key("jeroboam.scrub.interval", Duration, "168h", "How long it rests when all has been compared"),
     ],
 };
 
@@ -154,11 +197,11 @@ pub(super) const POLICIES: Chapter = Chapter {
             "false",
             "Whether that is for each namespace right below the prefix, such as those of projects, and not for all together; one that has a rule of its own is not meant",
         ),
-        later(key("jeroboam.retention[].prefix", Text, "", "Repositories of this name and below it")),
-        later(key("jeroboam.retention[].tags", Texts, "", "Patterns of tags that the rule is about; without any, all")),
-        later(key("jeroboam.retention[].keep", Number, "", "The newest so many stay")),
-        later(key("jeroboam.retention[].keepfor", Duration, "", "What is younger stays")),
-        later(key("jeroboam.retention[].untagged", Duration, "", "Manifests without a tag go after so long")),
+        key("jeroboam.retention[].prefix", Text, "", "Repositories of this name and below it"),
+        key("jeroboam.retention[].tags", Texts, "", "Patterns of tags that the rule is about; without any, all"),
+        key("jeroboam.retention[].keep", Number, "", "The newest so many stay"),
+        key("jeroboam.retention[].keepfor", Duration, "", "What is younger stays"),
+        key("jeroboam.retention[].untagged", Duration, "", "Manifests without a tag go after so long"),
         key("jeroboam.immutable[].prefix", Text, "", "In repositories of this name and below it"),
         key(
             "jeroboam.immutable[].tags",

@@ -1,7 +1,7 @@
 //! The store.
 
 use super::Kind::{Duration, Flag, Free, Number, Secret, Size, Text, Texts};
-use super::{Chapter, key, later, without_effect};
+use super::{Chapter, key, without_effect};
 
 pub(super) const STORAGE: Chapter = Chapter {
     title: "Storage",
@@ -21,15 +21,15 @@ pub(super) const STORAGE: Chapter = Chapter {
             "Whether blobs always go through the registry; see `jeroboam.redirect` for more",
         ),
         key("storage.maintenance.readonly.enabled", Flag, "false", "Whether nothing can be pushed or deleted"),
-        later(key(
+        key(
             "storage.maintenance.uploadpurging.enabled",
             Flag,
             "true",
             "Whether uploads that nobody went on with are removed",
-        )),
-        later(key("storage.maintenance.uploadpurging.age", Duration, "168h", "How old these have to be")),
-        later(key("storage.maintenance.uploadpurging.interval", Duration, "24h", "How often they are looked for")),
-        later(key("storage.maintenance.uploadpurging.dryrun", Flag, "false", "Whether they are only named in the log")),
+        ),
+        key("storage.maintenance.uploadpurging.age", Duration, "168h", "How old these have to be"),
+        key("storage.maintenance.uploadpurging.interval", Duration, "24h", "How often they are looked for"),
+        key("storage.maintenance.uploadpurging.dryrun", Flag, "false", "Whether they are only named in the log"),
         without_effect("storage.cache", "what is cached is in memory and bounded by jeroboam.cache"),
         without_effect("storage.tag", "tags are looked up as many at a time as the store takes"),
     ],

@@ -21,8 +21,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use jeroboam_blobs::{
-    Blobs, Capabilities, Condition, Error, Freshness, Kind, List, ListPage, Object, ObjectMeta, Result, SharedBlobs,
-    Sweep, Swept, Upload, UploadState, Writer, Written,
+    Blobs, Capabilities, Condition, Error, Freshness, HandedBack, Kind, List, ListPage, Object, ObjectMeta, Result,
+    SharedBlobs, Sweep, Swept, Upload, UploadState, Writer, Written,
 };
 use jeroboam_oci::Digest;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
@@ -344,6 +344,10 @@ impl Blobs for NodeCache {
 
     fn presign<'a>(&'a self, _: &'a str, _: Duration) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn hand_back<'a>(&'a self, path: &'a str, dry_run: bool) -> BoxFuture<'a, Result<HandedBack>> {
+        self.place.hand_back(path, dry_run)
     }
 
     fn sweep<'a>(&'a self, sweep: Sweep<'a>) -> BoxFuture<'a, Result<Swept>> {

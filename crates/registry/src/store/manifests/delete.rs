@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jeroboam_blobs::Freshness;
+use jeroboam_model::Timestamp;
 use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
 
 use super::StoredManifest;
@@ -23,6 +25,27 @@ impl Store {
 
     /// The same for those who keep house, whom no switch and no protection stops.
     pub async fn remove_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>> {
+        let tags = self.let_go(repository, digest, None).await?;
+        Ok(tags.unwrap_or_default())
+    }
+
+    /// Lets go of a manifest that no tag points to, and that nobody has pushed since `before`. `false`: it is not so any more, or somebody relies on it.
+    pub async fn remove_untagged(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        before: Timestamp,
+    ) -> Result<bool> {
+        Ok(self.let_go(repository, digest, Some(before)).await?.is_some())
+    }
+
+    /// Gives the tags that went; `None` where it stays. `unless_since` is for manifests that nobody tagged or pushed since then.
+    async fn let_go(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        unless_since: Option<Timestamp>,
+    ) -> Result<Option<Vec<Tag>>> {
         self.may_write()?;
         let unknown = || StoreError::ManifestUnknown(Reference::Digest(digest.clone()));
         let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
@@ -32,10 +55,19 @@ impl Store {
         let current: Vec<String> = candidates.keys().map(|tag| layout::tag_current(repository, tag)).collect();
         // Nobody moves one of them elsewhere between the look and the deletion.
         let _turn = self.turns.of(&current).await?;
+        // Tags that were moved on say that they once pointed to it: that would keep its bytes for as long as there are such tags.
+        let mut once: BTreeSet<String> =
+            candidates.keys().map(|tag| layout::tag_once(repository, tag, &canonical)).collect();
         let tags = self.pointing_to(repository, &canonical, candidates).await?;
+        if let Some(since) = unless_since
+            && self.is_wanted(repository, &canonical, &tags, since).await?
+        {
+            return Ok(None);
+        }
         // What a tag points to goes before what it once pointed to: a tag without a target is none, and one without a past would be found by nobody.
         self.delete_links(tags.iter().map(|(tag, _)| layout::tag_current(repository, tag)).collect()).await?;
-        self.delete_links(tags.iter().flat_map(|(_, below)| below.iter().cloned()).collect()).await?;
+        once.extend(tags.iter().flat_map(|(_, below)| below.iter().cloned()));
+        self.delete_links(once.into_iter().collect()).await?;
         let stored = self.readable_manifest(&canonical).await?;
         let named = names(digest, &canonical, stored.as_deref());
         let mut paths: Vec<String> = named.iter().map(|named| layout::revision(repository, named)).collect();
@@ -53,7 +85,26 @@ impl Store {
         self.quotas.unlinked(repository, Link::Revision, &canonical);
         self.quotas.unlinked(repository, Link::Layer, &canonical);
         self.cache.tag_lists.forget(repository).await;
-        Ok(tags)
+        Ok(Some(tags))
+    }
+
+    /// Whether a manifest has a tag, was pushed since a moment, or was promised to a client by this process.
+    async fn is_wanted(
+        &self,
+        repository: &RepositoryName,
+        canonical: &Digest,
+        tags: &[(Tag, Vec<String>)],
+        since: Timestamp,
+    ) -> Result<bool> {
+        for (tag, _) in tags {
+            if self.read_tag(repository, tag).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        // Every push of it writes its link, also one by another process that this one has not heard of.
+        let link = self.blobs.head(&layout::revision(repository, canonical), Freshness::Newest).await?;
+        let pushed = link.and_then(|link| link.modified).is_some_and(|modified| modified > since);
+        Ok(pushed || self.leases.holds(repository, canonical))
     }
 
     /// Lets go of a tag. The manifest stays.
@@ -67,11 +118,31 @@ impl Store {
 
     /// The same for those who keep house.
     pub async fn remove_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Digest> {
+        let target = self.let_go_of_tag(repository, tag, None).await?;
+        // What was left of a tag without a target is gone now, too.
+        target.ok_or_else(|| StoreError::ManifestUnknown(Reference::Tag(tag.clone())))
+    }
+
+    /// Lets go of a tag if it still points there. `false`: somebody moved it, and it is another one.
+    pub async fn remove_tag_from(&self, repository: &RepositoryName, tag: &Tag, target: &Digest) -> Result<bool> {
+        Ok(self.let_go_of_tag(repository, tag, Some(target)).await?.is_some())
+    }
+
+    /// Gives what it pointed to. Where it has to point to `only` and does not, it stays.
+    async fn let_go_of_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        only: Option<&Digest>,
+    ) -> Result<Option<Digest>> {
         self.may_write()?;
         let current = layout::tag_current(repository, tag);
         let _turn = self.turns.of(std::slice::from_ref(&current)).await?;
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
         let target = self.read_tag(repository, tag).await?;
+        if only.is_some() && target.as_ref() != only {
+            return Ok(None);
+        }
         let mut rest: BTreeSet<String> = self.objects_below(&layout::tag(repository, tag)).await?.into_iter().collect();
         if let Some(target) = &target {
             rest.insert(layout::tag_once(repository, tag, target));
@@ -84,8 +155,7 @@ impl Store {
         self.recent.tag_is(repository, tag, false);
         self.quotas.untagged(repository, tag);
         self.cache.tag_lists.forget(repository).await;
-        // What was left of a tag without a target is gone now, too.
-        target.ok_or_else(unknown)
+        Ok(target)
     }
 
     /// Removes links, and what is remembered of them.

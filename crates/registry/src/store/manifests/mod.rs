@@ -108,11 +108,10 @@ impl Store {
         let Some(canonical) = self.linked_manifest(repository, digest).await? else { return Ok(None) };
         let held = self.promise(repository, &canonical).await?;
         if self.is_collected_from(held) {
-            for linked in [digest, &canonical] {
-                self.cache.links.forget(&layout::revision(repository, linked)).await;
-                self.cache.links.forget(&layout::layer(repository, linked)).await;
-            }
-            if self.linked_manifest(repository, digest).await?.as_ref() != Some(&canonical) {
+            // Old stores have some that are linked only as blobs are.
+            let linked = self.is_linked_as(repository, digest, &canonical, layout::revision).await?
+                || self.is_linked_as(repository, digest, &canonical, layout::layer).await?;
+            if !linked {
                 return Ok(None);
             }
         }

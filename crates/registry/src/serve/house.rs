@@ -1,0 +1,267 @@
+//! What is done beside serving, as it is configured: garbage is collected, old uploads are purged, tags and manifests that no rule keeps are removed,
+//! and bytes are compared with their digests.
+//!
+//! Each is a loop of its own, which fails alone and tries again. Several processes of one store may all do it: who collects and who scrubs they settle among
+//! themselves, and the rest can be done twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jeroboam_blobs::SharedBlobs;
+use jeroboam_model::Clock;
+use jeroboam_oci::events::{EventAction, Request, Target};
+use jeroboam_oci::{Reference, RepositoryName};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::build::{gc_config, retention_rules};
+use super::house_metrics::HouseMetrics;
+use crate::around::Around;
+use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
+use crate::events::Happened;
+use crate::gc::{Collector, GcConfig, Keeping, keep_house, purge_uploads};
+use crate::retention::{Removal, RetentionRule, retain};
+use crate::scrub::{self, ScrubConfig, Scrubbed, Turn};
+use crate::store::{Compat, Store};
+
+/// Nobody who has just started has time to look for what is old.
+const FIRST: Duration = Duration::from_secs(60);
+
+/// After a failure, and where it is somebody else's turn, is looked again no later than this.
+const AGAIN: Duration = Duration::from_secs(600);
+
+/// What keeping house needs.
+pub(super) struct House {
+    pub(super) collection: CollectionConfig,
+    pub(super) purging: PurgingConfig,
+    pub(super) scrubbing: ScrubbingConfig,
+    rules: Vec<RetentionRule>,
+    gc: GcConfig,
+    /// The store itself, without what a node keeps of it.
+    place: SharedBlobs,
+    store: Arc<Store>,
+    around: Around,
+    clock: Arc<dyn Clock>,
+    metrics: HouseMetrics,
+    /// What this process is called.
+    instance: String,
+}
+
+impl House {
+    pub(super) fn new(
+        config: &Config,
+        place: SharedBlobs,
+        store: Arc<Store>,
+        around: Around,
+        clock: Arc<dyn Clock>,
+        metrics: HouseMetrics,
+        instance: String,
+    ) -> Self {
+        Self {
+            collection: config.ours.collection,
+            purging: config.storage.purging,
+            scrubbing: config.ours.scrubbing,
+            rules: retention_rules(config),
+            gc: gc_config(config),
+            place,
+            store,
+            around,
+            clock,
+            metrics,
+            instance,
+        }
+    }
+
+    /// Begins with all that is configured, in tasks that end with `stop`.
+    pub(super) fn keep(self, tasks: &TaskTracker, stop: &CancellationToken) {
+        let house = Arc::new(self);
+        if house.collection.enabled {
+            if house.store.config().compat == Compat::Shared {
+                warn!("no garbage is collected: with compat: shared, distribution may use what would go");
+            } else {
+                tasks.spawn(Arc::clone(&house).collect(stop.clone()));
+            }
+        }
+        if !house.rules.is_empty() {
+            tasks.spawn(Arc::clone(&house).retain(stop.clone()));
+        }
+        if house.purging.enabled {
+            tasks.spawn(Arc::clone(&house).purge(stop.clone()));
+        }
+        if house.scrubbing.enabled {
+            tasks.spawn(house.scrub(stop.clone()));
+        }
+    }
+
+    async fn collect(self: Arc<Self>, stop: CancellationToken) {
+        let (place, clock, gc) = (Arc::clone(&self.place), Arc::clone(&self.clock), self.gc.clone());
+        let collector = match Collector::new(place, clock, self.store.config().compat, gc, self.instance.clone()) {
+            Ok(collector) => collector,
+            Err(error) => return warn!(%error, "no garbage is collected"),
+        };
+        if self.collection.dry_run {
+            return self.look_for_garbage(&collector, &stop).await;
+        }
+        let keeping = Keeping {
+            every: self.collection.interval,
+            rests: &|| self.store.is_read_only(),
+            told: &|outcome| self.metrics.collected(outcome, self.clock.now()),
+        };
+        keep_house(&collector, keeping, stop).await;
+    }
+
+    /// Only tells what would be collected.
+    async fn look_for_garbage(&self, collector: &Collector, stop: &CancellationToken) {
+        let mut rest = self.collection.interval.min(FIRST);
+        while pause(rest, stop).await {
+            rest = self.collection.interval;
+            match collector.look().await {
+                Ok(report) => {
+                    self.metrics.looked(&report);
+                    let found = report.found;
+                    info!(
+                        gc.unreferenced = found.unreferenced,
+                        gc.bytes = found.unreferenced_bytes,
+                        gc.kept = found.kept,
+                        gc.uploads = report.left_over.uploads,
+                        gc.leftovers = report.left_over.objects,
+                        "garbage was looked for, and nothing removed"
+                    );
+                }
+                Err(error) => {
+                    warn!(%error, cause = cause(&error), "garbage could not be looked for");
+                    rest = rest.min(AGAIN);
+                }
+            }
+        }
+    }
+
+    async fn purge(self: Arc<Self>, stop: CancellationToken) {
+        let mut rest = self.purging.interval.min(FIRST);
+        while pause(rest, &stop).await {
+            rest = self.purging.interval;
+            if self.store.is_read_only() {
+                continue;
+            }
+            match purge_uploads(&self.place, self.purging.age, self.clock.now(), self.purging.dry_run).await {
+                Ok(purged) if purged.uploads == 0 => {}
+                Ok(purged) if self.purging.dry_run => {
+                    info!(uploads = purged.uploads, "uploads that nobody went on with would be removed");
+                }
+                Ok(purged) => {
+                    self.metrics.purged(purged.uploads);
+                    info!(uploads = purged.uploads, "uploads that nobody went on with were removed");
+                }
+                Err(error) => {
+                    warn!(%error, cause = cause(&error), "old uploads could not be looked for");
+                    rest = rest.min(AGAIN);
+                }
+            }
+        }
+    }
+
+    async fn retain(self: Arc<Self>, stop: CancellationToken) {
+        let mut rest = self.collection.interval.min(FIRST);
+        while pause(rest, &stop).await {
+            rest = self.collection.interval;
+            if self.store.is_read_only() {
+                continue;
+            }
+            if let Err(error) = self.retain_once().await {
+                warn!(%error, cause = cause(&error), "what no rule keeps could not be removed");
+                rest = rest.min(AGAIN);
+            }
+        }
+    }
+
+    async fn retain_once(&self) -> crate::store::Result<()> {
+        let dry_run = self.collection.dry_run;
+        let retained = retain(&self.store, &self.rules, self.clock.now(), dry_run).await?;
+        for repository in &retained.unreadable {
+            warn!(%repository, "a manifest cannot be read, and nothing without a tag goes there");
+        }
+        let mut count = 0;
+        for (repository, removals) in &retained.removals {
+            for removal in removals {
+                count += 1;
+                info!(%repository, what = %shown(removal), dry_run, "no rule keeps it");
+                if !dry_run {
+                    self.tell(repository, removal).await;
+                }
+            }
+        }
+        info!(removed = count, dry_run, "the rules of retention were gone through");
+        Ok(())
+    }
+
+    /// Tells others, as of what a client deletes.
+    async fn tell(&self, repository: &RepositoryName, removal: &Removal) {
+        let (reference, tag, digest) = match removal {
+            Removal::Tag(tag, _) => (Reference::Tag(tag.clone()), Some(tag.clone()), None),
+            Removal::Manifest(digest) => (Reference::Digest(digest.clone()), None, Some(digest.clone())),
+        };
+        let tags: Vec<_> = tag.iter().cloned().collect();
+        self.metrics.retained(if tag.is_some() { "tag" } else { "manifest" });
+        let target = Target { tag, digest, ..Target::of(repository.clone()) };
+        let request = Request { useragent: "retention".to_owned(), ..Request::default() };
+        self.around.events.record(Happened { action: EventAction::Delete, target, request, actor: None });
+        self.around.replication.deleted(repository, &reference, &tags, &[], None).await;
+    }
+
+    async fn scrub(self: Arc<Self>, stop: CancellationToken) {
+        let mut rest = self.scrubbing.interval.min(FIRST);
+        while pause(rest, &stop).await {
+            rest = match self.scrub_once(&stop).await {
+                Ok(rest) => rest,
+                Err(error) => {
+                    warn!(%error, cause = cause(&error), "blobs cannot be compared with their digests now");
+                    AGAIN
+                }
+            };
+        }
+    }
+
+    /// Goes on until all is compared, if it is this process's turn. Gives how long to rest.
+    async fn scrub_once(&self, stop: &CancellationToken) -> jeroboam_blobs::Result<Duration> {
+        let before = scrub::last(&self.place).await?.unwrap_or_default();
+        let now = self.clock.now();
+        if let Turn::After(until) = before.turn(&self.instance, self.scrubbing.interval, now) {
+            let wait = until.duration_since(now).unsigned_abs();
+            return Ok(wait.clamp(Duration::from_secs(1), AGAIN));
+        }
+        let config = ScrubConfig {
+            bytes_per_second: self.scrubbing.rate,
+            dry_run: self.store.is_read_only(),
+            me: self.instance.clone(),
+        };
+        let scrubbed = scrub::scrub(&self.place, &self.clock, &config, Some(&self.store), stop).await?;
+        let old = if before.ended { Scrubbed::default() } else { before };
+        let count = |all: &Scrubbed| (all.wrong.len() + all.unreadable.len()) as u64;
+        self.metrics.scrubbed(
+            scrubbed.blobs.saturating_sub(old.blobs),
+            scrubbed.bytes.saturating_sub(old.bytes),
+            count(&scrubbed).saturating_sub(count(&old)),
+        );
+        Ok(self.scrubbing.interval)
+    }
+}
+
+/// `false`: it is told to stop.
+async fn pause(rest: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(rest) => true,
+        () = stop.cancelled() => false,
+    }
+}
+
+fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+fn shown(removal: &Removal) -> String {
+    match removal {
+        Removal::Tag(tag, target) => format!("{tag} ({target})"),
+        Removal::Manifest(digest) => digest.to_string(),
+    }
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Does what the page says, word by word. JEROBOAM is the program.
+set -euo pipefail
+PAGE=docs/registry/repair.md
+exec "$(dirname "$0")/page.sh" "$PAGE"
