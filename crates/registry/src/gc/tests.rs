@@ -496,3 +496,22 @@ async fn what_is_deleted_goes_although_a_tag_once_pointed_to_it() {
     assert_eq!(bed.collect().await.collected.removed, 2);
     assert!(!bed.has(&old).await && bed.has(&new).await);
 }
+
+#[tokio::test]
+async fn a_push_that_first_asks_brings_what_was_collected() {
+    let bed = Bed::new();
+    let layer = bed.push_blob("a", b"layer").await;
+    assert_eq!(bed.collect().await.collected.removed, 1);
+    // This process remembers that it was there. A client asks, hears that it is not, and sends it.
+    assert!(bed.store.promise_blob(&name("a"), &layer).await.is_err());
+    bed.push_blob("a", b"layer").await;
+    assert!(bed.has(&layer).await, "what was remembered is no reason not to write it");
+    let manifest = bed.push_manifest("a", "v1", &layer, &[]).await;
+    bed.store.delete_manifest(&name("a"), &manifest).await.unwrap();
+    bed.clock.advance(DAY);
+    assert_eq!(bed.collect().await.collected.removed, 2);
+    assert!(bed.store.promise_manifest(&name("a"), &manifest).await.is_err());
+    bed.push_blob("a", b"layer").await;
+    bed.push_manifest("a", "v1", &layer, &[]).await;
+    assert!(bed.has(&layer).await && bed.has(&manifest).await, "and so with a manifest");
+}

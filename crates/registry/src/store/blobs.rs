@@ -221,8 +221,14 @@ impl Store {
         self.look_for_promised(canonical).await
     }
 
+    /// Promises that a blob stays. What was remembered of it from before says nothing after that, also where nobody looks at once: it may have been collected, and
+    /// whoever finds the promise made already believes what is remembered.
     pub(super) async fn promise(&self, repository: &RepositoryName, canonical: &Digest) -> Result<Held> {
-        Ok(self.leases.promise(repository, canonical).await?)
+        let held = self.leases.promise(repository, canonical).await?;
+        if self.is_collected_from(held) {
+            self.cache.sizes.forget(canonical).await;
+        }
+        Ok(held)
     }
 }
 
