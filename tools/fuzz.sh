@@ -87,7 +87,9 @@ api() { # requests that the document allows, and such that it does not
     ask clustertemplates '{"name": "'$name'", "coe": "kubernetes", "image_id": "ubuntu-kube-v1.34.2", "external_network_id": "public", "flavor_id": "m1.small"}'
     ask clusters '{"name": "'$name'", "cluster_template_id": "'$name'"}'
   done
-  nice -n 19 "$venv/schemathesis" --config-file fuzz/api.toml run docs/api/openapi.json --url "http://127.0.0.1:$((port + 2))" \
+  # It keeps notes of its own where it is started.
+  local root=$PWD
+  nice -n 19 env -C "$kept/api" "$venv/schemathesis" --config-file "$root/fuzz/api.toml" run "$root/docs/api/openapi.json" --url "http://127.0.0.1:$((port + 2))" \
     --header "X-Auth-Token: $token" --max-time "$seconds" --continue-on-failure --warnings off --no-color \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
     --generation-database "$kept/api/examples" >"$log" 2>&1 || status=$?
