@@ -97,7 +97,7 @@ api() { # requests that the document allows, and such that it does not
   cloud= service=
   [ $status = 0 ] || { tail -n 60 "$log" >&2; say "api: see $log"; return 1; }
   # By the service's own clock: a client of the lowest priority waits for the processor, too.
-  if grep -E ' duration_seconds=[1-9]' "$work/service.log" >"$kept/log/slow.log"; then
+  if grep -E ' duration_seconds=[1-9][0-9.]*(e[0-9]+)?( |$)' "$work/service.log" >"$kept/log/slow.log"; then
     say "api: $(wc -l <"$kept/log/slow.log") requests took more than a second: see $kept/log/slow.log"
     return 1
   fi
