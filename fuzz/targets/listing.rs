@@ -2,4 +2,7 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_fuzz::hold(jeroboam_openstack::object_store::properties::listing, input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| jeroboam_fuzz::hold(
+    jeroboam_openstack::object_store::properties::listing,
+    input
+));
