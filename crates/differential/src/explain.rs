@@ -26,7 +26,7 @@ struct Rule {
     /// Why ours is as it is.
     #[expect(dead_code, reason = "for whoever reads the list; a rule without a reason is refused")]
     why: String,
-    /// What asks for it: a [FIX] of the specification by its section, or a kind of difference that ADR 0011 decides.
+    /// What asks for it: a defect that the specification says to mend, by its section, or a kind of difference that ADR 0011 decides.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for whoever reads the list; a test looks for it in the decision")
