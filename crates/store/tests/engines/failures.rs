@@ -76,8 +76,8 @@ pub(crate) async fn a_call_that_is_given_up_leaves_nothing_behind(db: TestDataba
                 given_up(store.clusters(&Scope::All, &Page::first(5)), waits).await
             };
             if !given_up {
-                // How many there are depends on how fast the database answers.
-                assert!(waits > 2, "there were only {waits} waits");
+                // How many there are depends on how fast the database answers; a call that never waits proves nothing.
+                assert!(waits > 0, "the call never waited");
                 break;
             }
             let what = format!("after a call (that writes: {writes}) was given up at its wait {waits}");
