@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jeroboam_model::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -9,6 +10,9 @@ use super::{Collector, GcError, Outcome};
 
 /// A store that is away does not keep a process from ending.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Time passes between two steps, even where the next is due.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// How collecting goes on beside serving.
 pub struct Keeping<'a> {
@@ -45,6 +49,11 @@ pub async fn keep_house(collector: &Collector, keeping: Keeping<'_>, stop: Cance
     }
 }
 
+/// How long to rest until then; what is late is not waited for.
+fn wait(until: Timestamp, now: Timestamp, every: Duration) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or_default().min(every).max(SHORTEST)
+}
+
 /// One step, and how long to rest after it.
 async fn turn(collector: &Collector, keeping: &Keeping<'_>, stop: &CancellationToken, look: Duration) -> Duration {
     let outcome = collector.step(stop).await;
@@ -52,7 +61,7 @@ async fn turn(collector: &Collector, keeping: &Keeping<'_>, stop: &CancellationT
     match outcome {
         Ok(Outcome::Swept(_)) => keeping.every,
         Ok(Outcome::Announced(until, _) | Outcome::Waits(until) | Outcome::Taken(until)) => {
-            until.duration_since(collector.clock.now()).unsigned_abs().clamp(Duration::from_secs(1), keeping.every)
+            wait(until, collector.clock.now(), keeping.every)
         }
         Ok(Outcome::Paused(report)) => {
             if !stop.is_cancelled() {
@@ -65,5 +74,20 @@ async fn turn(collector: &Collector, keeping: &Keeping<'_>, stop: &CancellationT
             warn!(%error, %cause, "garbage is not collected now");
             look
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_is_as_long_as_there_is_to_wait() {
+        let (now, second, hour) = (Timestamp::UNIX_EPOCH, Duration::from_secs(1), Duration::from_secs(3600));
+        assert_eq!(wait(now + second * 90, now, hour), second * 90);
+        assert_eq!(wait(now + hour * 2, now, hour), hour);
+        // What is late, and what is to be done more often than is good.
+        assert_eq!(wait(now - hour, now, hour * 2), second);
+        assert_eq!(wait(now + hour, now, second / 2), second);
     }
 }

@@ -4,6 +4,7 @@
 //! Each is a loop of its own, which fails alone and tries again. Several processes of one store may all do it: who collects and who scrubs they settle among
 //! themselves, and the rest can be done twice.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::house_metrics::HouseMetrics;
 use crate::around::Around;
 use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
 use crate::events::Happened;
-use crate::gc::{Collector, GcConfig, Keeping, keep_house, purge_uploads};
+use crate::gc::{Collector, GcConfig, GcError, Keeping, keep_house, purge_uploads};
 use crate::retention::{Removal, RetentionRule, retain};
 use crate::scrub::{self, ScrubConfig, Scrubbed, Turn};
 use crate::store::{Compat, Store};
@@ -113,69 +114,56 @@ impl House {
 
     /// Only tells what would be collected.
     async fn look_for_garbage(&self, collector: &Collector, stop: &CancellationToken) {
-        let mut rest = self.collection.interval.min(FIRST);
-        while pause(rest, stop).await {
-            rest = self.collection.interval;
-            match collector.look().await {
-                Ok(report) => {
-                    self.metrics.looked(&report);
-                    let found = report.found;
-                    info!(
-                        gc.unreferenced = found.unreferenced,
-                        gc.bytes = found.unreferenced_bytes,
-                        gc.kept = found.kept,
-                        gc.uploads = report.left_over.uploads,
-                        gc.leftovers = report.left_over.objects,
-                        "garbage was looked for, and nothing removed"
-                    );
-                }
-                Err(error) => {
-                    warn!(%error, cause = cause(&error), "garbage could not be looked for");
-                    rest = rest.min(AGAIN);
-                }
-            }
-        }
+        let failed = "garbage could not be looked for";
+        again_and_again(self.collection.interval, stop, failed, || self.look_once(collector)).await;
+    }
+
+    async fn look_once(&self, collector: &Collector) -> Result<Duration, GcError> {
+        let report = collector.look().await?;
+        self.metrics.looked(&report);
+        let found = report.found;
+        info!(
+            gc.unreferenced = found.unreferenced,
+            gc.bytes = found.unreferenced_bytes,
+            gc.kept = found.kept,
+            gc.uploads = report.left_over.uploads,
+            gc.leftovers = report.left_over.objects,
+            "garbage was looked for, and nothing removed"
+        );
+        Ok(self.collection.interval)
     }
 
     async fn purge(self: Arc<Self>, stop: CancellationToken) {
-        let mut rest = self.purging.interval.min(FIRST);
-        while pause(rest, &stop).await {
-            rest = self.purging.interval;
-            if self.store.is_read_only() {
-                continue;
-            }
-            match purge_uploads(&self.place, self.purging.age, self.clock.now(), self.purging.dry_run).await {
-                Ok(purged) if purged.uploads == 0 => {}
-                Ok(purged) if self.purging.dry_run => {
-                    info!(uploads = purged.uploads, "uploads that nobody went on with would be removed");
-                }
-                Ok(purged) => {
-                    self.metrics.purged(purged.uploads);
-                    info!(uploads = purged.uploads, "uploads that nobody went on with were removed");
-                }
-                Err(error) => {
-                    warn!(%error, cause = cause(&error), "old uploads could not be looked for");
-                    rest = rest.min(AGAIN);
-                }
+        let failed = "old uploads could not be looked for";
+        again_and_again(self.purging.interval, &stop, failed, || self.purge_once()).await;
+    }
+
+    async fn purge_once(&self) -> jeroboam_blobs::Result<Duration> {
+        let PurgingConfig { interval, age, dry_run, .. } = self.purging;
+        if self.store.is_read_only() {
+            return Ok(interval);
+        }
+        let uploads = purge_uploads(&self.place, age, self.clock.now(), dry_run).await?.uploads;
+        match uploads {
+            0 => {}
+            _ if dry_run => info!(uploads, "uploads that nobody went on with would be removed"),
+            _ => {
+                self.metrics.purged(uploads);
+                info!(uploads, "uploads that nobody went on with were removed");
             }
         }
+        Ok(interval)
     }
 
     async fn retain(self: Arc<Self>, stop: CancellationToken) {
-        let mut rest = self.collection.interval.min(FIRST);
-        while pause(rest, &stop).await {
-            rest = self.collection.interval;
-            if self.store.is_read_only() {
-                continue;
-            }
-            if let Err(error) = self.retain_once().await {
-                warn!(%error, cause = cause(&error), "what no rule keeps could not be removed");
-                rest = rest.min(AGAIN);
-            }
-        }
+        let failed = "what no rule keeps could not be removed";
+        again_and_again(self.collection.interval, &stop, failed, || self.retain_once()).await;
     }
 
-    async fn retain_once(&self) -> crate::store::Result<()> {
+    async fn retain_once(&self) -> crate::store::Result<Duration> {
+        if self.store.is_read_only() {
+            return Ok(self.collection.interval);
+        }
         let dry_run = self.collection.dry_run;
         let retained = retain(&self.store, &self.rules, self.clock.now(), dry_run).await?;
         for repository in &retained.unreadable {
@@ -192,7 +180,7 @@ impl House {
             }
         }
         info!(removed = count, dry_run, "the rules of retention were gone through");
-        Ok(())
+        Ok(self.collection.interval)
     }
 
     /// Tells others, as of what a client deletes.
@@ -210,16 +198,8 @@ impl House {
     }
 
     async fn scrub(self: Arc<Self>, stop: CancellationToken) {
-        let mut rest = self.scrubbing.interval.min(FIRST);
-        while pause(rest, &stop).await {
-            rest = match self.scrub_once(&stop).await {
-                Ok(rest) => rest,
-                Err(error) => {
-                    warn!(%error, cause = cause(&error), "blobs cannot be compared with their digests now");
-                    AGAIN
-                }
-            };
-        }
+        let failed = "blobs cannot be compared with their digests now";
+        again_and_again(self.scrubbing.interval, &stop, failed, || self.scrub_once(&stop)).await;
     }
 
     /// Goes on until all is compared, if it is this process's turn. Gives how long to rest.
@@ -227,7 +207,7 @@ impl House {
         let before = scrub::last(&self.place).await?.unwrap_or_default();
         let now = self.clock.now();
         if let Turn::After(until) = before.turn(&self.instance, self.scrubbing.interval, now) {
-            let wait = until.duration_since(now).unsigned_abs();
+            let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
             return Ok(wait.clamp(Duration::from_secs(1), AGAIN));
         }
         let config = ScrubConfig {
@@ -247,16 +227,24 @@ impl House {
     }
 }
 
-/// `false`: it is told to stop.
-async fn pause(rest: Duration, stop: &CancellationToken) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(rest) => true,
-        () = stop.cancelled() => false,
+/// Does something, which says how long to rest after it, until it is told to stop. What fails is told as `failed`, and tried again.
+async fn again_and_again<F, E>(every: Duration, stop: &CancellationToken, failed: &str, mut turn: impl FnMut() -> F)
+where
+    F: Future<Output = Result<Duration, E>>,
+    E: Error,
+{
+    let mut rest = every.min(FIRST);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = stop.cancelled() => return,
+        }
+        rest = turn().await.unwrap_or_else(|error| {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            warn!(%error, cause, "{failed}");
+            every.min(AGAIN)
+        });
     }
-}
-
-fn cause(error: &dyn std::error::Error) -> String {
-    error.source().map(ToString::to_string).unwrap_or_default()
 }
 
 fn shown(removal: &Removal) -> String {
