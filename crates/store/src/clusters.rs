@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Que
 
 use crate::entity::{cluster, nodegroup, work};
 use crate::error::nothing_if_unstorable;
-use crate::page::{Listing, after_id, own_rows};
+use crate::page::{Listing, after_id, named, own_rows};
 use crate::rows::{read_row, read_rows, template_labels};
 use crate::sql::{Sql, json_row};
 use crate::{Ident, Store, StoreError};
@@ -80,11 +80,7 @@ impl Store {
         scope: &Scope,
     ) -> Result<Vec<QueryResult>, StoreError> {
         let mut sql = Sql::new(self.backend(), statement);
-        match ident {
-            Ident::Id(id) => sql.push("c.uuid = ").bind(id.to_string()),
-            Ident::Serial(serial) => sql.push("c.id = ").bind(*serial),
-            Ident::Name(name) => sql.push("c.name = ").bind(name.as_str()),
-        };
+        named(&mut sql, "c", ident);
         if *scope != Scope::All {
             sql.push(" AND ");
             own_rows(&mut sql, "c", scope);

@@ -3,8 +3,8 @@
 use jeroboam_model::{Page, Scope, SortDirection};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
-use crate::StoreError;
 use crate::sql::Sql;
+use crate::{Ident, StoreError};
 
 /// What is listed.
 pub(crate) struct Listing<'a> {
@@ -89,6 +89,16 @@ fn order(key: &str, direction: SortDirection) -> String {
 /// The item that a page begins after, by its id.
 pub(crate) fn after_id(page: &Page) -> Option<(&'static str, Value)> {
     page.marker.map(|marker| ("uuid", marker.to_string().into()))
+}
+
+/// The row that is named, whichever way.
+pub(crate) fn named(sql: &mut Sql, alias: &str, ident: &Ident) {
+    sql.push(alias);
+    match ident {
+        Ident::Id(id) => sql.push(".uuid = ").bind(id.to_string()),
+        Ident::Serial(serial) => sql.push(".id = ").bind(*serial),
+        Ident::Name(name) => sql.push(".name = ").bind(name.as_str()),
+    };
 }
 
 /// A project's own rows, or a user's where the caller has no project. Magnum: `_add_tenant_filters`.

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DbBackend, IdenStatic, Iterable, QueryResult};
 use super::{Probe, alone, compare, remembered, sized, weight};
 use crate::entity::cluster_template;
 use crate::error::nothing_if_unstorable;
-use crate::page::{Listing, after_id};
+use crate::page::{Listing, after_id, named};
 use crate::seen::Fresh;
 use crate::sql::{Sql, json_row};
 use crate::templates::visible_sql;
@@ -84,11 +84,7 @@ impl Store {
 
     async fn named_template(&self, select: &str, ident: &Ident, scope: &Scope) -> Result<Vec<QueryResult>, StoreError> {
         let mut sql = Sql::new(self.backend(), format!("SELECT {select} FROM cluster_template c {VERSION} WHERE "));
-        match ident {
-            Ident::Id(id) => sql.push("c.uuid = ").bind(id.to_string()),
-            Ident::Serial(serial) => sql.push("c.id = ").bind(*serial),
-            Ident::Name(name) => sql.push("c.name = ").bind(name.as_str()),
-        };
+        named(&mut sql, "c", ident);
         if *scope != Scope::All {
             sql.push(" AND ");
             visible_sql(&mut sql, "c", scope);
