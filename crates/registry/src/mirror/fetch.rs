@@ -138,7 +138,9 @@ async fn keep(shared: &Shared, mirrored: &Mirrored, fetch: &Arc<Fetch>) {
             }
             Err(error) => {
                 warn!(repository = %mirrored.here, digest = %fetch.digest, %error, attempt, "a blob that was fetched could not be kept");
-                tokio::time::sleep(error.retry_after().unwrap_or_default()).await;
+                // What does not pass by itself would only be said again.
+                let Some(pause) = error.retry_after().filter(|_| attempt < TRIES) else { return };
+                tokio::time::sleep(pause).await;
             }
         }
     }

@@ -84,14 +84,7 @@ fn gauges(
     label: &str,
     lines: &[(&str, u64)],
 ) -> fmt::Result {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let mut family = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
-    for (value, number) in lines {
-        ConstGauge::new(*number).encode(family.encode_family(&[(label, *value)])?)?;
-    }
-    Ok(())
+    family(encoder, (name, help, MetricType::Gauge), label, lines, ConstGauge::new)
 }
 
 fn counters(
@@ -101,9 +94,22 @@ fn counters(
     label: &str,
     lines: &[(&str, u64)],
 ) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
-    for (value, number) in lines {
-        ConstCounter::new(*number).encode(family.encode_family(&[(label, *value)])?)?;
+    family(encoder, (name, help, MetricType::Counter), label, lines, ConstCounter::new)
+}
+
+fn family<M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, kind): (&str, &str, MetricType),
+    label: &str,
+    lines: &[(&str, u64)],
+    number: fn(u64) -> M,
+) -> fmt::Result {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut family = encoder.encode_descriptor(name, &format!("{help}."), None, kind)?;
+    for (value, count) in lines {
+        number(*count).encode(family.encode_family(&[(label, *value)])?)?;
     }
     Ok(())
 }
