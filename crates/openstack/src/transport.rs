@@ -218,10 +218,13 @@ fn is_passing(status: StatusCode) -> bool {
     matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
 }
 
+/// Nobody waits for longer, whatever a service says.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// Seconds only: no OpenStack service sends a date.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 pub(crate) fn broken(service: ServiceType, error: reqwest::Error) -> Error {
