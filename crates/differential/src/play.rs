@@ -17,9 +17,15 @@ const HOST: &str = "cloud.example:9511";
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Where the service remembers what it read, it is told that its rows have changed, which it would see a few seconds later.
-const ANEW: &str = "SET @anew = IF(EXISTS(SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() \
-     AND table_name = 'jeroboam_cluster_version'), 'UPDATE jeroboam_cluster_version SET version = version - 1', 'DO 0'); \
-     EXECUTE IMMEDIATE @anew;";
+fn anew() -> String {
+    let of = |table: &str| {
+        format!(
+            "SET @anew = IF(EXISTS(SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() \
+             AND table_name = '{table}'), 'UPDATE {table} SET version = version - 1', 'DO 0'); EXECUTE IMMEDIATE @anew;"
+        )
+    };
+    of("jeroboam_cluster_version") + &of("jeroboam_template_version")
+}
 
 /// The headers of an answer that clients read.
 const HEADERS: [&str; 15] = [
@@ -81,7 +87,7 @@ impl Side {
             answers.push(match step {
                 Step::Ask(request) => Some(self.ask(url, request, people, &mut said).await?),
                 Step::Rows(sql) => {
-                    self.database.run(&format!("{} {ANEW}", fill(sql, &said))).await?;
+                    self.database.run(&format!("{} {}", fill(sql, &said), anew())).await?;
                     None
                 }
             });

@@ -2,7 +2,7 @@
 
 use crate::{Cluster, Labels, NodeGroup, Role, Status};
 
-/// All that a GET of a cluster needs: one by itself is read in one query, a page of them in two.
+/// All that a GET of a cluster needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShownCluster {
     /// The cluster.

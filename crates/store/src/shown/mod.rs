@@ -20,7 +20,7 @@ use crate::StoreError;
 use crate::rows::instant;
 use crate::seen::{Fresh, Seen};
 
-/// How much is remembered of clusters and of templates, in bytes: some thousands of each.
+/// How much is remembered of clusters and of templates, in bytes, as `weight` estimates them.
 const ROOM_FOR_CLUSTERS: usize = 12 << 20;
 const ROOM_FOR_TEMPLATES: usize = 4 << 20;
 
