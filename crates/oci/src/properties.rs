@@ -133,8 +133,9 @@ fn is_as_its_kind(manifest: &Manifest) {
     let kept = manifest.keeps();
     assert!(kept.is_sorted() && kept.len() <= manifest.references.len());
     let listed = referrers::descriptor(manifest, Digest::sha256(b""), 0);
-    let page = referrers::page(std::slice::from_ref(&listed), None, None);
-    let index = Manifest::stored(page.body.as_bytes()).expect("a list of referrers is an index");
+    let mut page = referrers::Filling::new();
+    assert!(page.add(&listed, None), "a page has room for one");
+    let index = Manifest::stored(page.end(false).body.as_bytes()).expect("a list of referrers is an index");
     assert_eq!(index.references[0].descriptor, listed);
 }
 

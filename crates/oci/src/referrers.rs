@@ -91,18 +91,6 @@ impl Filling {
     }
 }
 
-/// The page behind `after` of all that are of this type, if one is asked for. Sorted by digest, each once.
-#[must_use]
-pub fn page(all: &[Descriptor], artifact_type: Option<&str>, after: Option<&Digest>) -> Page {
-    let mut wanted: Vec<_> =
-        all.iter().filter(|descriptor| after.is_none_or(|after| descriptor.digest > *after)).collect();
-    wanted.sort_by(|one, other| one.digest.cmp(&other.digest));
-    wanted.dedup_by(|one, other| one.digest == other.digest);
-    let mut filling = Filling::new();
-    let more = !wanted.into_iter().all(|descriptor| filling.add(descriptor, artifact_type));
-    filling.end(more)
-}
-
 /// A page with nothing on it.
 fn empty() -> String {
     let index = Index { schema_version: 2, media_type: MediaType::OciIndex.as_str(), manifests: &[] };
@@ -137,6 +125,17 @@ pub fn attached_to(tag: &Tag) -> Option<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The page behind `after` of all that are of this type, if one is asked for. Sorted by digest, each once.
+    fn page(all: &[Descriptor], artifact_type: Option<&str>, after: Option<&Digest>) -> Page {
+        let mut wanted: Vec<_> =
+            all.iter().filter(|descriptor| after.is_none_or(|after| descriptor.digest > *after)).collect();
+        wanted.sort_by(|one, other| one.digest.cmp(&other.digest));
+        wanted.dedup_by(|one, other| one.digest == other.digest);
+        let mut filling = Filling::new();
+        let more = !wanted.into_iter().all(|descriptor| filling.add(descriptor, artifact_type));
+        filling.end(more)
+    }
 
     fn referrer(n: usize, artifact_type: Option<&str>) -> Descriptor {
         let digest = Digest::sha256(&n.to_be_bytes());

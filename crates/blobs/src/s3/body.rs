@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream;
 
 /// Length of a block.
-const BLOCK: usize = 128 * 1024;
+pub(super) const BLOCK: usize = 128 * 1024;
 
 /// The body of a request.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::body::Collected;
+use super::body::{BLOCK, Collected};
 use super::client::Client;
 use super::multipart::Parts;
 use super::object;
@@ -21,9 +21,6 @@ pub(super) struct S3Writer {
     parts: Parts,
 }
 
-/// After so many bytes it is looked again whether there is room.
-const PIECE: usize = 128 * 1024;
-
 /// Takes bytes, and gives a part away only when there is something behind it: the last one stays among what is collected.
 pub(super) async fn write(collected: &mut Collected, mut bytes: Bytes, parts: &mut Parts) -> Result<()> {
     while !bytes.is_empty() {
@@ -33,7 +30,8 @@ pub(super) async fn write(collected: &mut Collected, mut bytes: Bytes, parts: &m
             continue;
         }
         parts.make_way(collected.len()).await?;
-        let fits = bytes.len().min(length - collected.len()).min(PIECE);
+        // After each block it is looked again whether there is room.
+        let fits = bytes.len().min(length - collected.len()).min(BLOCK);
         collected.push(&bytes.split_to(fits));
     }
     Ok(())
