@@ -290,7 +290,7 @@ impl Images for Local {
     }
 
     fn delete_tag<'a>(&'a self, repository: &'a RepositoryName, tag: &'a Tag) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { found(self.store.delete_tag(repository, tag).await).map(|_| ()) })
+        Box::pin(async move { found(self.store.delete_tag(repository, tag, &TagCondition::Always).await).map(|_| ()) })
     }
 
     fn put_manifest<'a>(

@@ -52,6 +52,8 @@ pub struct Repair {
     pub problem: Problem,
     /// What is done about it.
     pub remedy: Remedy,
+    /// Whether it was needed no more when its turn came: a push, or another remedy, had mended it.
+    pub mended_before: bool,
 }
 
 /// What was mended, or would be.
@@ -79,11 +81,9 @@ pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
     for problem in &scan.problems {
         let remedy = remedy(&scan, problem);
-        // A push, or another remedy, may have mended it since; nothing is done about what cannot be seen.
-        if !dry_run && is_still(blobs, problem).await? == Some(true) {
-            apply(blobs, &remedy).await?;
-        }
-        repairs.repairs.push(Repair { problem: problem.clone(), remedy });
+        // Nothing is done about what cannot be seen any more.
+        let done = dry_run || (is_still(blobs, problem).await? == Some(true) && apply(blobs, &remedy).await?);
+        repairs.repairs.push(Repair { problem: problem.clone(), remedy, mended_before: !done });
     }
     let older_than = now.saturating_sub(SETTLED).unwrap_or(Timestamp::MIN);
     let swept = blobs.sweep(Sweep { older_than, live: &scan.uploads, dry_run }).await?;
@@ -149,18 +149,17 @@ fn relink(scan: &Scan, path: String, digest: &Digest) -> Remedy {
     }
 }
 
-async fn apply(blobs: &SharedBlobs, remedy: &Remedy) -> Result<()> {
+/// `false`: there was nothing to do any more.
+async fn apply(blobs: &SharedBlobs, remedy: &Remedy) -> Result<bool> {
     match remedy {
         Remedy::Link { path, to } => {
             blobs.put(path, link::content(to).into(), Condition::Always).await?;
         }
         Remedy::Unlink { path } => blobs.delete(std::slice::from_ref(path)).await?,
-        Remedy::Quarantine { digest } => {
-            quarantine(blobs, digest).await?;
-        }
+        Remedy::Quarantine { digest } => return quarantine(blobs, digest).await,
         Remedy::None { .. } => {}
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Moves a blob out of the way whose bytes are not those of its digest: looked at once more, and only as it was then. `false`: it is fine, or somebody has
@@ -182,8 +181,12 @@ pub(crate) async fn quarantine(blobs: &SharedBlobs, digest: &Digest) -> Result<b
 
 impl fmt::Display for Repairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Repair { problem, remedy } in &self.repairs {
+        for Repair { problem, remedy, mended_before } in &self.repairs {
             writeln!(f, "{problem}")?;
+            if *mended_before {
+                writeln!(f, "  was mended meanwhile, or cannot be seen now")?;
+                continue;
+            }
             let would = if self.dry_run { "would " } else { "" };
             match remedy {
                 Remedy::Link { to, .. } => writeln!(f, "  {would}link {to}")?,

@@ -73,6 +73,8 @@ pub struct Retained {
     pub removals: BTreeMap<RepositoryName, Vec<Removal>>,
     /// Repositories of which a manifest or a tag could not be read; nothing without a tag goes there.
     pub unreadable: Vec<RepositoryName>,
+    /// Why not all that should go went, by repository.
+    pub failed: BTreeMap<RepositoryName, String>,
 }
 
 impl RetentionRule {
@@ -158,7 +160,7 @@ fn is_older(moment: Timestamp, age: Option<Duration>, now: Timestamp) -> bool {
     age.is_none_or(|age| moment.saturating_add(age).unwrap_or(Timestamp::MAX) < now)
 }
 
-/// Removes what no rule keeps, or says what would go.
+/// Removes what no rule keeps, or says what would go. Where one cannot be removed, its repository's others wait for another time.
 pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_run: bool) -> Result<Retained> {
     let mut retained = Retained { dry_run, ..Retained::default() };
     for repository in store.repositories().await?.iter() {
@@ -177,8 +179,14 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         // What was pushed since the moment before which it would be old is young again.
         let young = now.saturating_sub(untagged_after(rules, repository)).unwrap_or(Timestamp::MIN);
         for removal in removals {
-            if dry_run || remove(store, repository, &removal, young).await? {
-                gone.push(removal);
+            let goes = if dry_run { Ok(true) } else { remove(store, repository, &removal, young).await };
+            match goes {
+                Ok(true) => gone.push(removal),
+                Ok(false) => {}
+                Err(error) => {
+                    retained.failed.insert(repository.clone(), error.to_string());
+                    break;
+                }
             }
         }
         if !gone.is_empty() {

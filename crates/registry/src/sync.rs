@@ -8,6 +8,7 @@ use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use crate::client::{ClientError, PutCondition, Result};
 use crate::copy::{Copy, Tally};
 use crate::images::Images;
+use crate::pattern;
 
 /// Tags of one repository that are copied at once.
 const AT_ONCE: usize = 4;
@@ -185,7 +186,7 @@ impl Policy {
     }
 
     fn wants(&self, tag: &Tag) -> bool {
-        let one_of = |patterns: &[String]| patterns.iter().any(|pattern| matches_part(pattern, tag.as_str()));
+        let one_of = |patterns: &[String]| patterns.iter().any(|pattern| pattern::matches(pattern, tag.as_str()));
         (self.tags.is_empty() || one_of(&self.tags)) && !one_of(&self.not_tags)
     }
 
@@ -208,33 +209,11 @@ fn matches_name(pattern: &str, name: &str) -> bool {
         match (pattern.split_first(), name.split_first()) {
             (None, None) => true,
             (Some((&"**", rest)), _) => (0..=name.len()).any(|skip| parts(rest, &name[skip..])),
-            (Some((first, rest)), Some((part, others))) => matches_part(first, part) && parts(rest, others),
+            (Some((first, rest)), Some((part, others))) => pattern::matches(first, part) && parts(rest, others),
             _ => false,
         }
     }
     parts(&pattern.split('/').collect::<Vec<_>>(), &name.split('/').collect::<Vec<_>>())
-}
-
-/// Whether a text is as a pattern says, in which `*` stands for anything. Works back at most to the last star.
-fn matches_part(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if pattern.get(p) == Some(&b'*') {
-            star = Some((p, t));
-            p += 1;
-        } else if pattern.get(p) == Some(&text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((at, taken)) = star {
-            star = Some((at, taken + 1));
-            p = at + 1;
-            t = taken + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -258,8 +237,8 @@ mod tests {
         ] {
             assert_eq!(matches_name(pattern, text), is, "{pattern} {text}");
         }
-        assert!(matches_part("v1.*", "v1.20") && matches_part("*-rc*", "v1-rc3") && matches_part("*", ""));
-        assert!(!matches_part("v1.*", "v2.1") && !matches_part("", "x"));
+        assert!(pattern::matches("v1.*", "v1.20") && pattern::matches("*-rc*", "v1-rc3") && pattern::matches("*", ""));
+        assert!(!pattern::matches("v1.*", "v2.1") && !pattern::matches("", "x"));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jeroboam_blobs::SharedBlobs;
+use jeroboam_blobs::{Kind, SharedBlobs};
 use jeroboam_model::Clock;
 use jeroboam_oci::events::{Envelope, Event, MEDIA_TYPE};
 use jeroboam_oci::layout::Area;
@@ -243,6 +243,13 @@ impl Sender {
                     self.deliver(Letter { name: Some(name), body }).await;
                 }
                 Ok(None) => {}
+                Err(error) if error.kind() == Kind::Broken => {
+                    warn!(endpoint = self.name, error = %error, "a notification cannot be read, and is lost");
+                    self.counts.lost.fetch_add(1, Ordering::Relaxed);
+                    if let Err(error) = self.shared.journal.remove(&[name]).await {
+                        warn!(endpoint = self.name, error = %error, "it could not be removed, and will be found again");
+                    }
+                }
                 Err(error) => {
                     warn!(endpoint = self.name, error = %error, "a notification cannot be read; trying again");
                     self.shared.behind.store(true, Ordering::Release);

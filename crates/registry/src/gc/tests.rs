@@ -218,7 +218,7 @@ async fn an_index_keeps_its_manifests_and_what_they_name() {
     });
     bed.put("a", "v1", index.to_string()).await;
     // No link leads to the child any more; the index still names it.
-    bed.store.remove_tag(&name("a"), &"child".parse::<Tag>().unwrap()).await.unwrap();
+    assert!(bed.store.remove_tag_from(&name("a"), &"child".parse::<Tag>().unwrap(), &child).await.unwrap());
     bed.blobs.delete(&[layout::revision(&name("a"), &child)]).await.unwrap();
     assert_eq!(bed.collect().await.collected.removed, 0);
     assert!(bed.has(&config).await && bed.has(&child).await);

@@ -141,7 +141,7 @@ pub(super) async fn list(blobs: &SharedBlobs) -> Result<Vec<InTrash>> {
         let [algorithm, hex, "label"] = parts.as_slice() else { continue };
         let digest = algorithm.parse().ok().and_then(|algorithm| Digest::from_parts(algorithm, hex).ok());
         let Some(digest) = digest else { continue };
-        let Some(label) = read::<Label>(blobs, &entry.path).await?.sound(&entry.path)? else { continue };
+        let ReadDocument::Is(label) = read::<Label>(blobs, &entry.path).await? else { continue };
         let data = place(&digest, "data");
         let Some(meta) = blobs.head(&data, Freshness::Newest).await? else { continue };
         let names = label.links.iter().filter_map(|path| match layout::meaning(path) {
@@ -171,7 +171,8 @@ pub(super) async fn empty(blobs: &SharedBlobs, kept: Duration, now: Timestamp, d
     .await?;
     let mut count = 0;
     for path in labels {
-        let Some(label) = read::<Label>(blobs, &path).await?.sound(&path)? else { continue };
+        // Of what has no label that can be read nobody knows when it came: it stays, and the log has said so.
+        let ReadDocument::Is(label) = read::<Label>(blobs, &path).await? else { continue };
         let over = label.removed.saturating_add(kept).unwrap_or(Timestamp::MAX);
         if over < now {
             count += 1;

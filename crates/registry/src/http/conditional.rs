@@ -25,8 +25,8 @@ pub(super) fn is_known(headers: &HeaderMap, digest: &Digest) -> bool {
     tags(headers, IF_NONE_MATCH).iter().any(|tag| *tag == digest || tag == "*")
 }
 
-/// On what condition a manifest is pushed.
-pub(super) fn of_push(headers: &HeaderMap) -> TagCondition {
+/// On what condition a manifest is pushed or a tag removed.
+pub(super) fn of_change(headers: &HeaderMap) -> TagCondition {
     if tags(headers, IF_NONE_MATCH).iter().any(|tag| tag == "*") {
         return TagCondition::Absent;
     }
@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn a_push_may_expect_something() {
         let digest = Digest::sha256(b"{}");
-        assert_eq!(of_push(&HeaderMap::new()), TagCondition::Always);
-        assert_eq!(of_push(&headers(&IF_NONE_MATCH, &["*"])), TagCondition::Absent);
-        assert_eq!(of_push(&headers(&IF_MATCH, &["*"])), TagCondition::Present);
+        assert_eq!(of_change(&HeaderMap::new()), TagCondition::Always);
+        assert_eq!(of_change(&headers(&IF_NONE_MATCH, &["*"])), TagCondition::Absent);
+        assert_eq!(of_change(&headers(&IF_MATCH, &["*"])), TagCondition::Present);
         let quoted = format!("\"{digest}\"");
-        assert_eq!(of_push(&headers(&IF_MATCH, &[&quoted])), TagCondition::PointsTo(vec![digest]));
-        assert_eq!(of_push(&headers(&IF_MATCH, &["\"x\""])), TagCondition::PointsTo(Vec::new()), "never holds");
-        assert_eq!(of_push(&headers(&IF_MATCH, &[""])), TagCondition::PointsTo(Vec::new()), "never holds");
+        assert_eq!(of_change(&headers(&IF_MATCH, &[&quoted])), TagCondition::PointsTo(vec![digest]));
+        assert_eq!(of_change(&headers(&IF_MATCH, &["\"x\""])), TagCondition::PointsTo(Vec::new()), "never holds");
+        assert_eq!(of_change(&headers(&IF_MATCH, &[""])), TagCondition::PointsTo(Vec::new()), "never holds");
     }
 }

@@ -3,16 +3,20 @@
 use http::StatusCode;
 use jeroboam_oci::{Reference, RepositoryName};
 
+use super::conditional;
 use super::dispatch::Call;
 use super::reply::{self, Answer};
 
 pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: Reference) -> Answer {
     let (store, replication) = (&call.registry.store, &call.registry.replication);
     let stamp = replication.stamp_of(&call.parts.headers, call.actor.name.as_deref());
+    let condition = conditional::of_change(&call.parts.headers);
+    // Nothing is written down of what is refused.
+    store.check_condition(name, &reference, &condition).await?;
     let known = replication.deleting(name, &reference, stamp.as_ref()).await?;
     let tags = match &reference {
         Reference::Tag(tag) => {
-            store.delete_tag(name, tag).await?;
+            store.delete_tag(name, tag, &condition).await?;
             call.tell_delete(name, Some(tag.clone()), None);
             vec![tag.clone()]
         }

@@ -26,7 +26,7 @@ pub(super) async fn put(call: &Call, name: &RepositoryName, reference: Reference
         reference,
         tags: extra.clone(),
         content_type: content_type.map(str::to_owned),
-        condition: conditional::of_push(&call.parts.headers),
+        condition: conditional::of_change(&call.parts.headers),
         bytes,
     };
     let stored = store.put_manifest(name, new).await?;

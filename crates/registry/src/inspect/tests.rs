@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{InspectOptions, Inspection, Problem, inspect, is_still};
 use crate::leases::{GRACE, Leases};
-use crate::repair::{Remedy, quarantine, repair};
+use crate::repair::{Remedy, Repairs, quarantine, repair};
 use crate::store::{NewManifest, Store, StoreConfig, TagCondition};
 
 struct Bed {
@@ -46,7 +46,11 @@ impl Bed {
         let dry = repair(&self.blobs, InspectOptions::default(), now, true).await.unwrap();
         let before = self.inspect().await;
         let done = repair(&self.blobs, InspectOptions::default(), now, false).await.unwrap();
-        assert_eq!(dry.repairs, done.repairs, "what is said is what is done");
+        let said = |repairs: &Repairs| -> Vec<_> {
+            repairs.repairs.iter().map(|repair| (repair.problem.clone(), repair.remedy.clone())).collect()
+        };
+        assert_eq!(said(&dry), said(&done), "what is said is what is done");
+        assert!(dry.repairs.iter().all(|repair| !repair.mended_before), "nothing is mended by looking");
         assert!(dry.repairs.is_empty() || !before.problems.is_empty(), "a dry run changes nothing");
         done.repairs.into_iter().map(|repair| repair.remedy).collect()
     }
@@ -112,7 +116,10 @@ async fn torn_links_say_again_what_their_paths_say() {
     // Without its link, the manifest is not the tag's either.
     assert_eq!(found.problems.len(), 3, "{:?}", found.problems);
     assert!(!found.is_fine());
-    bed.repair().await;
+    let now = bed.clock.now();
+    let done = repair(&bed.blobs, InspectOptions::default(), now, false).await.unwrap();
+    // The link of the manifest is what the tag lacked: it is mended once.
+    assert_eq!(done.repairs.iter().map(|repair| repair.mended_before).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!(bed.inspect().await.problems, []);
 }
 

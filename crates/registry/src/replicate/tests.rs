@@ -448,7 +448,7 @@ async fn a_removal_that_nobody_was_told_of_is_one_all_the_same() {
         // The process dies between the removal and the moment at which the others would be told.
         let (repository, reference) = (name("team/app"), by_tag("v1"));
         assert_eq!(north.replication.deleting(&repository, &reference, None).await.unwrap(), [tag("v1")]);
-        north.store.delete_tag(&repository, &tag("v1")).await.unwrap();
+        north.store.delete_tag(&repository, &tag("v1"), &crate::store::TagCondition::Always).await.unwrap();
         for server in [&south, &north] {
             server.replication.compare_now();
         }

@@ -169,6 +169,9 @@ impl House {
         for repository in &retained.unreadable {
             warn!(%repository, "a manifest cannot be read, and nothing without a tag goes there");
         }
+        for (repository, why) in &retained.failed {
+            warn!(%repository, why, "not all that no rule keeps could be removed");
+        }
         let mut count = 0;
         for (repository, removals) in &retained.removals {
             for removal in removals {

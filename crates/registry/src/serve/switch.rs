@@ -14,16 +14,24 @@ const OFTEN: Duration = Duration::from_secs(1);
 
 /// Looks for the file until told to stop. `always`: nothing is written, whether it is there or not.
 pub(super) async fn follow(file: PathBuf, always: bool, store: Arc<Store>, stop: CancellationToken) {
+    let mut unknown = false;
     loop {
         match tokio::fs::try_exists(&file).await {
-            Ok(there) if (there || always) != store.is_read_only() => {
-                store.set_read_only(there || always);
-                let state = if there { "read-only" } else { "written to again" };
-                info!("the registry is {state}: {} {}", file.display(), if there { "is there" } else { "is gone" });
+            Ok(there) => {
+                unknown = false;
+                let wanted = there || always;
+                if wanted != store.is_read_only() {
+                    store.set_read_only(wanted);
+                    let state = if wanted { "read-only" } else { "written to again" };
+                    info!("the registry is {state}: {} {}", file.display(), if there { "is there" } else { "is gone" });
+                }
             }
-            Ok(_) => {}
             // It stays as it is: nobody knows what was meant.
-            Err(error) => warn!(%error, "nobody can say whether {} is there", file.display()),
+            Err(error) => {
+                if !std::mem::replace(&mut unknown, true) {
+                    warn!(%error, "nobody can say whether {} is there", file.display());
+                }
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(OFTEN) => {}

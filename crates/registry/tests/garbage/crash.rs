@@ -9,7 +9,7 @@ use jeroboam_oci::Digest;
 use jeroboam_oci::gc::Times;
 use jeroboam_registry::gc::{Collector, GcConfig, Outcome};
 use jeroboam_registry::inspect::{InspectOptions, inspect};
-use jeroboam_registry::store::{Compat, Result};
+use jeroboam_registry::store::{Compat, Result, TagCondition};
 use tokio_util::sync::CancellationToken;
 
 use crate::bed::{Image, name, store, tag};
@@ -48,7 +48,7 @@ async fn work(blobs: &SharedBlobs, clock: &Arc<ManualClock>, what: Work) -> Resu
         }
         Work::Move => Image::of("second").push(&store, &name("team/app"), &tag("v1")).await,
         Work::Delete => store.delete_manifest(&name("team/app"), &image.digest()).await.map(|_| ()),
-        Work::Untag => store.delete_tag(&name("team/app"), &tag("v1")).await.map(|_| ()),
+        Work::Untag => store.delete_tag(&name("team/app"), &tag("v1"), &TagCondition::Always).await.map(|_| ()),
         Work::Collect => {
             collect(blobs, clock, "collects").await;
             Ok(())

@@ -71,7 +71,7 @@ pub(super) async fn retain(args: RetainArgs) -> Result<bool> {
     let work = retention::retain(&store, &rules, opened.clock.now(), !args.really.yes);
     let retained = opened.follow(work).await?;
     report(&Shown(&retained), args.report)?;
-    Ok(retained.unreadable.is_empty())
+    Ok(retained.unreadable.is_empty() && retained.failed.is_empty())
 }
 
 /// What no rule keeps, a line each.
@@ -81,7 +81,7 @@ struct Shown<'a>(&'a Retained);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Retained { dry_run, removals, unreadable } = self.0;
+        let Retained { dry_run, removals, unreadable, failed } = self.0;
         let verb = if *dry_run { "would remove" } else { "removed" };
         for (repository, removals) in removals {
             for removal in removals {
@@ -94,7 +94,10 @@ impl fmt::Display for Shown<'_> {
         for repository in unreadable {
             writeln!(f, "{repository} has a manifest that cannot be read: nothing without a tag goes there")?;
         }
-        if removals.is_empty() { writeln!(f, "the rules keep everything") } else { Ok(()) }
+        for (repository, why) in failed {
+            writeln!(f, "{repository}: not all went: {why}")?;
+        }
+        if removals.is_empty() && failed.is_empty() { writeln!(f, "the rules keep everything") } else { Ok(()) }
     }
 }
 

@@ -195,7 +195,14 @@ async fn a_tag_is_moved_on_a_condition() {
         assert_eq!(push("if-match", format!("\"{first}\"")).await, 412);
         assert_eq!(push("if-match", "*".to_owned()).await, 201);
         assert_eq!(bed.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
-        bed.delete("/v2/a/manifests/v1").await.is(202);
+        let remove = async |value: String| {
+            let headers = [("if-match", value.as_str())];
+            bed.send("DELETE", "/v2/a/manifests/v1", &headers, Vec::new()).await.status.as_u16()
+        };
+        assert_eq!(remove(format!("\"{first}\"")).await, 412);
+        assert_eq!(bed.head("/v2/a/manifests/v1").await.header("docker-content-digest"), second.to_string());
+        assert_eq!(remove(format!("\"{second}\"")).await, 202);
+        assert_eq!(remove(format!("\"{second}\"")).await, 412, "there is none any more");
         assert_eq!(push("if-match", "*".to_owned()).await, 412);
         assert_eq!(push("if-none-match", "*".to_owned()).await, 201);
     }

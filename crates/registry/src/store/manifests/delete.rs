@@ -8,7 +8,7 @@ use jeroboam_blobs::Freshness;
 use jeroboam_model::Timestamp;
 use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
 
-use super::StoredManifest;
+use super::{StoredManifest, TagCondition};
 use crate::store::quota::Link;
 use crate::store::{Result, Store, StoreError};
 
@@ -107,41 +107,39 @@ impl Store {
         Ok(pushed || self.leases.holds(repository, canonical))
     }
 
-    /// Lets go of a tag. The manifest stays.
-    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Digest> {
+    /// Lets go of a tag, if the condition holds. The manifest stays.
+    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, condition: &TagCondition) -> Result<Digest> {
         self.may_delete()?;
         if self.is_immutable(repository, tag) && self.read_tag(repository, tag).await?.is_some() {
             return Err(StoreError::Immutable(tag.clone()));
         }
-        self.remove_tag(repository, tag).await
-    }
-
-    /// The same for those who keep house.
-    pub async fn remove_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Digest> {
-        let target = self.let_go_of_tag(repository, tag, None).await?;
+        let target = self.let_go_of_tag(repository, tag, condition).await?;
         // What was left of a tag without a target is gone now, too.
         target.ok_or_else(|| StoreError::ManifestUnknown(Reference::Tag(tag.clone())))
     }
 
     /// Lets go of a tag if it still points there. `false`: somebody moved it, and it is another one.
     pub async fn remove_tag_from(&self, repository: &RepositoryName, tag: &Tag, target: &Digest) -> Result<bool> {
-        Ok(self.let_go_of_tag(repository, tag, Some(target)).await?.is_some())
+        match self.let_go_of_tag(repository, tag, &TagCondition::PointsTo(vec![target.clone()])).await {
+            Err(StoreError::ConditionFailed) => Ok(false),
+            outcome => outcome.map(|_| true),
+        }
     }
 
-    /// Gives what it pointed to. Where it has to point to `only` and does not, it stays.
+    /// Gives what it pointed to.
     async fn let_go_of_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
-        only: Option<&Digest>,
+        condition: &TagCondition,
     ) -> Result<Option<Digest>> {
         self.may_write()?;
         let current = layout::tag_current(repository, tag);
         let _turn = self.turns.of(std::slice::from_ref(&current)).await?;
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
         let target = self.read_tag(repository, tag).await?;
-        if only.is_some() && target.as_ref() != only {
-            return Ok(None);
+        if !condition.holds(target.as_ref()) {
+            return Err(StoreError::ConditionFailed);
         }
         let mut rest: BTreeSet<String> = self.objects_below(&layout::tag(repository, tag)).await?.into_iter().collect();
         if let Some(target) = &target {

@@ -30,7 +30,7 @@ pub struct NewManifest {
     pub bytes: Bytes,
 }
 
-/// On what condition a tag is moved.
+/// On what condition a tag is moved or removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TagCondition {
     /// In any case.
@@ -45,7 +45,7 @@ pub enum TagCondition {
 }
 
 impl TagCondition {
-    fn holds(&self, target: Option<&Digest>) -> bool {
+    pub(super) fn holds(&self, target: Option<&Digest>) -> bool {
         match self {
             Self::Always => true,
             Self::Absent => target.is_none(),
@@ -195,7 +195,7 @@ impl Store {
         }
     }
 
-    async fn check_condition(
+    pub(crate) async fn check_condition(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
