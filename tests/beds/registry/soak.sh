@@ -5,7 +5,6 @@
 . "$(dirname "$0")/backend.sh"
 backend=$1 place=$2
 : "${PORT:?}" "${JEROBOAM:?}" "${SOAK_PROGRAM:?}" "${SOAK:?}"
-numbers=$((PORT + 3))
 work=$(mktemp -d)
 trap 'rm -rf "$work"; "$HERE/registry.sh" down jeroboam "$PORT"' EXIT
 fail() { printf 'error: soak on %s: %s\n' "$backend" "$*" >&2; exit 1; }
