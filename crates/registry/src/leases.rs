@@ -168,7 +168,7 @@ impl Leases {
 
     /// Reads it whenever it is due, also while nobody asks for a promise, so that others see that this process serves.
     pub async fn keep_reading(&self, stop: CancellationToken) {
-        let Some(place) = &self.place else { return };
+        let Some(place) = &self.place else { return stop.cancelled().await };
         loop {
             let interval = self.state().adoption.times().interval();
             tokio::select! {

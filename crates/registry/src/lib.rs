@@ -3,6 +3,7 @@
 pub mod access;
 pub mod around;
 pub mod auth;
+mod background;
 #[cfg(test)]
 mod bed;
 pub mod bundle;

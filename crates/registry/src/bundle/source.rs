@@ -37,11 +37,11 @@ struct Place {
     length: u64,
 }
 
-/// Files one after the other, read as one.
+/// Files one after the other, read as one. They are opened for each read: a folder may have more of them than a process may hold open.
 #[derive(Debug)]
 struct Pieces {
     /// Each with the offset at which it begins.
-    files: Vec<(u64, File)>,
+    files: Vec<(u64, PathBuf)>,
     length: u64,
 }
 
@@ -169,10 +169,8 @@ impl Pieces {
     fn open(paths: &[PathBuf]) -> Result<Self> {
         let (mut files, mut length) = (Vec::new(), 0);
         for path in paths {
-            let file = File::open(path).map_err(failed(path))?;
-            files.push((length, file));
-            let (_, file) = files.last().expect("one was just pushed");
-            length += file.metadata().map_err(failed(path))?.len();
+            files.push((length, path.clone()));
+            length += path.metadata().map_err(failed(path))?.len();
         }
         Ok(Self { files, length })
     }
@@ -180,9 +178,9 @@ impl Pieces {
     fn read_at(&self, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
         while !bytes.is_empty() {
             let at = self.files.partition_point(|(begin, _)| *begin <= offset);
-            let (begin, file) =
+            let (begin, path) =
                 at.checked_sub(1).and_then(|at| self.files.get(at)).ok_or(std::io::ErrorKind::UnexpectedEof)?;
-            let read = file.read_at(bytes, offset - begin)?;
+            let read = File::open(path)?.read_at(bytes, offset - begin)?;
             if read == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }

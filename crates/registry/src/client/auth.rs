@@ -169,13 +169,14 @@ impl Login {
             registry: url.host_str().unwrap_or_default().to_owned(),
             source: source.without_url(),
         };
-        let answer = request.send().await.map_err(unreachable)?;
+        let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         if !status.is_success() {
             return Err(super::refused_at(name, "log in".to_owned(), answer, now).await);
         }
+        let body = super::beginning(&mut answer).await.map_err(unreachable)?;
         let answer: Answer =
-            answer.json().await.map_err(|error| unreadable(format!("its token: {}", error.without_url())))?;
+            serde_json::from_slice(&body).map_err(|error| unreadable(format!("its token: {error}")))?;
         let text = answer
             .token
             .or(answer.access_token)

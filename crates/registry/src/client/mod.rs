@@ -38,6 +38,9 @@ pub use upload::{Pushed, Source};
 
 use auth::{Asker, Login, Scope};
 
+/// Bytes that are read of an error, or of a token.
+const BRIEF: usize = 64 << 10;
+
 /// Longest answer that is no blob: the largest manifest that anybody has.
 const LONGEST: usize = 16 << 20;
 
@@ -255,17 +258,22 @@ struct OneError {
     message: String,
 }
 
+/// An answer that says little, or the beginning of one that says more.
+async fn beginning(answer: &mut Response) -> reqwest::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while bytes.len() <= BRIEF
+        && let Some(piece) = answer.chunk().await?
+    {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
 /// What an answer says that is not the wanted one.
 async fn refused_at(registry: &str, what: String, mut answer: Response, now: jeroboam_model::Timestamp) -> ClientError {
     let status = answer.status().as_u16();
     let retry_after = retry::retry_after(answer.headers(), now);
-    let mut body = Vec::new();
-    while let Ok(Some(piece)) = answer.chunk().await {
-        body.extend_from_slice(&piece);
-        if body.len() > 64 << 10 {
-            break;
-        }
-    }
+    let body = beginning(&mut answer).await.unwrap_or_default();
     let first = serde_json::from_slice::<Errors>(&body).ok().and_then(|errors| errors.errors.into_iter().next());
     let (code, said) = match first {
         // A sentence of somebody else's, of a length that a log can hold.

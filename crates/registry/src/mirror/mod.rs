@@ -19,9 +19,10 @@ use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::access::Actor;
+use crate::background::keep_running;
 use crate::client::{BlobStream, ClientError, RawManifest};
 use crate::store::{Store, StoreError};
 
@@ -163,7 +164,11 @@ impl Mirror {
             upstreams,
             settings,
         });
-        tasks.spawn(expire::run(shared.clone(), cancel.clone()));
+        let (expiring, stop) = (shared.clone(), cancel.clone());
+        tasks.spawn(async move {
+            let begin = || expire::run(expiring.clone(), stop.clone());
+            keep_running(&stop, begin, |why| error!(why, "letting go of what is old broke, and begins again")).await;
+        });
         Ok(Self { shared: Some(shared) })
     }
 

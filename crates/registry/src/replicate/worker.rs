@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -16,6 +15,7 @@ use super::compare::compare_often;
 use super::queue::Queue;
 use super::target::Target;
 use super::{Change, Shared};
+use crate::background::keep_running;
 use crate::client::{ClientError, Result};
 use crate::journal::BEAT;
 
@@ -31,9 +31,6 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// How long a target is left alone at most that says how long.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// How soon a worker begins again that broke.
-const AGAIN: Duration = Duration::from_secs(5);
-
 pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: CancellationToken) {
     let (shared_s, target_s) = (shared, target.clone());
     let begin = move || {
@@ -47,7 +44,7 @@ pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: Cancel
         target_s.set_trouble(Some(format!("it broke: {why}")));
     };
     tokio::select! {
-        () = keep_running(begin, broke) => {}
+        () = keep_running(&cancel, begin, broke) => {}
         () = cancel.cancelled() => {}
     }
     if let Err(error) = target.journal.leave().await {
@@ -61,23 +58,6 @@ async fn everything(shared: Arc<Shared>, target: Arc<Target>) {
         () = work(&shared, &target) => {}
         () = compare_often(&shared, &target) => {}
         () = beat(&target) => {}
-    }
-}
-
-/// Runs something that has no end, and runs it again where it ends all the same.
-async fn keep_running<F>(begin: impl Fn() -> F, broke: impl Fn(&str))
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    loop {
-        // It goes with whoever waits here.
-        let mut running = JoinSet::new();
-        running.spawn(begin());
-        match running.join_next().await {
-            Some(Err(error)) => broke(&error.to_string()),
-            Some(Ok(())) | None => broke("it ended"),
-        }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -14,11 +14,12 @@ use jeroboam_oci::events::{EventAction, Request, Target};
 use jeroboam_oci::{Reference, RepositoryName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::build::{gc_config, retention_rules};
 use super::house_metrics::HouseMetrics;
 use crate::around::Around;
+use crate::background::keep_running;
 use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
 use crate::events::Happened;
 use crate::gc::{Collector, GcConfig, GcError, Keeping, keep_house, purge_uploads};
@@ -81,17 +82,17 @@ impl House {
             if house.store.config().compat == Compat::Shared {
                 warn!("no garbage is collected: with compat: shared, distribution may use what would go");
             } else {
-                tasks.spawn(Arc::clone(&house).collect(stop.clone()));
+                begin(tasks, stop, "collecting garbage", &house, Self::collect);
             }
         }
         if !house.rules.is_empty() {
-            tasks.spawn(Arc::clone(&house).retain(stop.clone()));
+            begin(tasks, stop, "removing what no rule keeps", &house, Self::retain);
         }
         if house.purging.enabled {
-            tasks.spawn(Arc::clone(&house).purge(stop.clone()));
+            begin(tasks, stop, "removing old uploads", &house, Self::purge);
         }
         if house.scrubbing.enabled {
-            tasks.spawn(house.scrub(stop.clone()));
+            begin(tasks, stop, "comparing blobs with their digests", &house, Self::scrub);
         }
     }
 
@@ -99,7 +100,10 @@ impl House {
         let (place, clock, gc) = (Arc::clone(&self.place), Arc::clone(&self.clock), self.gc.clone());
         let collector = match Collector::new(place, clock, self.store.config().compat, gc, self.instance.clone()) {
             Ok(collector) => collector,
-            Err(error) => return warn!(%error, "no garbage is collected"),
+            Err(error) => {
+                warn!(%error, "no garbage is collected");
+                return stop.cancelled().await;
+            }
         };
         if self.collection.dry_run {
             return self.look_for_garbage(&collector, &stop).await;
@@ -228,6 +232,23 @@ impl House {
         );
         Ok(self.scrubbing.interval)
     }
+}
+
+/// Begins with work that goes on until `stop`.
+fn begin<F>(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    what: &'static str,
+    house: &Arc<House>,
+    work: fn(Arc<House>, CancellationToken) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (house, stop) = (Arc::clone(house), stop.clone());
+    tasks.spawn(async move {
+        let begin = || work(Arc::clone(&house), stop.clone());
+        keep_running(&stop, begin, |why| error!(why, "{what} broke, and begins again")).await;
+    });
 }
 
 /// Does something, which says how long to rest after it, until it is told to stop. What fails is told as `failed`, and tried again.

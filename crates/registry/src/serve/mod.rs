@@ -24,7 +24,7 @@ use jeroboam_listen::{Limits, Socket, SocketError, Tls, TlsError, TlsFiles, Vers
 use jeroboam_model::Clock;
 use jeroboam_telemetry::Shutdown;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::around::{self, Around, AroundError};
@@ -119,11 +119,27 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let store = Arc::new(store);
     let (tasks, token) = (shutdown.tasks(), shutdown.token());
     if let Some(file) = config.ours.read_only_file.clone() {
-        tasks.spawn(switch::follow(file, config.storage.read_only, Arc::clone(&store), token.clone()));
+        let (always, store, stop) = (config.storage.read_only, Arc::clone(&store), token.clone());
+        tasks.spawn(async move {
+            let begin = || switch::follow(file.clone(), always, Arc::clone(&store), stop.clone());
+            keep_running(&stop, begin, |why| {
+                error!(why, "looking for the file that stops writes broke, and begins again")
+            })
+            .await;
+        });
     }
     tasks.spawn({
         let (leases, stop) = (Arc::clone(&leases), token.clone());
-        async move { leases.keep_reading(stop).await }
+        async move {
+            let begin = || {
+                let (leases, stop) = (Arc::clone(&leases), stop.clone());
+                async move { leases.keep_reading(stop).await }
+            };
+            keep_running(&stop, begin, |why| {
+                error!(why, "keeping up with the collection of garbage broke, and begins again")
+            })
+            .await;
+        }
     });
     let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
     // What is fetched for others is as large as layers are: memory is no place for it.
