@@ -41,22 +41,37 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_breaks_begins_again_and_what_is_cancelled_does_not() {
-        let (cancel, runs, told) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
-        let begin = || {
-            let (cancel, runs) = (cancel.clone(), runs.clone());
+    async fn what_breaks_begins_again_and_ends_with_whoever_wants_it() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let alive = Arc::new(());
+        let (begun_s, alive_s) = (begun.clone(), Arc::downgrade(&alive));
+        let alive = std::sync::Mutex::new(Some(alive));
+        let begin = move || {
+            let number = begun_s.fetch_add(1, Ordering::Relaxed);
+            let alive = if number == 2 { alive.lock().expect("nobody panics").take() } else { None };
             async move {
-                match runs.fetch_add(1, Ordering::Relaxed) {
-                    0 => panic!("a fault"),
+                match number {
+                    0 => panic!("a fault of ours"),
                     1 => {}
-                    _ => cancel.cancel(),
+                    _ => std::future::pending().await,
                 }
+                drop(alive);
             }
         };
-        let broke = |_: &str| {
-            told.fetch_add(1, Ordering::Relaxed);
-        };
-        keep_running(&cancel, begin, broke).await;
-        assert_eq!((runs.load(Ordering::Relaxed), told.load(Ordering::Relaxed)), (3, 2));
+        let (told, cancel) = (std::sync::Mutex::new(Vec::new()), CancellationToken::new());
+        let running = keep_running(&cancel, begin, |why| told.lock().expect("nobody panics").push(why.to_owned()));
+        assert!(tokio::time::timeout(Duration::from_secs(60), running).await.is_err(), "it goes on");
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
+        let told = told.into_inner().expect("nobody panics");
+        assert!(told[0].contains("panic") && told[1] == "it ended", "{told:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(alive_s.upgrade().is_none(), "nothing runs on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_because_it_was_told_to_is_not_begun_again() {
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        keep_running(&cancel, || std::future::ready(()), |why| panic!("{why}")).await;
     }
 }

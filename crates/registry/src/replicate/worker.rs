@@ -207,38 +207,3 @@ async fn look_up(target: &Target, queue: &mut Queue) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_breaks_begins_again_and_ends_with_whoever_wants_it() {
-        let begun = Arc::new(AtomicUsize::new(0));
-        let alive = Arc::new(());
-        let (begun_s, alive_s) = (begun.clone(), Arc::downgrade(&alive));
-        let alive = std::sync::Mutex::new(Some(alive));
-        let begin = move || {
-            let number = begun_s.fetch_add(1, Ordering::Relaxed);
-            let alive = if number == 2 { alive.lock().expect("nobody panics").take() } else { None };
-            async move {
-                match number {
-                    0 => panic!("a fault of ours"),
-                    1 => {}
-                    _ => std::future::pending().await,
-                }
-                drop(alive);
-            }
-        };
-        let told = std::sync::Mutex::new(Vec::new());
-        let running = keep_running(begin, |why| told.lock().expect("nobody panics").push(why.to_owned()));
-        assert!(tokio::time::timeout(Duration::from_secs(60), running).await.is_err(), "it goes on");
-        assert_eq!(begun.load(Ordering::Relaxed), 3);
-        let told = told.into_inner().expect("nobody panics");
-        assert!(told[0].contains("panic") && told[1] == "it ended", "{told:?}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        assert!(alive_s.upgrade().is_none(), "nothing runs on");
-    }
-}

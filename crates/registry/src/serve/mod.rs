@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use crate::around::{self, Around, AroundError};
 use crate::auth::{Auth, AuthError};
+use crate::background::keep_running;
 use crate::config::{Address, Config, HttpConfig, MinimumTls, TlsConfig};
 use crate::http::Registry;
 use crate::leases::{GRACE, Leases};
