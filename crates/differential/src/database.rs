@@ -64,7 +64,14 @@ impl Database {
         );
         let tables = self.run(&sql).await?;
         let deletes: String = tables.iter().map(|table| format!("DELETE FROM `{table}`;")).collect();
+        // A request may have given a row a number, from which the next ones would be counted for good.
+        let far =
+            ["nodegroup", "quotas"].map(|table| format!("SELECT '{table}' FROM {table} HAVING MAX(id) > 1000000;"));
+        let far = self.run(&far.concat()).await?;
         self.run(&format!("SET foreign_key_checks = 0; {deletes} SET foreign_key_checks = 1;")).await?;
+        for table in far {
+            self.run(&format!("ALTER TABLE {table} AUTO_INCREMENT = 1;")).await?;
+        }
         Ok(())
     }
 }

@@ -63,7 +63,7 @@ struct Rule {
     /// What follows is not compared, as the two now hold different things.
     #[serde(default)]
     parts: bool,
-    /// Explains no difference: what follows such answers is not compared, though they are the same.
+    /// Explains no difference: what follows such answers is not compared, though they are the same or differ only as others explain.
     #[serde(default)]
     ends: bool,
 }

@@ -82,13 +82,10 @@ impl Bed {
             let (Step::Ask(request), Some(ours), Some(theirs)) = (step, ours, theirs) else { continue };
             answers.push((ours.clone(), theirs.clone()));
             let places = compare::places(&ours, &theirs, &mut known);
-            if places.is_empty() {
-                if self.explained.ends(request, &ours, &theirs) {
-                    break;
-                }
-                continue;
-            }
-            match self.explained.judge(request, &ours, &theirs, &places) {
+            let verdict =
+                if places.is_empty() { Verdict::Meant } else { self.explained.judge(request, &ours, &theirs, &places) };
+            match verdict {
+                Verdict::Meant if self.explained.ends(request, &ours, &theirs) => break,
                 Verdict::Meant => {}
                 Verdict::Parted => break,
                 Verdict::Unexplained => {

@@ -80,6 +80,11 @@ impl Fields {
         }
     }
 
+    /// Whether an attribute is there as empty text.
+    pub(crate) fn is_blank(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|value| value == "")
+    }
+
     /// The error for an attribute that must be there.
     pub(crate) fn missing(name: &str) -> ApiError {
         ApiError::invalid(name, "None", "Mandatory field missing.")

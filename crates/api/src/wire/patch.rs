@@ -77,7 +77,7 @@ impl Operation {
             Some(Value::String(text)) => Ok(text.as_str()),
             Some(other) => Err(ApiError::invalid(name, &shown(other), "Value should be string")),
         };
-        let path = text("path")?.trim();
+        let path = text("path")?;
         let op = match map.get("op") {
             None | Some(Value::Null) => return Err(Fields::missing("op")),
             Some(Value::String(op)) if op == "add" => Op::Add,

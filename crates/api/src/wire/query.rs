@@ -23,6 +23,8 @@ pub(crate) struct Query(Vec<(String, String)>);
 pub(crate) struct Listing {
     /// For the service.
     pub(crate) page: Page,
+    /// The key of the order as it was asked for, which the address of the next page repeats.
+    asked_key: String,
 }
 
 impl Query {
@@ -76,7 +78,8 @@ impl Query {
             }
         };
         let sort_key = self.get("sort_key").unwrap_or("id").to_owned();
-        Ok(Listing { page: Page { marker, limit, sort_key, direction } })
+        let asked_key = self.given("sort_key").unwrap_or("id").to_owned();
+        Ok(Listing { page: Page { marker, limit, sort_key, direction }, asked_key })
     }
 }
 
@@ -91,7 +94,7 @@ impl Listing {
         last: Option<impl Display>,
     ) -> Option<String> {
         let last = last.filter(|_| u64::try_from(count) == Ok(self.page.limit))?;
-        let Page { limit, sort_key, direction, .. } = &self.page;
+        let (Page { limit, direction, .. }, sort_key) = (&self.page, &self.asked_key);
         let direction = match direction {
             SortDirection::Ascending => "asc",
             SortDirection::Descending => "desc",

@@ -20,11 +20,11 @@ impl NodeGroups<'_> {
             if was.cluster.api_address.is_none() {
                 return Err(Error::NoApiAddress);
             }
-            may_change(&was)?;
             let template = self.0.inner.store.template_unfiltered(was.cluster.template).await;
             let template = template.map_err(|error| from_store(Looking::Templates, error))?;
             let group = group_of(&new, &was, template.as_ref(), self.0.now())?;
             self.0.check_group(caller, &group, &was.cluster).await?;
+            may_change(&was)?;
             let mut change = self.0.update_of(&was).await?;
             change.added_groups.push(group.clone());
             if let Some(now) = self.0.accept(&was, change).await? {
@@ -76,8 +76,7 @@ fn group_of(
     };
     rules::plain_control_plane(&group)?;
     if group.is_control_plane() && !new.node_taints.is_empty() {
-        let why = "node_taints may not be set on master nodegroups".to_owned();
-        return Err(Error::BadNodeGroup { attribute: "node_taints", group: group.name, why });
+        return Err(rules::on_control_plane("node_taints", &group.name));
     }
     rules::node_labels(&group.name, &group.node_labels)?;
     group.node_taints = rules::taints(&group.name, &new.node_taints)?;

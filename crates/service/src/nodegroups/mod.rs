@@ -103,13 +103,18 @@ fn changed(group: &NodeGroup, change: NodeGroupChange) -> Result<NodeGroup, Erro
     new.min_node_count = change.min_node_count.unwrap_or(new.min_node_count);
     new.max_node_count = change.max_node_count.unwrap_or(new.max_node_count);
     rules::counts(&new.name, new.node_count, new.min_node_count, new.max_node_count)?;
-    if let Some(labels) = change.node_labels {
-        rules::node_labels(&new.name, &labels)?;
-        new.node_labels = labels;
+    let relabelled = change.node_labels.is_some();
+    new.node_labels = change.node_labels.unwrap_or(new.node_labels);
+    // A control plane has none of either, whatever they are.
+    rules::plain_control_plane(&new)?;
+    if relabelled {
+        rules::node_labels(&new.name, &new.node_labels)?;
     }
     if let Some(taints) = change.node_taints {
+        if new.is_control_plane() && !taints.is_empty() {
+            return Err(rules::on_control_plane("node_taints", &new.name));
+        }
         new.node_taints = rules::taints(&new.name, &taints)?;
     }
-    rules::plain_control_plane(&new)?;
     Ok(new)
 }

@@ -125,16 +125,18 @@ fn taint(name: &str, place: usize, raw: &RawTaint) -> Result<Taint, Error> {
 
 /// Labels and taints are the workers' own. Magnum sets none on control planes.
 pub(crate) fn plain_control_plane(group: &NodeGroup) -> Result<(), Error> {
-    let bad = |attribute| Error::BadNodeGroup {
-        attribute,
-        group: group.name.clone(),
-        why: format!("{attribute} may not be set on master nodegroups"),
-    };
+    let bad = |attribute| on_control_plane(attribute, &group.name);
     match group.is_control_plane() {
         true if !group.node_labels.is_empty() => Err(bad("node_labels")),
         true if !group.node_taints.is_empty() => Err(bad("node_taints")),
         _ => Ok(()),
     }
+}
+
+/// What is said of labels or taints for a control plane.
+pub(super) fn on_control_plane(attribute: &'static str, group: &str) -> Error {
+    let why = format!("{attribute} may not be set on master nodegroups");
+    Error::BadNodeGroup { attribute, group: group.to_owned(), why }
 }
 
 /// A qualified name: an optional DNS domain, then up to 63 letters, digits, `-_.`.

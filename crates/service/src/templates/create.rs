@@ -20,12 +20,12 @@ impl Templates<'_> {
         let service = self.0;
         let settings = &service.inner.settings;
         let mut template = draft(new, caller, service.now())?;
+        validate::name_servers(template.dns_nameserver.as_deref())?;
         let network_driver = template.network_driver.take().filter(|driver| !driver.is_empty());
         let network_driver = network_driver.unwrap_or_else(|| settings.default_network_driver.clone());
         validate::network_driver(&network_driver, settings)?;
         template.network_driver = Some(network_driver);
         validate::volume_driver(template.volume_driver.as_deref())?;
-        validate::name_servers(template.dns_nameserver.as_deref())?;
         rules::storage_driver(template.docker_storage_driver.as_deref(), template.docker_volume_size)?;
 
         let cloud = service.cloud(caller);

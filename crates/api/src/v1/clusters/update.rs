@@ -62,9 +62,9 @@ fn change(patch: &Patch, all: &ClusterWithGroups, version: Microversion, links: 
     let view = serde_json::to_value(ClusterView::to_patch(all, version, links)).map_err(ApiError::internal)?;
     let Value::Object(before) = view else { return Err(ApiError::internal("a view that is no object")) };
     let after = patch.apply(before.clone(), &RULES)?;
-    let others = before.iter().filter(|(name, value)| {
-        !CHANGEABLE.contains(&name.as_str()) && !same(after.get(*name).unwrap_or(&Value::Null), value)
-    });
+    // Magnum: what is taken away is changed, also where there was nothing.
+    let stays = |name: &str, value: &Value| after.get(name).is_some_and(|after| same(after, value));
+    let others = before.iter().filter(|(name, value)| !CHANGEABLE.contains(&name.as_str()) && !stays(name, value));
     let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
     if !others.is_empty() {
         let sentence = format!("cannot change cluster property(ies) {}.", others.join(", "));

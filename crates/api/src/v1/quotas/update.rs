@@ -9,7 +9,7 @@ use super::QuotaView;
 use super::create::hard_limit;
 use crate::App;
 use crate::edge::{Ident, Who};
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::wire::{Argument, Body, Length, Query};
 
 const QUOTA: Argument = super::argument("quotapatch");
@@ -39,6 +39,10 @@ pub(crate) async fn update(
     let fields = body.fields(&QUOTA)?;
     fields.text("project_id", Length::COLUMN)?;
     fields.text("resource", Length::COLUMN)?;
+    // Nobody who left the field empty meant a limit of 1.
+    if fields.is_blank("hard_limit") {
+        return Err(ApiError::invalid("hard_limit", "", "invalid literal for int() with base 10: ''"));
+    }
     let quota = app.service().quotas().update(&who, &project, &resource, hard_limit(&fields)?).await?;
     Ok((StatusCode::ACCEPTED, Json(quota.into())))
 }
