@@ -82,8 +82,14 @@ impl Bed {
             let (Step::Ask(request), Some(ours), Some(theirs)) = (step, ours, theirs) else { continue };
             answers.push((ours.clone(), theirs.clone()));
             let places = compare::places(&ours, &theirs, &mut known);
-            let verdict =
-                if places.is_empty() { Verdict::Meant } else { self.explained.judge(request, &ours, &theirs, &places) };
+            // A fault of ours is never meant, whatever Magnum says.
+            let verdict = if ours.status == 500 {
+                Verdict::Unexplained
+            } else if places.is_empty() {
+                Verdict::Meant
+            } else {
+                self.explained.judge(request, &ours, &theirs, &places)
+            };
             match verdict {
                 Verdict::Meant if self.explained.ends(request, &ours, &theirs) => break,
                 Verdict::Meant => {}

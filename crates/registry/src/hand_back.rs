@@ -132,7 +132,7 @@ async fn end_uploads(blobs: &SharedBlobs, changes: bool) -> Result<u64> {
         if !entry.path.ends_with("/state") {
             continue;
         }
-        // Of one that cannot be read nobody knows where its bytes are; a sweep finds them.
+        // Of one that cannot be read nobody knows where its bytes are; they stay until `repair`.
         let ReadDocument::Is(record) = read::<SessionRecord>(blobs, &entry.path).await? else { continue };
         count += 1;
         if changes {

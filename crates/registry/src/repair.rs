@@ -71,7 +71,7 @@ impl Repairs {
     /// Whether nothing is left that cannot be mended.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        !self.repairs.iter().any(|repair| matches!(repair.remedy, Remedy::None { .. }))
+        !self.repairs.iter().any(|repair| !repair.mended_before && matches!(repair.remedy, Remedy::None { .. }))
     }
 }
 
@@ -80,10 +80,18 @@ pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp
     let scan = scan(blobs, options).await?;
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
     for problem in &scan.problems {
-        let remedy = remedy(&scan, problem);
-        // Nothing is done about what cannot be seen any more.
-        let done = dry_run || (is_still(blobs, problem).await? == Some(true) && apply(blobs, &remedy).await?);
-        repairs.repairs.push(Repair { problem: problem.clone(), remedy, mended_before: !done });
+        let still = if dry_run { Some(true) } else { is_still(blobs, problem).await? };
+        let (remedy, mended_before) = match still {
+            // Nothing is done about what cannot be seen any more.
+            None => (none("it cannot be looked at now: see what the disk or the store says of it"), false),
+            Some(false) => (remedy(&scan, problem), true),
+            Some(true) => {
+                let remedy = remedy(&scan, problem);
+                let done = dry_run || apply(blobs, &remedy).await?;
+                (remedy, !done)
+            }
+        };
+        repairs.repairs.push(Repair { problem: problem.clone(), remedy, mended_before });
     }
     let older_than = now.saturating_sub(SETTLED).unwrap_or(Timestamp::MIN);
     let swept = blobs.sweep(Sweep { older_than, live: &scan.uploads, dry_run }).await?;

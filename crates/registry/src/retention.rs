@@ -160,14 +160,20 @@ fn is_older(moment: Timestamp, age: Option<Duration>, now: Timestamp) -> bool {
     age.is_none_or(|age| moment.saturating_add(age).unwrap_or(Timestamp::MAX) < now)
 }
 
-/// Removes what no rule keeps, or says what would go. Where one cannot be removed, its repository's others wait for another time.
+/// Removes what no rule keeps, or says what would go. Where a repository cannot be read or one of its removals fails, the rest of it waits for another time.
 pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_run: bool) -> Result<Retained> {
     let mut retained = Retained { dry_run, ..Retained::default() };
     for repository in store.repositories().await?.iter() {
         if !rules.iter().any(|rule| rule.covers(repository)) {
             continue;
         }
-        let (tags, manifests) = facts(store, repository).await?;
+        let (tags, manifests) = match facts(store, repository).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                retained.failed.insert(repository.clone(), why(&error));
+                continue;
+            }
+        };
         if manifests.is_none() {
             retained.unreadable.push(repository.clone());
         }
@@ -184,7 +190,7 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
                 Ok(true) => gone.push(removal),
                 Ok(false) => {}
                 Err(error) => {
-                    retained.failed.insert(repository.clone(), error.to_string());
+                    retained.failed.insert(repository.clone(), why(&error));
                     break;
                 }
             }
@@ -194,6 +200,11 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         }
     }
     Ok(retained)
+}
+
+fn why(error: &StoreError) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// How old manifests without a tag are that go.

@@ -176,7 +176,8 @@ impl Login {
         }
         let body = super::beginning(&mut answer).await.map_err(unreachable)?;
         let answer: Answer =
-            serde_json::from_slice(&body).map_err(|error| unreadable(format!("its token: {error}")))?;
+            // What is wrong with it would repeat it.
+            serde_json::from_slice(&body).map_err(|error| unreadable(format!("its token: not what a token server answers, at column {}", error.column())))?;
         let text = answer
             .token
             .or(answer.access_token)

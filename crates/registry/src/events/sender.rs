@@ -244,11 +244,8 @@ impl Sender {
                 }
                 Ok(None) => {}
                 Err(error) if error.kind() == Kind::Broken => {
-                    warn!(endpoint = self.name, error = %error, "a notification cannot be read, and is lost");
-                    self.counts.lost.fetch_add(1, Ordering::Relaxed);
-                    if let Err(error) = self.shared.journal.remove(&[name]).await {
-                        warn!(endpoint = self.name, error = %error, "it could not be removed, and will be found again");
-                    }
+                    // A disk that is wrong once is not always: it is looked at again with the next look, and holds up no other.
+                    warn!(endpoint = self.name, error = %error, "a notification cannot be read, and waits");
                 }
                 Err(error) => {
                     warn!(endpoint = self.name, error = %error, "a notification cannot be read; trying again");

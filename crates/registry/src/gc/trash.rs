@@ -112,8 +112,11 @@ async fn restore_one(blobs: &SharedBlobs, digest: &Digest) -> Result<Option<Rest
     if !was_there {
         blobs.relocate(&data, &path).await?;
     }
-    let label: Option<Label> = read(blobs, &label).await?.sound(&label)?;
-    let links = label.map(|label| label.links).unwrap_or_default();
+    // Without a label that can be read the bytes come back alone.
+    let links = match read::<Label>(blobs, &label).await? {
+        ReadDocument::Is(label) => label.links,
+        ReadDocument::Absent | ReadDocument::Broken => Vec::new(),
+    };
     for path in &links {
         blobs.put(path, link::content(digest).into(), Condition::Always).await?;
     }

@@ -11,8 +11,8 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: Refere
     let (store, replication) = (&call.registry.store, &call.registry.replication);
     let stamp = replication.stamp_of(&call.parts.headers, call.actor.name.as_deref());
     let condition = conditional::of_change(&call.parts.headers);
-    // Nothing is written down of what is refused.
-    store.check_condition(name, &reference, &condition).await?;
+    // Of what is known to be refused nothing is written down.
+    store.check_delete(name, &reference, &condition).await?;
     let known = replication.deleting(name, &reference, stamp.as_ref()).await?;
     let tags = match &reference {
         Reference::Tag(tag) => {

@@ -187,7 +187,8 @@ impl House {
             }
         }
         info!(removed = count, dry_run, "the rules of retention were gone through");
-        Ok(self.collection.interval)
+        let interval = self.collection.interval;
+        Ok(if retained.failed.is_empty() { interval } else { interval.min(AGAIN) })
     }
 
     /// Tells others, as of what a client deletes.

@@ -107,12 +107,32 @@ impl Store {
         Ok(pushed || self.leases.holds(repository, canonical))
     }
 
-    /// Lets go of a tag, if the condition holds. The manifest stays.
-    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, condition: &TagCondition) -> Result<Digest> {
+    /// Refuses what would be refused, before anything is written down of it.
+    pub(crate) async fn check_delete(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        condition: &TagCondition,
+    ) -> Result<()> {
         self.may_delete()?;
+        if let Reference::Tag(tag) = reference {
+            self.check_tag_may_go(repository, tag).await?;
+        }
+        self.check_condition(repository, reference, condition).await
+    }
+
+    /// Refuses to let go of a tag that is never moved: it could come back as something else.
+    async fn check_tag_may_go(&self, repository: &RepositoryName, tag: &Tag) -> Result<()> {
         if self.is_immutable(repository, tag) && self.read_tag(repository, tag).await?.is_some() {
             return Err(StoreError::Immutable(tag.clone()));
         }
+        Ok(())
+    }
+
+    /// Lets go of a tag, if the condition holds. The manifest stays.
+    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, condition: &TagCondition) -> Result<Digest> {
+        self.may_delete()?;
+        self.check_tag_may_go(repository, tag).await?;
         let target = self.let_go_of_tag(repository, tag, condition).await?;
         // What was left of a tag without a target is gone now, too.
         target.ok_or_else(|| StoreError::ManifestUnknown(Reference::Tag(tag.clone())))

@@ -195,7 +195,7 @@ impl Store {
         }
     }
 
-    pub(crate) async fn check_condition(
+    pub(super) async fn check_condition(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
