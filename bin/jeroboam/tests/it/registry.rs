@@ -436,8 +436,11 @@ async fn rules_keep_the_newest_tags_and_old_uploads_are_purged() {
         async move { gone }
     })
     .await;
-    assert!(registry.log().contains("uploads that nobody went on with were removed"));
-    assert!(registry.number(r#"registry_retention_removed_total{kind="tag"}"#).await > 0.5);
+    // Said and counted once it is done, which is a moment after it can be seen.
+    let said = || registry.log().contains("uploads that nobody went on with were removed").then_some(());
+    until("its word", || async { said() }).await;
+    let removed = r#"registry_retention_removed_total{kind="tag"}"#;
+    until("its number", || async { (registry.number(removed).await > 0.5).then_some(()) }).await;
     assert!(registry.does("retain", &["--dry-run"], 0).contains("the rules keep everything"));
 }
 

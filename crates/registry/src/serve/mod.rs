@@ -124,7 +124,7 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
         tasks.spawn(async move {
             let begin = || switch::follow(file.clone(), always, Arc::clone(&store), stop.clone());
             keep_running(&stop, begin, |why| {
-                error!(why, "looking for the file that stops writes broke, and begins again")
+                error!(why, "looking for the file that stops writes broke, and begins again");
             })
             .await;
         });
@@ -137,7 +137,7 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
                 async move { leases.keep_reading(stop).await }
             };
             keep_running(&stop, begin, |why| {
-                error!(why, "keeping up with the collection of garbage broke, and begins again")
+                error!(why, "keeping up with the collection of garbage broke, and begins again");
             })
             .await;
         }
