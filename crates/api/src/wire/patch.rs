@@ -327,6 +327,10 @@ mod tests {
                 r"Invalid input for field/attribute path. Value: 'name'. Value should match the pattern ^(/[\w-]+)+$",
             ),
             (
+                json!([{"op": "add", "path": " /name ", "value": 1}]),
+                r"Invalid input for field/attribute path. Value: ' /name '. Value should match the pattern ^(/[\w-]+)+$",
+            ),
+            (
                 json!([{"op": "add", "path": "/labels/a.b", "value": 1}]),
                 r"Invalid input for field/attribute path. Value: '/labels/a.b'. Value should match the pattern ^(/[\w-]+)+$",
             ),

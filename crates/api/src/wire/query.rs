@@ -205,5 +205,9 @@ mod tests {
             listing.next("http://h", "/v1/clusters", "", 2, last).as_deref(),
             Some("http://h/v1/clusters?sort_key=name&sort_dir=asc&limit=2&marker=00000000-0000-0000-0000-000000000000")
         );
+        let listing = query("limit=2&sort_key=").listing(&[], 1000).expect("good");
+        assert_eq!(listing.page.sort_key, "id");
+        let next = listing.next("http://h", "/v1/clusters", "", 2, last).expect("a full page");
+        assert!(next.contains("?sort_key=&sort_dir=asc"), "{next} repeats what was asked");
     }
 }

@@ -168,6 +168,10 @@ mod tests {
     fn nothing_else_may() {
         let rows = [
             (json!([{"op": "replace", "path": "/name", "value": "two"}]), "cannot change cluster property(ies) name."),
+            (
+                json!([{"op": "remove", "path": "/docker_volume_size"}]),
+                "cannot change cluster property(ies) docker_volume_size.",
+            ),
             (json!([{"op": "add", "path": "/labels/x", "value": "y"}]), "cannot change cluster property(ies) labels."),
             (
                 json!([{"op": "remove", "path": "/name"}, {"op": "replace", "path": "/master_count", "value": 3}]),

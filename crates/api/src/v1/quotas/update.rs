@@ -10,7 +10,7 @@ use super::create::hard_limit;
 use crate::App;
 use crate::edge::{Ident, Who};
 use crate::error::{ApiError, ApiResult};
-use crate::wire::{Argument, Body, Length, Query};
+use crate::wire::{Argument, Body, Fields, Length, Query};
 
 const QUOTA: Argument = super::argument("quotapatch");
 
@@ -39,10 +39,31 @@ pub(crate) async fn update(
     let fields = body.fields(&QUOTA)?;
     fields.text("project_id", Length::COLUMN)?;
     fields.text("resource", Length::COLUMN)?;
-    // Nobody who left the field empty meant a limit of 1.
+    let quota = app.service().quotas().update(&who, &project, &resource, new_limit(&fields)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(quota.into())))
+}
+
+/// As in a POST, but for empty text: nobody who left the field empty meant to lower the limit to 1.
+fn new_limit(fields: &Fields) -> ApiResult<i32> {
     if fields.is_blank("hard_limit") {
         return Err(ApiError::invalid("hard_limit", "", "invalid literal for int() with base 10: ''"));
     }
-    let quota = app.service().quotas().update(&who, &project, &resource, hard_limit(&fields)?).await?;
-    Ok((StatusCode::ACCEPTED, Json(quota.into())))
+    hard_limit(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_limit_is_none() {
+        for (limit, expected) in [(json!(5), Some(5)), (json!("5"), Some(5)), (json!(""), None), (json!(null), None)] {
+            let fields = Body::of(json!({"hard_limit": limit})).fields(&QUOTA).expect("an object");
+            assert_eq!(new_limit(&fields).ok(), expected, "{limit}");
+        }
+        let fields = Body::of(json!({})).fields(&QUOTA).expect("an object");
+        assert_eq!(new_limit(&fields).ok(), Some(1));
+    }
 }
