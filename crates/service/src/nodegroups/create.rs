@@ -74,10 +74,7 @@ fn group_of(
         created_at: now,
         updated_at: None,
     };
-    rules::plain_control_plane(&group)?;
-    if group.is_control_plane() && !new.node_taints.is_empty() {
-        return Err(rules::on_control_plane("node_taints", &group.name));
-    }
+    rules::plain_control_plane(&group, !new.node_labels.is_empty(), !new.node_taints.is_empty())?;
     rules::node_labels(&group.name, &group.node_labels)?;
     group.node_taints = rules::taints(&group.name, &new.node_taints)?;
     if group.is_control_plane() {

@@ -103,13 +103,9 @@ fn changed(group: &NodeGroup, change: NodeGroupChange) -> Result<NodeGroup, Erro
     new.min_node_count = change.min_node_count.unwrap_or(new.min_node_count);
     new.max_node_count = change.max_node_count.unwrap_or(new.max_node_count);
     rules::counts(&new.name, new.node_count, new.min_node_count, new.max_node_count)?;
-    // A control plane has none of either, whatever they are.
-    let refused = |attribute, is_some: bool| match new.is_control_plane() && is_some {
-        true => Err(rules::on_control_plane(attribute, &new.name)),
-        false => Ok(()),
-    };
-    refused("node_labels", change.node_labels.as_ref().is_some_and(|labels| !labels.is_empty()))?;
-    refused("node_taints", change.node_taints.as_ref().is_some_and(|taints| !taints.is_empty()))?;
+    let labelled = change.node_labels.as_ref().map_or(!new.node_labels.is_empty(), |labels| !labels.is_empty());
+    let tainted = change.node_taints.as_ref().map_or(!new.node_taints.is_empty(), |taints| !taints.is_empty());
+    rules::plain_control_plane(&new, labelled, tainted)?;
     if let Some(labels) = change.node_labels {
         rules::node_labels(&new.name, &labels)?;
         new.node_labels = labels;
@@ -117,6 +113,5 @@ fn changed(group: &NodeGroup, change: NodeGroupChange) -> Result<NodeGroup, Erro
     if let Some(taints) = change.node_taints {
         new.node_taints = rules::taints(&new.name, &taints)?;
     }
-    rules::plain_control_plane(&new)?;
     Ok(new)
 }

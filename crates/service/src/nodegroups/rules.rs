@@ -123,20 +123,15 @@ fn taint(name: &str, place: usize, raw: &RawTaint) -> Result<Taint, Error> {
     Ok(Taint { key: key.clone(), value, effect })
 }
 
-/// Labels and taints are the workers' own. Magnum sets none on control planes.
-pub(crate) fn plain_control_plane(group: &NodeGroup) -> Result<(), Error> {
-    let bad = |attribute| on_control_plane(attribute, &group.name);
-    match group.is_control_plane() {
-        true if !group.node_labels.is_empty() => Err(bad("node_labels")),
-        true if !group.node_taints.is_empty() => Err(bad("node_taints")),
-        _ => Ok(()),
-    }
-}
-
-/// What is said of labels or taints for a control plane.
-pub(super) fn on_control_plane(attribute: &'static str, group: &str) -> Error {
+/// Labels and taints are the workers' own, whatever they are. Magnum sets none on control planes.
+pub(crate) fn plain_control_plane(group: &NodeGroup, labelled: bool, tainted: bool) -> Result<(), Error> {
+    let attribute = match group.is_control_plane() {
+        true if labelled => "node_labels",
+        true if tainted => "node_taints",
+        _ => return Ok(()),
+    };
     let why = format!("{attribute} may not be set on master nodegroups");
-    Error::BadNodeGroup { attribute, group: group.to_owned(), why }
+    Err(Error::BadNodeGroup { attribute, group: group.name.clone(), why })
 }
 
 /// A qualified name: an optional DNS domain, then up to 63 letters, digits, `-_.`.
