@@ -4,9 +4,26 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
 
 /// How soon work begins again that broke.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Begins with work that goes on until `stop`, which it is given. That it broke is in the log, as `what`.
+pub(crate) fn spawn<F>(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    what: &'static str,
+    work: impl Fn(CancellationToken) -> F + Send + Sync + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        keep_running(&stop, || work(stop.clone()), |why| error!(why, "{what} broke, and begins again")).await;
+    });
+}
 
 /// Runs something until `cancel`, and runs it again where it ends before or panics: a fault in it must neither end it for good nor go unnoticed.
 /// `broke` hears why. With `cancel` it has to end by itself.

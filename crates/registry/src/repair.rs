@@ -192,7 +192,7 @@ impl fmt::Display for Repairs {
         for Repair { problem, remedy, mended_before } in &self.repairs {
             writeln!(f, "{problem}")?;
             if *mended_before {
-                writeln!(f, "  was mended meanwhile, or cannot be seen now")?;
+                writeln!(f, "  was mended meanwhile")?;
                 continue;
             }
             let would = if self.dry_run { "would " } else { "" };

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::gc::documents::read_bytes;
 use crate::gc::pages::each_object;
+use crate::http::failure::chain;
 use crate::pattern;
 use crate::store::{Result, Store, StoreError};
 
@@ -170,7 +171,7 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         let (tags, manifests) = match facts(store, repository).await {
             Ok(facts) => facts,
             Err(error) => {
-                retained.failed.insert(repository.clone(), why(&error));
+                retained.failed.insert(repository.clone(), chain(&error));
                 continue;
             }
         };
@@ -190,7 +191,7 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
                 Ok(true) => gone.push(removal),
                 Ok(false) => {}
                 Err(error) => {
-                    retained.failed.insert(repository.clone(), why(&error));
+                    retained.failed.insert(repository.clone(), chain(&error));
                     break;
                 }
             }
@@ -200,11 +201,6 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         }
     }
     Ok(retained)
-}
-
-fn why(error: &StoreError) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// How old manifests without a tag are that go.

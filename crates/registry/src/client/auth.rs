@@ -175,9 +175,11 @@ impl Login {
             return Err(super::refused_at(name, "log in".to_owned(), answer, now).await);
         }
         let body = super::beginning(&mut answer).await.map_err(unreachable)?;
-        let answer: Answer =
-            // What is wrong with it would repeat it.
-            serde_json::from_slice(&body).map_err(|error| unreadable(format!("its token: not what a token server answers, at column {}", error.column())))?;
+        // The error itself would repeat what it found.
+        let other = |error: serde_json::Error| {
+            unreadable(format!("its token: not what a token server answers, at column {}", error.column()))
+        };
+        let answer: Answer = serde_json::from_slice(&body).map_err(other)?;
         let text = answer
             .token
             .or(answer.access_token)

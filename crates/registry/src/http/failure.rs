@@ -175,7 +175,8 @@ impl Failure {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error and what is behind it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -10,7 +10,7 @@ mod conditional;
 mod config;
 mod dispatch;
 mod extensions;
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod location;
 mod manifest_delete;
 mod manifest_get;

@@ -19,10 +19,10 @@ use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info};
+use tracing::{debug, info};
 
 use crate::access::Actor;
-use crate::background::keep_running;
+use crate::background;
 use crate::client::{BlobStream, ClientError, RawManifest};
 use crate::store::{Store, StoreError};
 
@@ -164,11 +164,8 @@ impl Mirror {
             upstreams,
             settings,
         });
-        let (expiring, stop) = (shared.clone(), cancel.clone());
-        tasks.spawn(async move {
-            let begin = || expire::run(expiring.clone(), stop.clone());
-            keep_running(&stop, begin, |why| error!(why, "letting go of what is old broke, and begins again")).await;
-        });
+        let expiring = shared.clone();
+        background::spawn(tasks, cancel, "letting go of what is old", move |stop| expire::run(expiring.clone(), stop));
         Ok(Self { shared: Some(shared) })
     }
 

@@ -14,12 +14,12 @@ use jeroboam_oci::events::{EventAction, Request, Target};
 use jeroboam_oci::{Reference, RepositoryName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::build::{gc_config, retention_rules};
 use super::house_metrics::HouseMetrics;
 use crate::around::Around;
-use crate::background::keep_running;
+use crate::background;
 use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
 use crate::events::Happened;
 use crate::gc::{Collector, GcConfig, GcError, Keeping, keep_house, purge_uploads};
@@ -82,17 +82,22 @@ impl House {
             if house.store.config().compat == Compat::Shared {
                 warn!("no garbage is collected: with compat: shared, distribution may use what would go");
             } else {
-                begin(tasks, stop, "collecting garbage", &house, Self::collect);
+                let house = Arc::clone(&house);
+                background::spawn(tasks, stop, "collecting garbage", move |stop| Arc::clone(&house).collect(stop));
             }
         }
         if !house.rules.is_empty() {
-            begin(tasks, stop, "removing what no rule keeps", &house, Self::retain);
+            let house = Arc::clone(&house);
+            background::spawn(tasks, stop, "removing what no rule keeps", move |stop| Arc::clone(&house).retain(stop));
         }
         if house.purging.enabled {
-            begin(tasks, stop, "removing old uploads", &house, Self::purge);
+            let house = Arc::clone(&house);
+            background::spawn(tasks, stop, "removing old uploads", move |stop| Arc::clone(&house).purge(stop));
         }
         if house.scrubbing.enabled {
-            begin(tasks, stop, "comparing blobs with their digests", &house, Self::scrub);
+            background::spawn(tasks, stop, "comparing blobs with their digests", move |stop| {
+                Arc::clone(&house).scrub(stop)
+            });
         }
     }
 
@@ -233,23 +238,6 @@ impl House {
         );
         Ok(self.scrubbing.interval)
     }
-}
-
-/// Begins with work that goes on until `stop`.
-fn begin<F>(
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-    what: &'static str,
-    house: &Arc<House>,
-    work: fn(Arc<House>, CancellationToken) -> F,
-) where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (house, stop) = (Arc::clone(house), stop.clone());
-    tasks.spawn(async move {
-        let begin = || work(Arc::clone(&house), stop.clone());
-        keep_running(&stop, begin, |why| error!(why, "{what} broke, and begins again")).await;
-    });
 }
 
 /// Does something, which says how long to rest after it, until it is told to stop. What fails is told as `failed`, and tried again.

@@ -24,12 +24,12 @@ use jeroboam_listen::{Limits, Socket, SocketError, Tls, TlsError, TlsFiles, Vers
 use jeroboam_model::Clock;
 use jeroboam_telemetry::Shutdown;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::around::{self, Around, AroundError};
 use crate::auth::{Auth, AuthError};
-use crate::background::keep_running;
+use crate::background;
 use crate::config::{Address, Config, HttpConfig, MinimumTls, TlsConfig};
 use crate::http::Registry;
 use crate::leases::{GRACE, Leases};
@@ -120,27 +120,15 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let store = Arc::new(store);
     let (tasks, token) = (shutdown.tasks(), shutdown.token());
     if let Some(file) = config.ours.read_only_file.clone() {
-        let (always, store, stop) = (config.storage.read_only, Arc::clone(&store), token.clone());
-        tasks.spawn(async move {
-            let begin = || switch::follow(file.clone(), always, Arc::clone(&store), stop.clone());
-            keep_running(&stop, begin, |why| {
-                error!(why, "looking for the file that stops writes broke, and begins again");
-            })
-            .await;
+        let (always, store) = (config.storage.read_only, Arc::clone(&store));
+        background::spawn(tasks, &token, "looking for the file that stops writes", move |stop| {
+            switch::follow(file.clone(), always, Arc::clone(&store), stop)
         });
     }
-    tasks.spawn({
-        let (leases, stop) = (Arc::clone(&leases), token.clone());
-        async move {
-            let begin = || {
-                let (leases, stop) = (Arc::clone(&leases), stop.clone());
-                async move { leases.keep_reading(stop).await }
-            };
-            keep_running(&stop, begin, |why| {
-                error!(why, "keeping up with the collection of garbage broke, and begins again");
-            })
-            .await;
-        }
+    let reading = Arc::clone(&leases);
+    background::spawn(tasks, &token, "keeping up with the collection of garbage", move |stop| {
+        let leases = Arc::clone(&reading);
+        async move { leases.keep_reading(stop).await }
     });
     let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
     // What is fetched for others is as large as layers are: memory is no place for it.
