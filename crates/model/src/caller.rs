@@ -61,7 +61,7 @@ impl Caller {
 }
 
 /// Which rows a query may see. Magnum: `magnum/db/sqlalchemy/api.py _add_tenant_filters`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All of the cloud.
     All,

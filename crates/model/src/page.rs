@@ -1,7 +1,7 @@
 //! One page of a listing.
 
 /// Which way a listing runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SortDirection {
     /// Smallest first.
     #[default]
@@ -11,7 +11,7 @@ pub enum SortDirection {
 }
 
 /// What part of a listing is wanted. Ordering is by (`sort_key`, row number).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     /// The last item of the page before: a uuid.
     pub marker: Option<uuid::Uuid>,

@@ -38,6 +38,7 @@ mod store;
 mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod together;
 mod types;
 mod unreadable;
 mod url;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jeroboam_model::{ClusterId, Page, Scope, ShownCluster, ShownGroup};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
-use super::{Probe, alone, compare, remembered, sized, weight};
+use super::{Probe, alone, compare, of_each, once, remembered, sized, weight};
 use crate::clusters::{CLUSTER, SERIAL, TEMPLATE_LABELS, joined, listed, oldest_first};
 use crate::entity::{cluster, nodegroup};
 use crate::page::own_rows;
@@ -62,8 +62,7 @@ impl Store {
             Ident::Serial(_) | Ident::Name(_) => !memory.is_empty(),
         };
         if worth_a_look {
-            let rows = self.joined(&self.memory.of_clusters.probe, ident, scope).await?;
-            let Some(probe) = alone(probes(&rows)?, "cluster")? else { return Ok(None) };
+            let Some(probe) = self.probe_of_cluster(ident, scope).await? else { return Ok(None) };
             if let Some(one) = self.remembered_clusters(&[probe], scope).await?.pop().flatten() {
                 return Ok(Some(one));
             }
@@ -77,7 +76,7 @@ impl Store {
     /// One page of clusters as they are shown.
     pub async fn shown_clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<Arc<ShownCluster>>, StoreError> {
         if !self.memory.clusters.is_empty() {
-            let probes = probes(&self.page_of_clusters(PROBE, VERSION, scope, page).await?)?;
+            let probes = self.probes_of_clusters(scope, page).await?;
             let mut found = self.remembered_clusters(&probes, scope).await?;
             let missing = probes.iter().zip(&found).filter(|(_, found)| found.is_none());
             let missing: Vec<ClusterId> = missing.filter_map(|(probe, _)| probe.id).collect();
@@ -100,6 +99,39 @@ impl Store {
         let rows = self.page_of_clusters(listed, TEMPLATE_AND_VERSION, scope, page).await?;
         let fresh = self.with_groups(&rows).await?;
         Ok(self.remember_clusters(since, fresh))
+    }
+
+    async fn probe_of_cluster(&self, ident: &Ident, scope: &Scope) -> Result<Option<Probe<ClusterId>>, StoreError> {
+        let Ident::Id(id) = ident else {
+            let rows = self.joined(&self.memory.of_clusters.probe, ident, scope).await?;
+            return alone(probes(&rows)?, "cluster");
+        };
+        let (store, of) = (self.clone(), scope.clone());
+        let ask = move |ids: Vec<ClusterId>| {
+            let (store, scope) = (store.clone(), of.clone());
+            async move {
+                let select = store.memory.of_clusters.probe.as_str();
+                let rows = match ids[..] {
+                    [id] => store.joined(select, &Ident::Id(id.uuid()), &scope).await?,
+                    _ => store.reader().query_all_raw(named_by(store.backend(), select, &ids, &scope)).await?,
+                };
+                Ok(of_each(&ids, probes(&rows)?))
+            }
+        };
+        self.memory.asked_of_clusters.by_id.ask(scope.clone(), (*id).into(), ask).await
+    }
+
+    async fn probes_of_clusters(&self, scope: &Scope, page: &Page) -> Result<Arc<[Probe<ClusterId>]>, StoreError> {
+        let of = (scope.clone(), page.clone());
+        let (store, alike) = (self.clone(), of.clone());
+        let ask = move |asked: Vec<()>| {
+            let (store, (scope, page)) = (store.clone(), of.clone());
+            async move {
+                let probes = probes(&store.page_of_clusters(PROBE, VERSION, &scope, &page).await?)?;
+                Ok(vec![Arc::from(probes); asked.len()])
+            }
+        };
+        self.memory.asked_of_clusters.pages.ask(alike, (), ask).await
     }
 
     async fn remembered_clusters(
@@ -126,10 +158,8 @@ impl Store {
     async fn clusters_of(&self, ids: &[ClusterId], scope: &Scope) -> Result<Vec<Fresh<ShownCluster>>, StoreError> {
         let select = &self.memory.of_clusters.listed;
         let select = format!("SELECT {select} FROM cluster c {TEMPLATE_AND_VERSION} WHERE ");
-        let mut sql = Sql::new(self.backend(), select);
-        own_rows(&mut sql, "c", scope);
-        sql.push(" AND c.uuid IN (").bind_all(ids.iter().map(ToString::to_string)).push(")");
-        self.with_groups(&self.reader().query_all_raw(sql.build()).await?).await
+        let rows = self.reader().query_all_raw(named_by(self.backend(), &select, ids, scope)).await?;
+        self.with_groups(&rows).await
     }
 
     /// Reads the groups of these rows of clusters, in a statement of its own.
@@ -178,6 +208,14 @@ impl Half {
         let bytes = weight::<ShownCluster>(self.bytes + bytes) + groups.len() * size_of::<ShownGroup>();
         Fresh { version, bytes, value: Arc::new(ShownCluster { groups, ..self.value }) }
     }
+}
+
+/// Completes a statement about clusters `c` by which of them are meant.
+fn named_by(backend: DbBackend, select: &str, ids: &[ClusterId], scope: &Scope) -> Statement {
+    let mut sql = Sql::new(backend, select);
+    own_rows(&mut sql, "c", scope);
+    sql.push(" AND c.uuid IN (").bind_all(once(ids)).push(")");
+    sql.build()
 }
 
 fn probes(rows: &[QueryResult]) -> Result<Vec<Probe<ClusterId>>, StoreError> {

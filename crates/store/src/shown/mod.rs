@@ -2,16 +2,18 @@
 //!
 //! What was read is remembered. One statement, which reads little, says in the same request which rows are asked for, in which order,
 //! and which version each of them has; what is remembered under that very version is shown again, and the rest is read in full.
+//! Those who ask for the same, or for one of the same project, while such a statement runs are answered by the next one together.
 //! Nothing that is decided by what it reads, and no transaction, reads here.
 
 mod clusters;
 mod templates;
 
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use jeroboam_model::{ClusterId, ClusterTemplate, ShownCluster, TemplateId, Timestamp};
+use jeroboam_model::{ClusterId, ClusterTemplate, Page, Scope, ShownCluster, TemplateId, Timestamp};
 use sea_orm::prelude::DateTime;
 use sea_orm::{DbBackend, DbErr, QueryResult};
 use serde::de::DeserializeOwned;
@@ -19,6 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::StoreError;
 use crate::rows::instant;
 use crate::seen::{Fresh, Seen};
+use crate::together::Together;
 
 /// How much is remembered of clusters and of templates, in bytes, as `weight` estimates them.
 const ROOM_FOR_CLUSTERS: usize = 12 << 20;
@@ -28,6 +31,8 @@ const ROOM_FOR_TEMPLATES: usize = 4 << 20;
 pub(crate) struct Memory {
     clusters: Seen<ClusterId, ShownCluster>,
     templates: Seen<TemplateId, ClusterTemplate>,
+    asked_of_clusters: Asked<ClusterId>,
+    asked_of_templates: Asked<TemplateId>,
     of_clusters: clusters::Statements,
     of_templates: templates::Statements,
 }
@@ -37,13 +42,28 @@ impl Memory {
         Self {
             clusters: Seen::new(ROOM_FOR_CLUSTERS),
             templates: Seen::new(ROOM_FOR_TEMPLATES),
+            asked_of_clusters: Asked::new(),
+            asked_of_templates: Asked::new(),
             of_clusters: clusters::Statements::new(backend),
             of_templates: templates::Statements::new(backend),
         }
     }
 }
 
+/// Who waits for the light statement: for one that is named by its id, or for a page.
+struct Asked<K> {
+    by_id: Together<Scope, K, Option<Probe<K>>>,
+    pages: Together<(Scope, Page), (), Arc<[Probe<K>]>>,
+}
+
+impl<K: Clone + Send + Sync + 'static> Asked<K> {
+    fn new() -> Self {
+        Self { by_id: Together::new(), pages: Together::new() }
+    }
+}
+
 /// What the light statement says of a row: its id, its version, and what also those change who know no versions.
+#[derive(Clone)]
 struct Probe<K> {
     /// `None`: it can't be read, and the full statement will say so.
     id: Option<K>,
@@ -69,6 +89,18 @@ impl<K: Copy + Eq + Hash + FromStr> Probe<K> {
     fn key(&self) -> Option<(K, i64)> {
         Some((self.id?, self.version?))
     }
+}
+
+/// What was found of each of these, in this order.
+fn of_each<K: Copy + Eq + Hash>(ids: &[K], probes: Vec<Probe<K>>) -> Vec<Option<Probe<K>>> {
+    let found: HashMap<K, _> = probes.into_iter().filter_map(|probe| Some((probe.id?, probe))).collect();
+    ids.iter().map(|id| found.get(id).cloned()).collect()
+}
+
+/// Ids for a statement, each of them once.
+fn once<K: Copy + Eq + Hash + ToString>(ids: &[K]) -> impl ExactSizeIterator<Item = String> {
+    let ids: HashSet<K> = ids.iter().copied().collect();
+    ids.into_iter().map(|id| id.to_string())
 }
 
 /// What is remembered of each of these, as it still is.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use jeroboam_model::{ClusterTemplate, Page, Scope, TemplateId};
 use sea_orm::{ConnectionTrait, DbBackend, IdenStatic, Iterable, QueryResult};
 
-use super::{Probe, alone, compare, remembered, sized, weight};
+use super::{Probe, alone, compare, of_each, once, remembered, sized, weight};
 use crate::entity::cluster_template;
 use crate::error::nothing_if_unstorable;
 use crate::page::{Listing, after_id, named};
@@ -44,8 +44,7 @@ impl Store {
             Ident::Serial(_) | Ident::Name(_) => !memory.is_empty(),
         };
         if worth_a_look {
-            let rows = self.named_template(PROBE, ident, scope).await?;
-            let Some(probe) = alone(probes(&rows)?, "cluster template")? else { return Ok(None) };
+            let Some(probe) = self.probe_of_template(ident, scope).await? else { return Ok(None) };
             if let Some(one) = self.remembered_templates(&[probe], scope).await?.pop().flatten() {
                 return Ok(Some(one));
             }
@@ -59,7 +58,7 @@ impl Store {
     /// One page of the templates that may be seen.
     pub async fn templates(&self, scope: &Scope, page: &Page) -> Result<Vec<Arc<ClusterTemplate>>, StoreError> {
         if !self.memory.templates.is_empty() {
-            let probes = probes(&self.page_of_templates(PROBE, scope, page).await?)?;
+            let probes = self.probes_of_templates(scope, page).await?;
             let mut found = self.remembered_templates(&probes, scope).await?;
             let missing = probes.iter().zip(&found).filter(|(_, found)| found.is_none());
             let missing: Vec<TemplateId> = missing.filter_map(|(probe, _)| probe.id).collect();
@@ -80,6 +79,31 @@ impl Store {
         let since = Instant::now();
         let rows = self.page_of_templates(&self.memory.of_templates.full, scope, page).await?;
         Ok(self.remember_templates(since, read(&rows)?))
+    }
+
+    async fn probe_of_template(&self, ident: &Ident, scope: &Scope) -> Result<Option<Probe<TemplateId>>, StoreError> {
+        let Ident::Id(id) = ident else {
+            return alone(probes(&self.named_template(PROBE, ident, scope).await?)?, "cluster template");
+        };
+        let (store, of) = (self.clone(), scope.clone());
+        let ask = move |ids: Vec<TemplateId>| {
+            let (store, scope) = (store.clone(), of.clone());
+            async move { Ok(of_each(&ids, probes(&store.visible_of(PROBE, &ids, &scope).await?)?)) }
+        };
+        self.memory.asked_of_templates.by_id.ask(scope.clone(), (*id).into(), ask).await
+    }
+
+    async fn probes_of_templates(&self, scope: &Scope, page: &Page) -> Result<Arc<[Probe<TemplateId>]>, StoreError> {
+        let of = (scope.clone(), page.clone());
+        let (store, alike) = (self.clone(), of.clone());
+        let ask = move |asked: Vec<()>| {
+            let (store, (scope, page)) = (store.clone(), of.clone());
+            async move {
+                let probes = probes(&store.page_of_templates(PROBE, &scope, &page).await?)?;
+                Ok(vec![Arc::from(probes); asked.len()])
+            }
+        };
+        self.memory.asked_of_templates.pages.ask(alike, (), ask).await
     }
 
     async fn named_template(&self, select: &str, ident: &Ident, scope: &Scope) -> Result<Vec<QueryResult>, StoreError> {
@@ -131,11 +155,20 @@ impl Store {
 
     /// Those of these templates that are there and may be seen, read in full.
     async fn templates_of(&self, ids: &[TemplateId], scope: &Scope) -> Result<Vec<Fresh<ClusterTemplate>>, StoreError> {
-        let select = &self.memory.of_templates.full;
+        read(&self.visible_of(&self.memory.of_templates.full, ids, scope).await?)
+    }
+
+    /// Of those of these templates that are there and may be seen.
+    async fn visible_of(
+        &self,
+        select: &str,
+        ids: &[TemplateId],
+        scope: &Scope,
+    ) -> Result<Vec<QueryResult>, StoreError> {
         let mut sql = Sql::new(self.backend(), format!("SELECT {select} FROM cluster_template c {VERSION} WHERE "));
         visible_sql(&mut sql, "c", scope);
-        sql.push(" AND c.uuid IN (").bind_all(ids.iter().map(ToString::to_string)).push(")");
-        read(&self.reader().query_all_raw(sql.build()).await?)
+        sql.push(" AND c.uuid IN (").bind_all(once(ids)).push(")");
+        Ok(self.reader().query_all_raw(sql.build()).await?)
     }
 }
 

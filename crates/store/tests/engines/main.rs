@@ -117,6 +117,7 @@ on_all_engines!(
     versions::what_has_no_version_is_read_in_full,
     versions::an_upgrade_gives_versions_to_what_is_there,
     versions::a_page_is_the_same_whatever_is_remembered_of_it,
+    versions::many_at_the_same_moment_are_each_shown_their_own,
 );
 
 /// What the tests begin with: a template, and a cluster made from it.

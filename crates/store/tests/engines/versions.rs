@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jeroboam_model::{
-    CertificateRefs, ClusterTemplate, ClusterWithGroups, HealthStatus, KeyPairId, Operation, Page, Scope, ShownCluster,
-    Status,
+    CertificateRefs, ClusterId, ClusterTemplate, ClusterWithGroups, HealthStatus, KeyPairId, Operation, Page, Scope,
+    ShownCluster, Status,
 };
 use jeroboam_store::testing::{Engine, TestDatabase, behind_our_back, texts};
 use jeroboam_store::{
     Acceptance, ClusterSeen, GroupSeen, Ident, Recorded, Store, TemplateDeletion, TemplateUpdate, samples,
 };
+
+use tokio::task::JoinSet;
 
 use super::create;
 
@@ -324,4 +326,38 @@ pub(crate) async fn a_page_is_the_same_whatever_is_remembered_of_it(db: TestData
     let twice = pair.reader.shown_cluster(&Ident::cluster("e"), &Scope::All).await;
     assert!(matches!(twice, Err(jeroboam_store::StoreError::Ambiguous { what: "cluster" })), "{twice:?}");
     assert_eq!(pair.reader.shown_cluster(&Ident::cluster("e\0"), &Scope::All).await.expect("read"), None);
+}
+
+/// Those who ask at the same moment are answered by few statements, and each with what they asked for and may see.
+pub(crate) async fn many_at_the_same_moment_are_each_shown_their_own(db: TestDatabase) {
+    let pair = Pair::new(db).await;
+    let template = pair.writer.create_template(&samples::template("p1", "small")).await.expect("a template");
+    let mut clusters = Vec::new();
+    for (number, project) in ["p1", "p1", "p2", "p1", "p2"].into_iter().enumerate() {
+        let view = create(&pair.writer, samples::new_cluster(&template, project, &format!("c{number}"))).await;
+        clusters.push((view.cluster.id, project));
+    }
+    pair.agree("five clusters").await;
+    let mut asking = JoinSet::new();
+    for round in 0..200 {
+        let (id, project) = clusters[round % clusters.len()];
+        let whose = ["p1", "p2"][round % 2];
+        let (reader, template) = (pair.reader.clone(), template.id);
+        asking.spawn(async move {
+            let scope = Scope::Project(whose.into());
+            let shown = reader.shown_cluster(&Ident::Id(id.uuid()), &scope).await.expect("read");
+            assert_eq!(shown.map(|shown| shown.cluster.id), (whose == project).then_some(id));
+            let shown = reader.shown_clusters(&scope, &Page::first(50)).await.expect("listed");
+            assert_eq!(shown.len(), if whose == "p1" { 3 } else { 2 });
+            let shown = reader.shown_template(&Ident::Id(template.uuid()), &scope).await.expect("read");
+            assert_eq!(shown.is_some(), whose == "p1");
+            let shown = reader.templates(&scope, &Page::first(50)).await.expect("listed");
+            assert_eq!(shown.len(), usize::from(whose == "p1"));
+            let nobody = Ident::Id(ClusterId::random().uuid());
+            assert_eq!(reader.shown_cluster(&nobody, &scope).await.expect("read"), None);
+        });
+    }
+    while let Some(done) = asking.join_next().await {
+        done.expect("each is shown what is theirs");
+    }
 }
