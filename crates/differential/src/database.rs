@@ -64,10 +64,12 @@ impl Database {
         );
         let tables = self.run(&sql).await?;
         let deletes: String = tables.iter().map(|table| format!("DELETE FROM `{table}`;")).collect();
-        // A request may have given a row a number, from which the next ones would be counted for good.
-        let far =
-            ["nodegroup", "quotas"].map(|table| format!("SELECT '{table}' FROM {table} HAVING MAX(id) > 1000000;"));
-        let far = self.run(&far.concat()).await?;
+        // A request may have given a row a number, from which the next ones would be counted for good, also where the row is gone.
+        let far = format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' AND auto_increment > 1000000;",
+            self.name
+        );
+        let far = self.run(&far).await?;
         self.run(&format!("SET foreign_key_checks = 0; {deletes} SET foreign_key_checks = 1;")).await?;
         for table in far {
             self.run(&format!("ALTER TABLE {table} AUTO_INCREMENT = 1;")).await?;

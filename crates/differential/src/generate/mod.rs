@@ -59,7 +59,20 @@ pub(crate) fn sequence(seed: u64, number: u64, areas: &[Area]) -> Sequence {
         maker.alone = maker.random.percent(5);
         maker.fill(area);
     }
-    Sequence { steps: maker.steps, alone: maker.alone }
+    let alone = maker.alone || maker.steps.iter().any(counts_far);
+    Sequence { steps: maker.steps, alone }
+}
+
+/// Whether a row may be given a large number. Magnum's database counts on from there, and then has no room for rows of anybody.
+fn counts_far(step: &Step) -> bool {
+    let Step::Ask(request) = step else { return false };
+    let body: Value = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+    let number = match &body["id"] {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    request.method == Method::POST && number.is_some_and(|number: f64| number > 1e6)
 }
 
 /// A sequence that is being made.
@@ -158,7 +171,8 @@ impl Maker {
     fn push(&mut self, mut request: Request) -> &mut Request {
         // Lists of the whole cloud, and what the whole cloud sees, are for those that are alone.
         let publishes = request.method == Method::PATCH && request.path.starts_with("/v1/clustertemplates");
-        if request.who.sees_all() && !self.alone && (publishes || !request.path.contains('@')) {
+        let names_its_own = request.path.split('?').next().is_some_and(|path| path.contains('@'));
+        if request.who.sees_all() && !self.alone && (publishes || !names_its_own) {
             request.who = Who::Member;
         }
         self.steps.push(Step::Ask(request));
