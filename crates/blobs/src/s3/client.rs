@@ -40,6 +40,8 @@ const LONG_HASH: usize = 256 * 1024;
 /// A bucket.
 pub(super) struct Client {
     http: reqwest::Client,
+    /// For what takes as long as its body and the store take; it has limits of its own.
+    patient: reqwest::Client,
     pub(super) config: S3Config,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
@@ -136,22 +138,24 @@ impl Failure {
 impl Client {
     pub(super) fn new(config: S3Config, source: Source, clock: Arc<dyn Clock>) -> Result<Self> {
         let agent = concat!("jeroboam/", env!("CARGO_PKG_VERSION"));
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .pool_idle_timeout(Duration::from_secs(20))
-            .tcp_nodelay(true)
-            .user_agent(config.user_agent.as_deref().unwrap_or(agent))
-            .danger_accept_invalid_certs(config.skip_verify);
-        let http =
-            builder.build().map_err(|error| Error::new(Kind::Refused, "set up a client of S3").because(error))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .no_proxy()
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .pool_idle_timeout(Duration::from_secs(20))
+                .tcp_nodelay(true)
+                .user_agent(config.user_agent.as_deref().unwrap_or(agent))
+                .danger_accept_invalid_certs(config.skip_verify)
+        };
+        let wrong = |error| Error::new(Kind::Refused, "set up a client of S3").because(error);
+        let http = builder().read_timeout(SILENCE).build().map_err(wrong)?;
+        let patient = builder().build().map_err(wrong)?;
         let (origin, host, base) = address(&config);
         let credentials = Credentials::new(source, http.clone(), Arc::clone(&clock));
         let buffers = Arc::new(Semaphore::new(BUFFERS));
-        Ok(Self { http, config, credentials, clock, health: Health::default(), buffers, base, origin, host })
+        Ok(Self { http, patient, config, credentials, clock, health: Health::default(), buffers, base, origin, host })
     }
 
     /// Makes a request until it is answered well, or until that is the last word. The body of the answer is still to be read.
@@ -260,7 +264,9 @@ impl Client {
             query if query.is_empty() => format!("{}{path}", self.origin),
             query => format!("{}{path}?{query}", self.origin),
         };
-        let mut request = self.http.request(call.method.clone(), address);
+        // reqwest counts the time that a body takes to go out, and the store's own work, as silence.
+        let http = if call.long || !call.body.is_empty() { &self.patient } else { &self.http };
+        let mut request = http.request(call.method.clone(), address);
         for (name, value) in call.headers.iter().chain(&added) {
             request = request.header(*name, value);
         }
@@ -333,15 +339,19 @@ fn said(status: StatusCode, error: ErrorBody, wait: Option<Duration>) -> Failure
 }
 
 async fn whole(mut answer: Response) -> Result<Bytes> {
-    let mut body = bytes::BytesMut::new();
     let broken = |error| Error::new(Kind::Unavailable, "read an answer of S3").because(error);
-    while let Some(piece) = answer.chunk().await.map_err(broken)? {
-        body.extend_from_slice(&piece);
-        if body.len() > LONGEST_ANSWER {
-            return Err(Error::new(Kind::Broken, "read an answer of S3, which does not end"));
+    let reading = async {
+        let mut body = bytes::BytesMut::new();
+        while let Some(piece) = answer.chunk().await.map_err(broken)? {
+            body.extend_from_slice(&piece);
+            if body.len() > LONGEST_ANSWER {
+                return Err(Error::new(Kind::Broken, "read an answer of S3, which does not end"));
+            }
         }
-    }
-    Ok(body.freeze())
+        Ok(body.freeze())
+    };
+    let late = |late| Error::new(Kind::Unavailable, "wait for the end of an answer of S3").because(late);
+    tokio::time::timeout(LONG, reading).await.map_err(late)?
 }
 
 #[cfg(test)]

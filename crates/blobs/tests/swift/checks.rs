@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Listed, Sweep, Swift, Written};
 use jeroboam_model::Timestamp;
-use jeroboam_openstack::object_store::{Newest, PutOptions, Segment};
+use jeroboam_openstack::object_store::{ListingQuery, Newest, PutOptions, Segment};
 
 use crate::places::Place;
 
@@ -44,10 +44,21 @@ pub(crate) async fn write(swift: &Swift, path: &str, size: Option<u64>, content:
 
 /// Names below `segments/`.
 pub(crate) async fn segments(place: &Place) -> Vec<String> {
-    let query =
-        jeroboam_openstack::object_store::ListingQuery { prefix: "segments/", limit: 1000, ..Default::default() };
-    let listed = place.raw().list(&query).await.unwrap().unwrap_or_default();
-    listed.iter().map(|entry| entry.name().to_owned()).collect()
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        // A page may be shorter than it might be.
+        let query = ListingQuery {
+            prefix: "segments/",
+            limit: 1000,
+            marker: names.last().map(String::as_str),
+            ..ListingQuery::default()
+        };
+        let page = place.raw().list(&query).await.unwrap().unwrap_or_default();
+        if page.is_empty() {
+            return names;
+        }
+        names.extend(page.iter().map(|entry| entry.name().to_owned()));
+    }
 }
 
 pub(crate) async fn short_objects(place: &Place) {
@@ -209,6 +220,28 @@ pub(crate) async fn moved(place: &Place) {
     }
     swift.delete(&["x/large".into(), "trash/large".into(), "trash/plain".into()]).await.unwrap();
     assert_eq!(segments(place).await, Vec::<String>::new(), "{}", place.name);
+}
+
+/// As distribution leaves them where it dies between the manifest of a blob and the end of its upload: both name the same segments.
+pub(crate) async fn left_by_distribution(place: &Place) {
+    let (swift, raw) = (place.open(), place.raw());
+    let (upload, blob) = ("r/_uploads/1/data", "blobs/left/data");
+    let name: String = format!("/{upload}").bytes().map(|byte| format!("{byte:02x}")).collect();
+    // Its own name for them, and a hash alone.
+    for digits in [format!("{name}{}", "0".repeat(64 + 40)), "1".repeat(40)] {
+        let directory = format!("segments/{}/{}", &digits[..3], &digits[3..]);
+        let plain = PutOptions::default();
+        raw.put(&format!("{directory}/0000000000000001"), Bytes::from_static(b"layer"), &plain).await.unwrap();
+        for path in [upload, blob] {
+            let options = PutOptions { manifest: Some(format!("{directory}/")), ..PutOptions::default() };
+            raw.put(&format!("files/{path}"), Bytes::new(), &options).await.unwrap();
+        }
+        swift.delete(&[upload.into()]).await.unwrap();
+        assert_eq!(size(&swift, upload).await, None);
+        assert_eq!(read(&swift, blob).await.unwrap(), "layer", "{}", place.name);
+        swift.delete(&[blob.into()]).await.unwrap();
+        assert_eq!(segments(place).await, Vec::<String>::new(), "{}", place.name);
+    }
 }
 
 pub(crate) async fn swept(place: &Place) {

@@ -26,6 +26,7 @@ async fn everything(place: &Place) {
     crate::checks::resumed(place).await;
     crate::checks::discarded(place).await;
     crate::checks::moved(place).await;
+    crate::checks::left_by_distribution(place).await;
     crate::checks::swept(place).await;
     crate::checks::listed(place).await;
     crate::checks::made_by_hand(place).await;
