@@ -63,12 +63,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// The store as a node sees it: behind a cache, where one is configured.
 pub async fn place(config: &Config, place: SharedBlobs) -> Result<SharedBlobs, AroundError> {
     let Some(cache) = &config.ours.node_cache else { return Ok(place) };
-    let settings = NodeCacheSettings {
-        folder: cache.directory.clone(),
-        size: cache.size,
-        push: cache.push,
-        believed: config.ours.existence_ttl,
-    };
+    let settings =
+        NodeCacheSettings { folder: cache.directory.clone(), size: cache.size, believed: config.ours.existence_ttl };
     let cache = NodeCache::new(place, settings).await.map_err(AroundError::NodeCache)?;
     Ok(Arc::new(cache))
 }

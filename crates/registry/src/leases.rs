@@ -91,6 +91,8 @@ pub struct Leases {
     clock: Arc<dyn Clock>,
     /// Where they are written; `None`: nothing is ever collected from the store.
     place: Option<Place>,
+    /// Where this process says that it serves, if nothing is ever collected, and how often.
+    told: Option<(Place, Times)>,
     state: Mutex<State>,
 }
 
@@ -116,14 +118,21 @@ impl Leases {
         let slack = Duration::from_secs(1);
         let interval = (grace / 4).max(Duration::from_millis(1));
         let times = Times::new(interval * 4, interval, slack).unwrap_or_default();
-        Self { clock, place: None, state: Mutex::new(State::new(times)) }
+        Self { clock, place: None, told: None, state: Mutex::new(State::new(times)) }
+    }
+
+    /// The same, but for that the store says who serves from it, which whoever hands it back wants to know.
+    #[must_use]
+    pub fn telling(self, blobs: SharedBlobs, times: Times, instance: String) -> Self {
+        let place = Place { blobs, instance, reading: tokio::sync::Mutex::new(()) };
+        Self { told: Some((place, times)), ..self }
     }
 
     /// Promises that all who use the store keep. `instance` is another one each time that a process begins.
     #[must_use]
     pub fn stored(blobs: SharedBlobs, clock: Arc<dyn Clock>, times: Times, instance: String) -> Self {
         let place = Place { blobs, instance, reading: tokio::sync::Mutex::new(()) };
-        Self { clock, place: Some(place), state: Mutex::new(State::new(times)) }
+        Self { clock, place: Some(place), told: None, state: Mutex::new(State::new(times)) }
     }
 
     /// Promises that `digest`, if it is in `repository` when looked for after this, stays there for the grace time. The digest is that by which the
@@ -168,7 +177,7 @@ impl Leases {
 
     /// Reads it whenever it is due, also while nobody asks for a promise, so that others see that this process serves.
     pub async fn keep_reading(&self, stop: CancellationToken) {
-        let Some(place) = &self.place else { return stop.cancelled().await };
+        let Some(place) = &self.place else { return self.keep_telling(stop).await };
         loop {
             let interval = self.state().adoption.times().interval();
             tokio::select! {
@@ -178,9 +187,30 @@ impl Leases {
         }
     }
 
+    /// Says again and again that this process serves.
+    async fn keep_telling(&self, stop: CancellationToken) {
+        let Some((place, times)) = &self.told else { return stop.cancelled().await };
+        let mut failed = false;
+        loop {
+            let said = Instance { read: self.clock.now(), epoch: None, times: *times, promises: 0 };
+            let outcome = documents::write(&place.blobs, &paths::instance(&place.instance), &said).await;
+            if let Err(error) = &outcome
+                && !failed
+            {
+                warn!(%error, "the store does not take down that this process serves: a hand-back would not see it");
+            }
+            failed = outcome.is_err();
+            tokio::select! {
+                () = tokio::time::sleep(times.interval()) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
     /// Says that this process has ended, and makes no promises any more.
     pub async fn retire(&self) {
-        if let Some(place) = &self.place
+        let told = self.told.as_ref().map(|(place, _)| place);
+        if let Some(place) = self.place.as_ref().or(told)
             && let Err(error) = place.blobs.delete(&[paths::instance(&place.instance)]).await
         {
             warn!(%error, "what this process says of itself stays in the store");

@@ -34,6 +34,9 @@ pub enum ClientError {
         #[source]
         source: reqwest::Error,
     },
+    /// It takes nothing more of what is sent, or says nothing to all of it.
+    #[error("send to {registry}, which {what} for {seconds} s")]
+    Stalled { registry: String, what: &'static str, seconds: u64 },
     /// An answer that is not the wanted one.
     #[error("{what} at {registry}: status {status}{said}")]
     Status {
@@ -69,7 +72,7 @@ impl ClientError {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Unreachable { .. } => Trouble::Away,
+            Self::Unreachable { .. } | Self::Stalled { .. } => Trouble::Away,
             Self::Status { status: 429, .. } => Trouble::TooMany,
             Self::Status { status: 401 | 403, .. } | Self::Settings(_) => Trouble::Refused,
             Self::Status { status: 409 | 412, .. } => Trouble::Conflict,
@@ -89,7 +92,7 @@ impl ClientError {
     /// Whether the registry itself did not answer, or said that it cannot. What is wrong with one thing that it has, or here, is something else.
     #[must_use]
     pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Status { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Stalled { .. } | Self::Status { .. })
             && matches!(self.trouble(), Trouble::Away | Trouble::TooMany)
     }
 

@@ -14,7 +14,7 @@ mod throttle;
 mod upload;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub struct RemoteSettings {
     pub rate: Option<u64>,
     /// For a connection to be there.
     pub connect_timeout: Duration,
-    /// For the next bytes of an answer to come.
+    /// For the next bytes of an answer to come, and for the next of what is sent to be taken.
     pub read_timeout: Duration,
     /// When to try again.
     pub retries: Retries,
@@ -89,6 +89,9 @@ pub struct Remote {
     /// Docker Hub keeps what has no owner under `library/`.
     is_hub: bool,
     http: reqwest::Client,
+    /// For bodies that take long: whether they move is looked at piece by piece.
+    patient: reqwest::Client,
+    read_timeout: Duration,
     login: Login,
     retries: Retries,
     requests: Semaphore,
@@ -111,24 +114,11 @@ impl Remote {
         if is_hub {
             url.set_host(Some("registry-1.docker.io")).map_err(|error| ClientError::Settings(error.to_string()))?;
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("jeroboam/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect_timeout)
-            .read_timeout(read_timeout)
-            // It takes a password along only to the same host.
-            .redirect(redirect::Policy::limited(5));
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &ca_cert {
-            let wrong = |why: String| ClientError::Settings(format!("CA file {}: {why}", path.display()));
-            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| wrong("it is not PEM".to_owned()))?;
-            builder = builder.tls_certs_only(roots);
-        } else if url.scheme() == "http" {
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder.build().map_err(|error| ClientError::Settings(format!("make an HTTP client: {error}")))?;
+        let builder = || Result::Ok(client_of(&url, ca_cert.as_deref())?.connect_timeout(connect_timeout));
+        let wrong = |error| ClientError::Settings(format!("make an HTTP client: {error}"));
+        // reqwest takes the time in which a body goes out for silence.
+        let (http, patient) = (builder()?.read_timeout(read_timeout).build(), builder()?.build());
+        let (http, patient) = (http.map_err(wrong)?, patient.map_err(wrong)?);
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let name = format!("{}{port}", url.host_str().unwrap_or_default());
         Ok(Self {
@@ -136,6 +126,8 @@ impl Remote {
             name,
             is_hub,
             http,
+            patient,
+            read_timeout,
             login: Login::new(credentials),
             retries,
             requests: Semaphore::new(concurrency.max(1)),
@@ -184,7 +176,9 @@ impl Remote {
         {
             request.headers_mut().insert(http::header::AUTHORIZATION, header);
         }
-        self.http.execute(request).await
+        let client =
+            if request.body().is_some_and(|body| body.as_bytes().is_none()) { &self.patient } else { &self.http };
+        client.execute(request).await
     }
 
     /// Sends a request, again where the trouble may pass. Whatever the answer is in the end, it is given.
@@ -288,6 +282,26 @@ async fn refused_at(registry: &str, what: String, mut answer: Response, now: jer
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A client that trusts whom it is to trust, and nobody where nothing is encrypted.
+fn client_of(url: &Url, ca_cert: Option<&Path>) -> Result<reqwest::ClientBuilder> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("jeroboam/", env!("CARGO_PKG_VERSION")))
+        // It takes a password along only to the same host.
+        .redirect(redirect::Policy::limited(5));
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
+    if let Some(path) = ca_cert {
+        let wrong = |why: String| ClientError::Settings(format!("CA file {}: {why}", path.display()));
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| wrong("it is not PEM".to_owned()))?;
+        builder = builder.tls_certs_only(roots);
+    } else if url.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    }
+    Ok(builder)
 }
 
 fn is_loopback(url: &Url) -> bool {

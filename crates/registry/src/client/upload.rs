@@ -1,6 +1,7 @@
 //! Blobs into another registry: taken from a repository that has them, else sent, and sent on where an upload was cut.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -10,6 +11,7 @@ use http::{Method, StatusCode};
 use jeroboam_oci::range::read_progress;
 use jeroboam_oci::{Digest, RepositoryName};
 use reqwest::{Body, Response};
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use url::Url;
 
@@ -31,6 +33,52 @@ pub enum Pushed {
     Mounted,
     /// So many bytes were sent.
     Sent(u64),
+}
+
+/// What a registry may do with all the bytes of a blob before it answers: some copy them.
+const FINISHING: Duration = Duration::from_secs(600);
+
+/// How a body goes out.
+struct Progress(Mutex<Moved>);
+
+#[derive(Clone, Copy)]
+struct Moved {
+    last: Instant,
+    left: u64,
+}
+
+impl Progress {
+    fn of(size: u64) -> Self {
+        Self(Mutex::new(Moved { last: Instant::now(), left: size }))
+    }
+
+    fn took(&self, bytes: usize) {
+        let mut moved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *moved = Moved { last: Instant::now(), left: moved.left.saturating_sub(bytes as u64) };
+    }
+
+    /// Waits for an answer while the body moves, or says what has stood still for how many seconds.
+    async fn watch<T>(
+        &self,
+        silence: Duration,
+        answer: impl Future<Output = T>,
+    ) -> std::result::Result<T, (&'static str, u64)> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let (what, patience) = if seen.left > 0 {
+                ("takes no more of it", silence)
+            } else {
+                ("says nothing to it", silence.max(FINISHING))
+            };
+            if let Ok(answered) = timeout_at(seen.last + patience, &mut answer).await {
+                return Ok(answered);
+            }
+            if self.0.lock().unwrap_or_else(PoisonError::into_inner).last == seen.last {
+                return Err((what, patience.as_secs()));
+            }
+        }
+    }
 }
 
 impl Remote {
@@ -168,7 +216,7 @@ impl Remote {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_RANGE, format!("{offset}-{}", size - 1))
             .header(CONTENT_LENGTH, size - offset);
-        let answer = self.send_body(request, scope, body).await?;
+        let answer = self.send_body(request, scope, size - offset, body).await?;
         match answer.status() {
             StatusCode::ACCEPTED => self.location(&answer),
             _ => Err(self.refused("go on with an upload".to_owned(), answer).await),
@@ -188,7 +236,7 @@ impl Remote {
             Some((size, body)) => {
                 let request =
                     self.http.put(url).header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, size);
-                self.send_body(request, scope, body).await?
+                self.send_body(request, scope, size, body).await?
             }
             None => self.send(scope, || self.http.put(url.clone()).header(CONTENT_LENGTH, 0)).await?,
         };
@@ -198,18 +246,20 @@ impl Remote {
         Err(self.refused(format!("write {digest}"), answer).await)
     }
 
-    /// Sends a body that can be sent only once.
+    /// Sends a body that can be sent only once. It may take as long as it takes while it moves.
     async fn send_body(
         &self,
         request: reqwest::RequestBuilder,
         scope: &Scope,
+        size: u64,
         body: BoxStream<'static, Result<Bytes>>,
     ) -> Result<Response> {
         let throttle = self.throttle.clone();
         let broken = Arc::new(Mutex::new(None));
-        let broken_s = broken.clone();
+        let progress = Arc::new(Progress::of(size));
+        let (broken_s, progress_s) = (broken.clone(), progress.clone());
         let body = body.then(move |piece| {
-            let (throttle, broken) = (throttle.clone(), broken_s.clone());
+            let (throttle, broken, progress) = (throttle.clone(), broken_s.clone(), progress_s.clone());
             async move {
                 let piece = match piece {
                     Ok(piece) => piece,
@@ -220,10 +270,15 @@ impl Remote {
                     }
                 };
                 throttle.pass(piece.len()).await;
+                progress.took(piece.len());
                 Ok(piece)
             }
         });
-        let sent = self.send_once(scope, request.body(Body::wrap_stream(body))).await;
+        let sent = self.send_once(scope, request.body(Body::wrap_stream(body)));
+        let sent = progress.watch(self.read_timeout, sent).await.map_err(|(what, seconds)| {
+            let registry = self.name().to_owned();
+            ClientError::Stalled { registry, what, seconds }
+        })?;
         // What could not be read is no fault of the registry, which only saw an upload that ended.
         let unreadable = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (sent, unreadable) {
@@ -249,5 +304,43 @@ impl Remote {
             });
         }
         Ok(location)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_take_long_while_it_moves() {
+        let progress = Progress::of(100);
+        let slow = async {
+            for _ in 0..100 {
+                tokio::time::sleep(Duration::from_secs(50)).await;
+                progress.took(1);
+            }
+            // The registry copies it.
+            tokio::time::sleep(Duration::from_secs(500)).await;
+            "written"
+        };
+        assert_eq!(progress.watch(SILENCE, slow).await, Ok("written"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stands_still_is_given_up() {
+        let progress = Progress::of(100);
+        let begin = Instant::now();
+        let stuck = async {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            progress.took(99);
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(progress.watch(SILENCE, stuck).await, Err(("takes no more of it", 60)));
+        assert_eq!(begin.elapsed(), Duration::from_secs(110));
+        progress.took(1);
+        let silent = std::future::pending::<()>();
+        assert_eq!(progress.watch(SILENCE, silent).await, Err(("says nothing to it", 600)));
     }
 }

@@ -11,6 +11,9 @@ use tracing::warn;
 /// Longest object that is read into memory: a part of the candidates.
 const LONGEST: u64 = 16 << 20;
 
+/// Longest list of what is collected. A part ends where it has enough, but one line may be long: it names all links to a blob.
+const LONGEST_LIST: u64 = 256 << 20;
+
 /// A document, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReadDocument<T> {
@@ -57,8 +60,17 @@ pub(crate) async fn claim<T: Serialize + Sync>(blobs: &SharedBlobs, path: &str, 
 
 /// All bytes of an object that is not large.
 pub(crate) async fn read_bytes(blobs: &SharedBlobs, path: &str, freshness: Freshness) -> Result<Option<Bytes>> {
+    read_up_to(LONGEST, blobs, path, freshness).await
+}
+
+/// All bytes of a part of what is collected.
+pub(crate) async fn read_list(blobs: &SharedBlobs, path: &str) -> Result<Option<Bytes>> {
+    read_up_to(LONGEST_LIST, blobs, path, Freshness::Newest).await
+}
+
+async fn read_up_to(longest: u64, blobs: &SharedBlobs, path: &str, freshness: Freshness) -> Result<Option<Bytes>> {
     let Some(mut object) = blobs.read(path, None, freshness).await? else { return Ok(None) };
-    if object.meta.size > LONGEST {
+    if object.meta.size > longest {
         return Err(Error::new(Kind::Broken, format!("read {path}: it has {} bytes", object.meta.size)));
     }
     let mut bytes = BytesMut::new();

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::documents::{claim, read, read_bytes, write};
+use super::documents::{claim, read, read_list, write};
 use super::leader::Term;
 use super::mark::Marking;
 use super::references::digest_of;
 use super::{Collected, GcConfig, GcError, trash};
 
-/// So many lines in a part of the list.
-const PART: usize = 5_000;
+/// A part of the list ends with the line that makes it so long, in bytes.
+const PART: usize = 4 << 20;
 
 /// After so many lines it is told and written down how far it is.
 const TELL: u64 = 500;
@@ -41,7 +41,7 @@ pub(super) async fn write_list(
     number: u64,
     marking: &Marking,
 ) -> jeroboam_blobs::Result<Vec<String>> {
-    let lines: Vec<Line> = marking
+    let mut lines = marking
         .mark
         .unreferenced()
         .map(|blob| {
@@ -51,22 +51,28 @@ pub(super) async fn write_list(
             let links = aliases.chain(names.map(|name| layout::layer(name, &digest_of(&blob.key)))).collect();
             Line { key: blob.key, size: blob.size, links }
         })
-        .collect();
+        .peekable();
     let mut files = Vec::new();
-    for (part, lines) in lines.chunks(PART).enumerate() {
-        let mut text = Vec::new();
-        for line in lines {
-            let written = serde_json::to_writer(&mut text, line);
-            written.map_err(|error| {
-                jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Misuse, "write the list").because(error)
-            })?;
-            text.push(b'\n');
-        }
-        let path = paths::list(number, part);
-        blobs.put(&path, Bytes::from(text), Condition::Always).await?;
+    while lines.peek().is_some() {
+        let path = paths::list(number, files.len());
+        blobs.put(&path, part_of(&mut lines)?, Condition::Always).await?;
         files.push(path);
     }
     Ok(files)
+}
+
+/// As many lines as make a part.
+fn part_of(lines: &mut impl Iterator<Item = Line>) -> jeroboam_blobs::Result<Bytes> {
+    let mut text = Vec::new();
+    while text.len() < PART
+        && let Some(line) = lines.next()
+    {
+        serde_json::to_writer(&mut text, &line).map_err(|error| {
+            jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Misuse, "write the list").because(error)
+        })?;
+        text.push(b'\n');
+    }
+    Ok(text.into())
 }
 
 pub(super) struct Sweeper<'a> {
@@ -89,7 +95,7 @@ impl Sweeper<'_> {
     ) -> Result<bool, GcError> {
         let (from, mut position) = (*done, 0);
         for file in files {
-            let bytes = read_bytes(self.blobs, file, Freshness::Newest).await?;
+            let bytes = read_list(self.blobs, file).await?;
             let broken = |what: &str| jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Broken, what.to_owned());
             let Some(bytes) = bytes else {
                 // What stood in it is found again by the next mark.
@@ -229,5 +235,32 @@ impl Sweeper<'_> {
         let now = self.clock.now();
         let until = warrant.written.saturating_add(self.config.times.interval()).unwrap_or(Timestamp::MAX);
         now <= until && self.leading.may_act(self.config, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_ends_by_its_length_and_loses_nothing() {
+        let line = |number: u8, links: usize| Line {
+            key: Key::from([number; 32]),
+            size: 1,
+            links: vec!["docker/registry/v2/repositories/some/name/_layers/sha256/link".to_owned(); links],
+        };
+        // The second alone is longer than a part.
+        let all = vec![line(1, 3), line(2, 200_000), line(3, 0), line(4, 70_000), line(5, 1)];
+        let (mut lines, mut parts) = (all.clone().into_iter().peekable(), Vec::new());
+        while lines.peek().is_some() {
+            parts.push(part_of(&mut lines).expect("written"));
+        }
+        let read = |part: &Bytes| -> Vec<Line> {
+            let lines = part.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            lines.map(|line| serde_json::from_slice(line).expect("a line")).collect()
+        };
+        let read: Vec<Vec<Line>> = parts.iter().map(read).collect();
+        assert_eq!(read.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+        assert_eq!(read.concat(), all);
     }
 }

@@ -35,6 +35,8 @@ pub struct HttpConfig {
     pub tags_per_push: usize,
     /// Most bytes of a path and its query.
     pub longest_target: usize,
+    /// Why nothing is pushed to or deleted from here, where nothing is: what only reads is answered all the same.
+    pub takes_no_pushes: Option<&'static str>,
     /// How long a body may trickle, and so many bytes it has to bring each second after that.
     pub body_pace: (Duration, u64),
 }
@@ -55,6 +57,7 @@ impl Default for HttpConfig {
             catalog_page: (100, 1000),
             tags_per_push: 100,
             longest_target: 16 << 10,
+            takes_no_pushes: None,
             body_pace: (Duration::from_secs(30), 1024),
         }
     }

@@ -138,6 +138,9 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
     let (want, mirrored, namespace) = want.placed(registry, parts.uri.query());
     let actor = let_in(registry, &parts, &peer, &want.needs()).await?;
     let query = Query::parse(parts.uri.query())?;
+    if let Some(why) = registry.config.takes_no_pushes.filter(|_| want.writes()) {
+        return Err(Failure::new(ErrorCode::Unsupported, why));
+    }
     if let Some(mirrored) = &mirrored {
         if want.writes() {
             let why = format!("{} is a cache of another registry: push there", mirrored.here);

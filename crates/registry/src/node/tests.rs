@@ -137,7 +137,7 @@ impl Bed {
     async fn believing(&self, size: u64, believed: Duration) -> NodeCache {
         let place: SharedBlobs = self.place.clone();
         let folder = self.folder.path().join("cache");
-        let settings = NodeCacheSettings { folder, size, push: true, believed };
+        let settings = NodeCacheSettings { folder, size, believed };
         NodeCache::new(place, settings).await.expect("a cache")
     }
 
@@ -262,18 +262,17 @@ async fn wrong_bytes_are_neither_kept_nor_given_whole() {
 }
 
 #[tokio::test]
-async fn a_cache_that_takes_no_pushes_says_so_and_a_folder_of_others_is_left_alone() {
+async fn a_folder_of_others_is_left_alone() {
     let bed = Bed::new();
     let place: SharedBlobs = bed.place.clone();
-    let folder = bed.folder.path().join("readonly");
-    let settings = NodeCacheSettings { folder, size: 1, push: false, believed: Duration::ZERO };
-    let cache = NodeCache::new(place.clone(), settings.clone()).await.expect("a cache");
-    let refused = cache.put("x", Bytes::new(), Condition::Always).await.expect_err("it is refused");
-    assert_eq!(refused.kind(), Kind::Refused);
     let home = bed.folder.path().join("home");
     std::fs::create_dir(&home).expect("a folder");
     std::fs::write(home.join("diary"), b"dear").expect("a file");
-    assert!(NodeCache::new(place, NodeCacheSettings { folder: home.clone(), ..settings }).await.is_err());
+    assert!(
+        NodeCache::new(place, NodeCacheSettings { folder: home.clone(), size: 1, believed: Duration::ZERO })
+            .await
+            .is_err()
+    );
     assert!(home.join("diary").exists());
 }
 

@@ -19,6 +19,8 @@ const AT_ONCE: usize = 8;
 pub(super) async fn repositories(shared: &Shared, parts: &Parts) -> Result<String, No> {
     let peer = Peer::of(parts);
     let query = Query::parse(parts.uri.query()).map_err(|_| No::Nothing)?;
+    // Who may see nothing is refused before the store has to list everything.
+    shared.auth.visible(parts, &peer, &[]).await?;
     let all = shared.store.repositories().await?;
     let visible = shared.auth.visible(parts, &peer, &all).await?;
     let names: Vec<&str> = visible.iter().map(RepositoryName::as_str).collect();

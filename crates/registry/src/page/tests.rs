@@ -1,4 +1,13 @@
+use jeroboam_blobs::{Faults, Memory, Operation};
+use jeroboam_model::{Clock, SystemClock};
+use tower::ServiceExt as _;
+
 use super::*;
+use crate::config::{AuthConfig, BuiltinConfig};
+use crate::events::Events;
+use crate::http::HttpConfig;
+use crate::leases::{GRACE, Leases};
+use crate::store::StoreConfig;
 
 #[test]
 fn addresses_of_pages_are_read() {
@@ -18,5 +27,22 @@ fn addresses_of_pages_are_read() {
         ("/other", None),
     ] {
         assert_eq!(about(path), page, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_see_nothing_is_refused_before_anything_is_listed() {
+    let blobs = Arc::new(Faults::new(Arc::new(Memory::default())));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
+    let store = Arc::new(Store::new(blobs.clone(), clock.clone(), leases, StoreConfig::default()));
+    let config = AuthConfig { builtin: Some(BuiltinConfig::default()), ..AuthConfig::default() };
+    let closed = Auth::new(config, &HttpConfig::default(), clock).expect("tokens of ours");
+    for (auth, status, lists) in [(closed, StatusCode::UNAUTHORIZED, None), (Auth::open(), StatusCode::OK, Some(1))] {
+        let registry = Registry::new(store.clone(), auth.clone(), Events::silent(), HttpConfig::default());
+        let request = http::Request::get("/").header(http::header::HOST, "reg:5000").body(Body::empty());
+        let answer = routes(&registry, &auth, "").oneshot(request.expect("a request")).await.expect("an answer");
+        assert_eq!(answer.status(), status);
+        assert_eq!(blobs.counts().get(&Operation::List).copied(), lists, "{status}");
     }
 }

@@ -18,6 +18,10 @@ const MOST_NAMES: usize = 4 * MOST;
 struct Work {
     /// Its entries in the store, which are done when it is.
     names: Vec<EntryName>,
+    /// Those that were known when somebody began to work on it, while they do.
+    begun: Option<Vec<EntryName>>,
+    /// Whether it has changed since then: who works on it may not have seen that.
+    again: bool,
     failures: u32,
     /// When it is worth to try again.
     not_before: Option<Instant>,
@@ -54,7 +58,8 @@ impl Queue {
         if self.is_full() && !self.work.contains_key(&change) {
             return false;
         }
-        self.work.entry(change.clone()).or_default().not_before = None;
+        let work = self.work.entry(change.clone()).or_default();
+        (work.again, work.not_before) = (true, None);
         if let Some(name) = name {
             self.found(name, change);
         }
@@ -66,12 +71,14 @@ impl Queue {
         let work = self.work.entry(change).or_default();
         if self.known.insert(name.clone()) {
             work.names.push(name);
+            work.again = true;
         }
     }
 
-    /// What may be done now, at most so much.
+    /// What may be begun now, at most so much. Nobody works on the same twice at a time.
     pub(super) fn due(&self, now: Instant, most: usize) -> Vec<Change> {
-        let due = self.work.iter().filter(|(_, work)| work.not_before.is_none_or(|at| at <= now));
+        let idle = self.work.iter().filter(|(_, work)| work.begun.is_none());
+        let due = idle.filter(|(_, work)| work.not_before.is_none_or(|at| at <= now));
         due.map(|(change, _)| change.clone()).take(most).collect()
     }
 
@@ -80,9 +87,21 @@ impl Queue {
         self.work.values().filter_map(|work| work.not_before).min()
     }
 
-    /// Something is done. Gives its entries in the store.
+    /// Somebody begins to work on something. Whatever changes from here on is done the next time.
+    pub(super) fn begin(&mut self, change: &Change) {
+        let Some(work) = self.work.get_mut(change) else { return };
+        work.begun = Some(std::mem::take(&mut work.names));
+        (work.again, work.not_before) = (false, None);
+    }
+
+    /// Something that was begun is done. Gives the entries in the store that are done with it.
     pub(super) fn finish(&mut self, change: &Change) -> Vec<EntryName> {
-        let names = self.work.remove(change).map(|work| work.names).unwrap_or_default();
+        let Some(work) = self.work.get_mut(change) else { return Vec::new() };
+        let names = work.begun.take().unwrap_or_default();
+        work.failures = 0;
+        if !work.again {
+            self.work.remove(change);
+        }
         for name in &names {
             self.known.remove(name);
         }
@@ -96,11 +115,12 @@ impl Queue {
         work.failures
     }
 
-    /// Something is not worth a try before then.
+    /// Something that was begun is not done, and is not worth a try before then, unless it has changed meanwhile.
     pub(super) fn put_off(&mut self, change: &Change, until: Instant) {
-        if let Some(work) = self.work.get_mut(change) {
-            work.not_before = Some(until);
-        }
+        let Some(work) = self.work.get_mut(change) else { return };
+        let newer = std::mem::replace(&mut work.names, work.begun.take().unwrap_or_default());
+        work.names.extend(newer);
+        work.not_before = (!work.again).then_some(until);
     }
 }
 
@@ -131,15 +151,42 @@ mod tests {
         queue.found(name(1), change("a"));
         assert_eq!((queue.len(), queue.names()), (2, 2));
         assert_eq!(queue.due(now, 10), [change("a"), change("b")]);
+        queue.begin(&change("a"));
+        assert_eq!(queue.due(now, 10), [change("b")], "somebody works on it");
         assert_eq!((queue.failed(&change("a")), queue.failed(&change("a"))), (1, 2));
         queue.put_off(&change("a"), now + Duration::from_secs(5));
         assert_eq!(queue.due(now, 10), [change("b")]);
         assert_eq!(queue.next(), Some(now + Duration::from_secs(5)));
         assert!(queue.add(None, change("a")), "something new is worth a try");
         assert_eq!(queue.due(now, 1), [change("a")]);
+        queue.begin(&change("a"));
         assert_eq!(queue.finish(&change("a")), [name(1), name(2)]);
         assert!(!queue.knows(&name(1)));
         assert_eq!(queue.finish(&change("c")), []);
+    }
+
+    #[test]
+    fn what_changes_while_it_is_worked_on_is_done_once_more() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let a = change("a");
+        assert!(queue.add(Some(name(1)), a.clone()));
+        queue.begin(&a);
+        assert!(queue.add(Some(name(2)), a.clone()));
+        assert!(queue.due(now, 10).is_empty(), "not twice at a time");
+        assert_eq!(queue.finish(&a), [name(1)], "who worked on it may not have seen the other one");
+        assert!(queue.knows(&name(2)) && !queue.knows(&name(1)));
+        assert_eq!(queue.due(now, 10), [change("a")]);
+        queue.begin(&a);
+        queue.found(name(3), a.clone());
+        queue.put_off(&a, now + Duration::from_secs(5));
+        assert_eq!(queue.due(now, 10), [change("a")], "what failed is not what it is now");
+        queue.begin(&a);
+        assert!(queue.add(None, a.clone()), "nothing in the store says that it changed");
+        assert_eq!(queue.finish(&a), [name(2), name(3)]);
+        assert_eq!(queue.due(now, 10), [change("a")]);
+        queue.begin(&a);
+        assert!(queue.finish(&a).is_empty());
+        assert_eq!((queue.len(), queue.names()), (0, 0));
     }
 
     #[test]
@@ -150,6 +197,7 @@ mod tests {
         }
         assert!(queue.is_full() && !queue.add(Some(name(MOST)), change("more")));
         assert!(queue.add(Some(name(MOST + 1)), change("t7")), "it is there already");
+        queue.begin(&change("t7"));
         queue.finish(&change("t7"));
         assert!(!queue.is_full() && queue.add(Some(name(MOST)), change("more")));
     }

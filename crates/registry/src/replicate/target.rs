@@ -97,7 +97,10 @@ impl Target {
         };
         let done = wait.then(|| {
             let (sender, receiver) = oneshot::channel();
-            self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), sender);
+            let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+            // Who went away waits no more. While the target is away nothing is done, and only this keeps them from becoming more and more.
+            waiters.retain(|_, waiter| !waiter.is_closed());
+            waiters.insert(name.clone(), sender);
             receiver
         });
         self.remember(Some(name), change);
@@ -145,5 +148,32 @@ impl Target {
 
     pub(super) fn set_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jeroboam_blobs::Memory;
+    use jeroboam_model::SystemClock;
+
+    use super::super::Changed;
+    use super::*;
+
+    #[tokio::test]
+    async fn who_went_away_is_forgotten_while_the_target_is_away() {
+        let remote = crate::bed::settings("127.0.0.1:1".parse().expect("an address"));
+        let settings = TargetSettings { name: "peer".to_owned(), remote, prefixes: Vec::new() };
+        let target =
+            Target::new(&settings, Arc::new(Memory::default()), Arc::new(SystemClock), "one").expect("a target");
+        let change = |n: usize| Change {
+            repository: "team/app".parse().expect("a name"),
+            what: Changed::Tag(format!("v{n}").parse().expect("a tag")),
+        };
+        let waits = target.queue(change(0), true).await.expect("it is kept");
+        for n in 1..20 {
+            drop(target.queue(change(n), true).await);
+        }
+        assert_eq!(target.waiters.lock().expect("nobody panics").len(), 2, "who waits, and who has just gone");
+        drop(waits);
     }
 }

@@ -522,3 +522,41 @@ async fn whoever_asks_where_something_is_again_and_again_is_no_burden_to_the_oth
     assert!(asked.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
     assert!(other.faults.asked("/manifests/").len() <= 3);
 }
+
+/// The same registry at an address where nobody is answered about some paths before there is a permit.
+async fn held_back(server: &Server, part: &'static str) -> (SocketAddr, Arc<Semaphore>, tokio::task::JoinSet<()>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let gate_s = gate.clone();
+    let hold = axum::middleware::from_fn(move |request: axum::extract::Request, next: axum::middleware::Next| {
+        let gate = gate_s.clone();
+        async move {
+            if request.uri().path().contains(part) {
+                let _permit = gate.acquire().await;
+            }
+            next.run(request).await
+        }
+    });
+    let peer = crate::auth::Peer { address: Some("127.0.0.1".parse().unwrap()), ..Default::default() };
+    let app = crate::http::service(server.registry.clone()).layer(axum::Extension(peer)).layer(hold);
+    let (address, tasks) = crate::bed::listen("127.0.0.1:0".parse().unwrap(), app).await;
+    (address, gate, tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_slow_image_keeps_no_later_ones() {
+    let other = Server::start(Wanted::default()).await;
+    let (address, gate, _tasks) = held_back(&other, "/a/slow/").await;
+    let north = Server::start(wanted(region("north", address))).await;
+    let (slow, quick) = (image("slow", None), image("quick", None));
+    push(&north, "a/slow", Some("v1"), &slow).await.unwrap();
+    // Until it is being worked on.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for n in 0..8 {
+        push(&north, "team/app", Some(&format!("v{n}")), &quick).await.unwrap();
+    }
+    until("the others are there", || async { serves(&other, "team/app", "v7", &quick).await }).await;
+    assert!(!serves_tag(&other, "a/slow", "v1").await);
+    gate.add_permits(1);
+    until("so is the slow one", || async { serves(&other, "a/slow", "v1", &slow).await }).await;
+    idle(&north).await;
+}

@@ -1,11 +1,10 @@
-//! Brings one target to where this registry stands: one change after the other, again after every failure.
+//! Brings one target to where this registry stands: some changes at a time, again after every failure.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -71,16 +70,26 @@ async fn beat(target: &Target) {
     }
 }
 
+/// How a target has been lately.
+struct Pace {
+    /// Until then nothing is begun: while a target is away there is no need to try one change after the other.
+    away_until: Instant,
+    /// When something was begun last.
+    tried: Instant,
+    /// So often in a row something failed.
+    failures: u32,
+}
+
 async fn work(shared: &Arc<Shared>, target: &Arc<Target>) {
     let mut look = tokio::time::interval(BEAT);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut queue = Queue::default();
-    // While the target is away there is no need to try one change after the other.
-    let (mut away_until, mut tried, mut failures) = (Instant::now(), Instant::now(), 0_u32);
+    let mut pace = Pace { away_until: Instant::now(), tried: Instant::now(), failures: 0 };
+    let mut at_work = JoinSet::new();
     loop {
         // Whoever pushes may wait for it: a target that was away a moment ago is worth a try, though not one for each push.
         if take(target, &mut queue) {
-            away_until = away_until.min(tried + PAUSE.0);
+            pace.away_until = pace.away_until.min(pace.tried + PAUSE.0);
         }
         // Looked up again when there is room, or nothing else to do.
         if queue.names() < PAGE && target.behind.swap(false, Ordering::AcqRel) {
@@ -88,41 +97,59 @@ async fn work(shared: &Arc<Shared>, target: &Arc<Target>) {
         }
         target.set_waiting(queue.len());
         let now = Instant::now();
-        let due = if now < away_until { Vec::new() } else { queue.due(now, AT_ONCE * 8) };
-        if due.is_empty() {
-            let next = queue.next().filter(|_| now >= away_until);
-            let next = if queue.len() == 0 { now + BEAT } else { next.unwrap_or(away_until.max(now + PAUSE.0)) };
-            tokio::select! {
-                // There may be something of a process that died.
-                _ = look.tick() => target.behind.store(true, Ordering::Release),
-                () = target.wake.notified() => {}
-                () = tokio::time::sleep_until(next) => {}
+        if now >= pace.away_until {
+            // Whenever one is done the next begins: a large image takes one place of all, and keeps no others.
+            for change in queue.due(now, AT_ONCE - at_work.len()) {
+                pace.tried = now;
+                queue.begin(&change);
+                at_work.spawn(applied(shared.clone(), target.clone(), change));
             }
-            continue;
         }
-        tried = Instant::now();
-        let (shared, target_s) = (shared.clone(), target.clone());
-        let outcomes = stream::iter(due).map(move |change| applied(shared.clone(), target_s.clone(), change));
-        let mut outcomes = pin!(outcomes.buffer_unordered(AT_ONCE));
-        while let Some((change, outcome)) = outcomes.next().await {
-            match outcome {
-                Ok(became) => {
-                    failures = 0;
-                    target.set_trouble(None);
-                    let names = queue.finish(&change);
-                    if let Err(error) = target.journal.remove(&names).await {
-                        warn!(target.name = target.name, %error, "a change is done and may be looked at again");
-                    }
-                    target.done(&names, became == Became::There);
-                }
-                Err(error) => {
-                    failures += 1;
-                    let wait = put_off(target, &mut queue, &change, &error, failures);
-                    // What is wrong with one image, or here, is no reason to leave the target alone.
-                    if error.is_silence() {
-                        away_until = Instant::now() + wait;
-                    }
-                }
+        let next = if at_work.len() < AT_ONCE { next_try(&queue, &pace, now) } else { now + BEAT };
+        let done = tokio::select! {
+            // There may be something of a process that died.
+            _ = look.tick() => {
+                target.behind.store(true, Ordering::Release);
+                None
+            }
+            () = target.wake.notified() => None,
+            () = tokio::time::sleep_until(next) => None,
+            Some(done) = at_work.join_next() => Some(done),
+        };
+        if let Some(done) = done {
+            // A fault in it breaks all of this, which then begins again.
+            let (change, outcome) = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            settle(target, &mut queue, &mut pace, &change, outcome).await;
+        }
+    }
+}
+
+/// When there may be something to begin, if nothing happens before.
+fn next_try(queue: &Queue, pace: &Pace, now: Instant) -> Instant {
+    if queue.len() > 0 && now < pace.away_until {
+        return pace.away_until.max(now + PAUSE.0);
+    }
+    queue.next().unwrap_or(now + BEAT)
+}
+
+/// Notes what became of a change that was worked on.
+async fn settle(target: &Target, queue: &mut Queue, pace: &mut Pace, change: &Change, outcome: Result<Became>) {
+    match outcome {
+        Ok(became) => {
+            pace.failures = 0;
+            target.set_trouble(None);
+            let names = queue.finish(change);
+            if let Err(error) = target.journal.remove(&names).await {
+                warn!(target.name = target.name, %error, "a change is done and may be looked at again");
+            }
+            target.done(&names, became == Became::There);
+        }
+        Err(error) => {
+            pace.failures += 1;
+            let wait = put_off(target, queue, change, &error, pace.failures);
+            // What is wrong with one image, or here, is no reason to leave the target alone.
+            if error.is_silence() {
+                pace.away_until = Instant::now() + wait;
             }
         }
     }

@@ -216,6 +216,11 @@ pub(super) fn http_config(config: &Config) -> HttpConfig {
         catalog_page: (pages.catalog_page.min(100), pages.catalog_page),
         longest_target: ours.limits.uri,
         body_pace: (Duration::from_secs(30), ours.limits.body_rate),
+        takes_no_pushes: ours
+            .node_cache
+            .as_ref()
+            .filter(|cache| !cache.push)
+            .map(|_| "this registry is a cache on a node, and takes no pushes: push to the registry behind it"),
         ..HttpConfig::default()
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct House {
     metrics: HouseMetrics,
     /// What this process is called.
     instance: String,
+    /// Whether this is a cache before the registry.
+    on_a_node: bool,
 }
 
 impl House {
@@ -72,6 +74,7 @@ impl House {
             clock,
             metrics,
             instance,
+            on_a_node: config.ours.node_cache.is_some(),
         }
     }
 
@@ -90,7 +93,8 @@ impl House {
             let house = Arc::clone(&house);
             background::spawn(tasks, stop, "removing what no rule keeps", move |stop| Arc::clone(&house).retain(stop));
         }
-        if house.purging.enabled {
+        // Of those on nodes there are many, and the registry behind them does it.
+        if house.purging.enabled && !house.on_a_node {
             let house = Arc::clone(&house);
             background::spawn(tasks, stop, "removing old uploads", move |stop| Arc::clone(&house).purge(stop));
         }

@@ -185,10 +185,14 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
 
 /// Where nothing is collected, promises need not be written down: distribution does not read them.
 async fn leases(config: &Config, place: &SharedBlobs, clock: &Arc<dyn Clock>, instance: &str) -> Arc<Leases> {
-    if !config.ours.exclusive {
-        return Arc::new(Leases::in_memory(Arc::clone(clock), GRACE));
-    }
     let times = config.ours.collection.times;
+    if !config.ours.exclusive {
+        let leases = Leases::in_memory(Arc::clone(clock), GRACE);
+        // On each node there may be one, and what is read-only takes nothing down.
+        let is_quiet = config.storage.read_only || config.ours.node_cache.is_some();
+        let telling = |leases: Leases| leases.telling(Arc::clone(place), times, instance.to_owned());
+        return Arc::new(if is_quiet { leases } else { telling(leases) });
+    }
     let leases = Leases::stored(Arc::clone(place), Arc::clone(clock), times, instance.to_owned());
     // It is read again with the first promise; a process starts without its store.
     match tokio::time::timeout(FIRST_READING, leases.read()).await {

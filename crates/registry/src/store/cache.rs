@@ -27,7 +27,7 @@ const OURS_ALONE: Duration = Duration::from_secs(600);
 /// Lists of tags that are remembered, for as long as somebody turns their pages.
 const LISTS: u64 = 64;
 
-/// How long the list of all repositories is believed. What this process writes is added to it.
+/// How long the list of all repositories is believed after it was made. What this process writes is added to it.
 const CATALOG: Duration = Duration::from_secs(5);
 
 /// So many digests are remembered whose bytes are no manifest.
@@ -54,8 +54,8 @@ pub(super) struct Cache {
     pub(super) sizes: Versioned<Digest, u64>,
     /// All tags of a repository.
     pub(super) tag_lists: Versioned<RepositoryName, Arc<Vec<Tag>>>,
-    /// All repositories.
-    pub(super) catalog: Versioned<(), Arc<Vec<RepositoryName>>>,
+    /// All repositories. Those who ask at the same time share one listing.
+    pub(super) catalog: future::Cache<(), Arc<Vec<RepositoryName>>>,
     /// Manifests by digest: their bytes never change. Whether a repository has them is another question.
     pub(super) manifests: future::Cache<Digest, Arc<StoredManifest>>,
     /// Bytes that are no manifest. They never become one.
@@ -76,7 +76,7 @@ impl Cache {
             tags: Versioned::new(LINKS, tag),
             sizes: Versioned::new(LINKS, existence),
             tag_lists: Versioned::new(LISTS, tag),
-            catalog: Versioned::new(1, CATALOG),
+            catalog: future::Cache::builder().max_capacity(1).time_to_live(CATALOG).build(),
             manifests: future::Cache::builder()
                 .max_capacity(config.manifest_cache)
                 .weigher(|_, stored: &Arc<StoredManifest>| weight(stored.bytes.len()))

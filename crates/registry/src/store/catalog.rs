@@ -15,15 +15,9 @@ const PAGE: usize = 1000;
 impl Store {
     /// The names of all repositories that have a blob or a manifest, sorted.
     pub async fn repositories(&self) -> Result<Arc<Vec<RepositoryName>>> {
-        let listed = match self.cache.catalog.get(&()).await {
-            Some(listed) => listed,
-            None => {
-                let before = self.cache.catalog.before(&());
-                let listed = Arc::new(self.listed_repositories().await?);
-                self.cache.catalog.learn(before, (), listed.clone()).await;
-                listed
-            }
-        };
+        // Who comes while another one lists waits for that list, or hears why there is none.
+        let listed = self.cache.catalog.try_get_with((), self.listed_repositories()).await;
+        let listed = listed.map_err(|error| Arc::try_unwrap(error).unwrap_or_else(|error| error.shared()))?;
         let mut all: BTreeSet<RepositoryName> = listed.iter().cloned().collect();
         self.recent.merge_repositories(&mut all);
         Ok(Arc::new(all.into_iter().collect()))
@@ -31,7 +25,7 @@ impl Store {
 
     /// Looks through the listing of everything, and jumps over what belongs to a repository that is known already: at most one request for each
     /// repository, and only one for many small ones.
-    async fn listed_repositories(&self) -> Result<Vec<RepositoryName>> {
+    async fn listed_repositories(&self) -> Result<Arc<Vec<RepositoryName>>> {
         let mut found = BTreeSet::new();
         let mut after: Option<String> = None;
         loop {
@@ -52,7 +46,7 @@ impl Store {
                 }
             }
             after = match (page.next, skip) {
-                (None, _) => return Ok(found.into_iter().collect()),
+                (None, _) => return Ok(Arc::new(found.into_iter().collect())),
                 (Some(next), Some(skip)) => Some(next.max(skip)),
                 (Some(next), None) => Some(next),
             };

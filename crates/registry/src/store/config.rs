@@ -49,9 +49,9 @@ pub struct StoreConfig {
     pub buffered: u64,
     /// So many bytes of an upload are made durable in one go while it comes in one request.
     pub checkpoint: u64,
-    /// Uploads that one account may have at once.
+    /// Uploads that one account may have at once, those included that nobody goes on with.
     pub uploads_per_account: usize,
-    /// Uploads that go into one repository at once.
+    /// Uploads into one repository that somebody goes on with at once.
     pub uploads_per_repository: usize,
     /// Most uploads that a process knows at once. Those with bytes can be found again in the store, the others by their tokens.
     pub uploads_known: usize,

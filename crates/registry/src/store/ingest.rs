@@ -165,6 +165,11 @@ impl Store {
         }
         if let Some(writer) = writer {
             self.land(&seat, writer).await?;
+        } else if !seat.landed() && there != Some(size) {
+            // Nobody had said how long it is. What is there is not it, which counts as absent from now on: the client brings it again.
+            self.suspects.add(digest);
+            let why = format!("it should have {size} bytes and has {}", there.unwrap_or_default());
+            return Err(StoreError::Damaged { path, why });
         }
         self.cache.sizes.wrote(digest.clone(), size).await;
         self.link_blob(repository, digest, digest, size).await?;

@@ -16,6 +16,7 @@ mod manifests;
 mod quota;
 mod recent;
 mod referrers;
+mod scans;
 mod sightings;
 mod tags;
 mod turns;
@@ -43,9 +44,6 @@ pub use manifests::{ManifestView, NewManifest, Stored, StoredManifest, TagCondit
 pub use quota::{Counted, Full, QuotaView};
 pub use uploads::{Chunk, SessionRecord, UploadRef, UploadView};
 
-/// Repositories of which is remembered how complete their index of referrers is.
-const SCANS: u64 = 1000;
-
 /// How long a body waits for room in memory.
 const ROOM: Duration = Duration::from_secs(20);
 
@@ -68,7 +66,8 @@ pub struct Store {
     turns: turns::Turns,
     /// Of manifests in repositories, by the path of their link. Who needs turns of both takes these first.
     revisions: turns::Turns,
-    scans: moka::future::Cache<RepositoryName, referrers::SharedScan>,
+    /// Of repositories, for what their manifests are about.
+    scans: scans::Scans,
     /// Room for bodies that are taken into memory whole, in units of a kibibyte.
     buffers: Semaphore,
     /// The same for what is read whole: nobody who pushes slowly keeps others from pulling.
@@ -93,7 +92,7 @@ impl Store {
             suspects: verify::Suspects::default(),
             turns: turns::Turns::default(),
             revisions: turns::Turns::default(),
-            scans: moka::future::Cache::builder().max_capacity(SCANS).build(),
+            scans: scans::Scans::default(),
             buffers: Semaphore::new(kibibytes(config.buffered) as usize),
             reading: Semaphore::new(kibibytes(config.buffered) as usize),
             tasks: TaskTracker::new(),
@@ -127,8 +126,9 @@ impl Store {
         self.read_only.store(read_only, Ordering::Relaxed);
     }
 
-    /// Waits for what is still being made durable. Called when no more requests come.
+    /// Waits for what is still being made durable, and ends what only looks. Called when no more requests come.
     pub async fn drain(&self) {
+        self.scans.stop().await;
         self.tasks.close();
         self.tasks.wait().await;
         self.quotas.stop().await;

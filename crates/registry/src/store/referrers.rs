@@ -2,7 +2,8 @@
 //!
 //! Each push of a manifest with a subject writes one small object, so that nothing is read, changed and written again. What distribution took before us
 //! has none: the manifests of a repository are read once, when somebody asks for the first time, and again those that came since where distribution may
-//! still write. A manifest is shown as long as the repository has it, whatever the index says.
+//! still write. That is done beside the requests, which wait for it no longer than clients do. A manifest is shown as long as the repository has it,
+//! whatever the index says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use jeroboam_model::Timestamp;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 use jeroboam_oci::manifest::{Descriptor, Kind, Manifest};
 use jeroboam_oci::{Digest, RepositoryName, referrers};
-use tokio::sync::Mutex;
 
 use super::blobs::is_canonical;
 use super::ingest::collected;
+use super::scans::Scan;
 use super::tags::PAGE;
 use super::{Compat, Result, Store, StoreError};
 
@@ -35,33 +36,75 @@ const SKEW: Duration = Duration::from_secs(3600);
 /// Largest object of the index: annotations may be as long as manifests.
 const ENTRY: u64 = 32 << 20;
 
+/// How long a client waits until a repository was looked through. The scan goes on when it waits no more.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long those wait who copy images: nobody at the other end of a line goes away meanwhile.
+const COPYING: Duration = Duration::from_secs(3600);
+
 /// What is known of how complete the index of a repository is.
 #[derive(Default)]
-pub(super) struct Scan {
-    /// When it was looked through, by our clock.
+pub(super) struct Found {
+    /// When it was last looked through to its end, by our clock.
     looked: Option<Timestamp>,
     /// What was written since the look that the store knows of, and was looked at.
     known: BTreeSet<Digest>,
+    /// What was looked at since then by scans that broke off: the next one goes on with the rest.
+    begun: BTreeSet<Digest>,
     /// What could not be written down, since nothing is written: subjects, and what is about each.
     unwritten: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
-pub(super) type SharedScan = Arc<Mutex<Scan>>;
-
-impl Store {
-    /// The manifests of a repository that are about another one, which need not be there. For who needs all of them at once; their annotations may be long.
-    pub async fn referrers(&self, repository: &RepositoryName, subject: &Digest) -> Result<Vec<Arc<Descriptor>>> {
-        self.referrers_after(repository, subject, None).await?.try_collect().await
+impl Found {
+    /// A manifest was looked at. With what it is about, where that could not be written down.
+    fn note(&mut self, digest: Digest, unwritten: Option<(Digest, Digest)>) {
+        if let Some((subject, about)) = unwritten {
+            self.unwritten.entry(subject).or_default().insert(about);
+        }
+        self.begun.insert(digest);
     }
 
-    /// The same one after the other, sorted by their digests, those behind `after` alone. What nobody takes is not read.
+    /// A scan came to its end.
+    fn end(&mut self, fresh: BTreeSet<Digest>, now: Timestamp) {
+        self.known.extend(fresh);
+        self.begun.clear();
+        self.looked = Some(now);
+    }
+}
+
+impl Store {
+    /// The manifests of a repository that are about another one, which need not be there. For who needs all of them at once, and waits until they are known;
+    /// their annotations may be long.
+    pub async fn referrers(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<Vec<Arc<Descriptor>>> {
+        let unwritten = self.complete_index(repository, subject, COPYING).await?;
+        self.indexed_after(repository, subject, unwritten, None).await?.try_collect().await
+    }
+
+    /// The same one after the other, sorted by their digests, those behind `after` alone. What nobody takes is not read. Where the repository has to be
+    /// looked through first and that takes long, whoever asks is told to come again.
     pub async fn referrers_after<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         repository: &'a RepositoryName,
         subject: &'a Digest,
         after: Option<&Digest>,
     ) -> Result<BoxStream<'a, Result<Arc<Descriptor>>>> {
-        let digests = self.referring(repository, subject).await?;
+        let unwritten = self.complete_index(repository, subject, PATIENCE).await?;
+        self.indexed_after(repository, subject, unwritten, after).await
+    }
+
+    /// What the index has, whether it is complete or not, with what could not be written into it.
+    async fn indexed_after<'a>(
+        &'a self,
+        repository: &'a RepositoryName,
+        subject: &'a Digest,
+        unwritten: BTreeSet<Digest>,
+        after: Option<&Digest>,
+    ) -> Result<BoxStream<'a, Result<Arc<Descriptor>>>> {
+        let digests = self.referring(repository, subject, unwritten).await?;
         let wanted: Vec<Digest> =
             digests.into_iter().filter(|digest| after.is_none_or(|after| digest > after)).collect();
         let looked = stream::iter(wanted).map(move |digest| async move {
@@ -73,9 +116,14 @@ impl Store {
         Ok(looked.buffered(AT_ONCE).try_filter_map(|found| async move { Ok(found) }).boxed())
     }
 
-    /// What the index knows to be about a manifest, each once. Not all of it need still be there.
-    async fn referring(&self, repository: &RepositoryName, subject: &Digest) -> Result<BTreeSet<Digest>> {
-        let mut digests = self.complete_index(repository, subject).await?;
+    /// What the index knows to be about a manifest and what it does not have, each once. Not all of it need still be there.
+    async fn referring(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        unwritten: BTreeSet<Digest>,
+    ) -> Result<BTreeSet<Digest>> {
+        let mut digests = unwritten;
         let prefix = layout::referrers(repository, subject);
         digests.extend(self.recent.referrers_written(repository, subject));
         for path in self.objects_below(&prefix).await? {
@@ -156,68 +204,136 @@ impl Store {
             return Ok(());
         }
         let denied = |what: &str| Err(StoreError::Denied(format!("{what} names the manifest: delete that first")));
-        let mut referrers = self.referrers_after(repository, canonical, None).await?;
-        if referrers.try_next().await?.is_some() {
+        // The index need not be complete: what it does not have is found below, where all manifests are looked at anyway.
+        let mut indexed = self.indexed_after(repository, canonical, BTreeSet::new(), None).await?;
+        if indexed.try_next().await?.is_some() {
             return denied("a referrer");
         }
         for (revision, _) in self.revisions(repository).await? {
             let Some(stored) = self.load_manifest(&revision).await? else { continue };
-            let names = |manifest: &Manifest| {
-                manifest.kind() == Kind::Index && manifest.children().any(|child| child.digest == *canonical)
-            };
-            if stored.manifest.as_ref().is_some_and(names) {
+            let Some(manifest) = &stored.manifest else { continue };
+            if manifest.kind() == Kind::Index && manifest.children().any(|child| child.digest == *canonical) {
                 return denied("an index");
+            }
+            let is_about = manifest.subject.as_ref().is_some_and(|subject| subject.digest == *canonical);
+            // A listing may still show what is gone.
+            if is_about && self.linked_revision(repository, &revision).await?.is_some() {
+                return denied("a referrer");
             }
         }
         Ok(())
     }
 
     /// Sees to it that the index knows all manifests of a repository. Gives what is about the subject and could not be written down.
-    async fn complete_index(&self, repository: &RepositoryName, subject: &Digest) -> Result<BTreeSet<Digest>> {
-        let scan = self.scans.get_with_by_ref(repository, async { SharedScan::default() }).await;
-        let mut scan = scan.lock().await;
-        let now = self.clock.now();
-        if let Some(looked) = scan.looked {
-            let ours_alone = self.config.compat == Compat::Exclusive;
-            if ours_alone || now.duration_since(looked).unsigned_abs() < AGAIN {
-                return Ok(scan.unwritten.get(subject).cloned().unwrap_or_default());
-            }
+    async fn complete_index(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        subject: &Digest,
+        patience: Duration,
+    ) -> Result<BTreeSet<Digest>> {
+        let scan = self.looked_through(repository, patience).await?;
+        let unwritten = scan.found().unwritten.get(subject).cloned();
+        Ok(unwritten.unwrap_or_default())
+    }
+
+    /// What is known of a repository that was looked through a short time ago. Where nobody did, it is done now, and goes on when the patience is over.
+    async fn looked_through(self: &Arc<Self>, repository: &RepositoryName, patience: Duration) -> Result<Arc<Scan>> {
+        let scan = self.scans.of(repository);
+        if self.is_fresh(&scan) {
+            return Ok(scan);
         }
+        if let Ok(looked) = tokio::time::timeout(patience, self.look_again(repository)).await {
+            return looked;
+        }
+        // It was looked through before: what came since is missing until that was done again.
+        let was_complete = scan.found().looked.is_some();
+        if was_complete { Ok(scan) } else { Err(self.not_yet(repository)) }
+    }
+
+    /// What whoever asks is told as long as nobody can know.
+    fn not_yet(&self, repository: &RepositoryName) -> StoreError {
+        StoreError::Unavailable(if self.scans.is_running(repository) {
+            format!("{repository} is being looked through for what its manifests are about, which goes on; ask again")
+        } else {
+            "too many repositories are being looked through for what their manifests are about; ask again".to_owned()
+        })
+    }
+
+    fn is_fresh(&self, scan: &Scan) -> bool {
+        let Some(looked) = scan.found().looked else { return false };
+        let ours_alone = self.config.compat == Compat::Exclusive;
+        ours_alone || self.clock.now().duration_since(looked).unsigned_abs() < AGAIN
+    }
+
+    /// Waits until a repository was looked through, by a task that does not end with whoever waits here.
+    async fn look_again(self: &Arc<Self>, repository: &RepositoryName) -> Result<Arc<Scan>> {
+        let (store, name) = (self.clone(), repository.clone());
+        let look = move |scan: Arc<Scan>| async move { store.look_through(&name, &scan).await };
+        let scan = self.scans.begin(repository, look).await;
+        scan.ended().await?;
+        Ok(scan)
+    }
+
+    /// Looks at the manifests of a repository that the index does not know.
+    async fn look_through(&self, repository: &RepositoryName, scan: &Scan) -> Result<()> {
+        let began = self.clock.now();
         let path = layout::referrers_complete(repository);
         let marked = self.read_small(&path, Freshness::Newest, 64).await?;
         let marked: Option<Timestamp> = marked.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
         if marked.is_some() && self.config.compat == Compat::Exclusive {
-            scan.looked = Some(now);
-            return Ok(BTreeSet::new());
+            scan.found().end(BTreeSet::new(), began);
+            return Ok(());
         }
-        let since = marked.map(|marked| marked - SKEW);
-        let mut fresh = BTreeSet::new();
-        for (digest, modified) in self.revisions(repository).await? {
-            let old = since.zip(modified).is_some_and(|(since, modified)| modified < since);
-            if !old && !scan.known.contains(&digest) {
-                fresh.insert(digest);
-            }
-        }
+        let fresh = self.fresh_revisions(repository, marked, scan).await?;
         let mut look_at = fresh.clone();
         // A repository without manifests has no lists of them either.
         if marked.is_none() && !fresh.is_empty() {
             look_at.extend(self.listed_in_fallback_tags(repository).await?);
         }
-        let looked = stream::iter(look_at)
-            .map(|digest| async move { self.index_stored(repository, digest).await })
-            .buffer_unordered(AT_ONCE);
-        let looked: Vec<_> = looked.try_collect().await?;
-        for (subject, digest) in looked.into_iter().flatten() {
-            scan.unwritten.entry(subject).or_default().insert(digest);
+        self.look_at(repository, look_at, scan).await?;
+        // The mark says that everything is written down. Of an empty repository nothing need be: it is looked through in no time.
+        let all_written = scan.found().unwritten.is_empty();
+        if !fresh.is_empty() && all_written && !self.is_read_only() {
+            self.blobs.put(&path, Bytes::from(began.to_string()), Condition::Always).await?;
         }
-        // Of an empty repository nothing need be written down: it is looked through in no time.
-        let changed = !fresh.is_empty() && !self.is_read_only();
-        if changed {
-            self.blobs.put(&path, Bytes::from(now.to_string()), Condition::Always).await?;
+        scan.found().end(fresh, self.clock.now());
+        Ok(())
+    }
+
+    /// Manifests that were linked since the mark, or about then, and that no scan of ours has looked at to its end.
+    async fn fresh_revisions(
+        &self,
+        repository: &RepositoryName,
+        marked: Option<Timestamp>,
+        scan: &Scan,
+    ) -> Result<BTreeSet<Digest>> {
+        let since = marked.map(|marked| marked - SKEW);
+        let revisions = self.revisions(repository).await?;
+        let (found, mut fresh) = (scan.found(), BTreeSet::new());
+        for (digest, modified) in revisions {
+            let old = since.zip(modified).is_some_and(|(since, modified)| modified < since);
+            if !old && !found.known.contains(&digest) {
+                fresh.insert(digest);
+            }
         }
-        scan.known.extend(fresh);
-        scan.looked = Some(now);
-        Ok(scan.unwritten.get(subject).cloned().unwrap_or_default())
+        Ok(fresh)
+    }
+
+    /// Looks at manifests, but for those that a scan has looked at that broke off.
+    async fn look_at(&self, repository: &RepositoryName, mut digests: BTreeSet<Digest>, scan: &Scan) -> Result<()> {
+        {
+            let found = scan.found();
+            digests.retain(|digest| !found.begun.contains(digest));
+        }
+        let looked = stream::iter(digests).map(|digest| async move {
+            let unwritten = self.index_stored(repository, digest.clone()).await?;
+            Ok::<_, StoreError>((digest, unwritten))
+        });
+        let mut looked = looked.buffer_unordered(AT_ONCE);
+        while let Some((digest, unwritten)) = looked.try_next().await? {
+            scan.found().note(digest, unwritten);
+        }
+        Ok(())
     }
 
     /// Notes what a manifest of the store is about; gives it where nothing is written. One that cannot be read is about nothing.

@@ -1,7 +1,9 @@
 //! Whether what is stored is what its digest names: looked at now and then while it is read anyway.
 //!
-//! Bytes that are not do not go out whole, and count as absent from then on: clients that would leave them out of a push bring them again, and what they bring
-//! takes the place of what is there.
+//! Bytes that are not do not go out whole, and count as absent for a while: clients that would leave them out of a push bring them again, and what they bring
+//! takes the place of what is there. After that while they are read, and compared, again: what was wrong on its way only is right then.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -15,28 +17,39 @@ use super::Store;
 /// So many digests are remembered whose bytes were wrong.
 const MOST: u64 = 10_000;
 
+/// How long: most of a push that was told to bring it, and not longer than what passes by itself should be felt.
+const WHILE: Duration = Duration::from_secs(600);
+
 /// Blobs whose bytes were seen to be wrong.
 #[derive(Clone)]
-pub(super) struct Suspects(Cache<Digest, ()>);
+pub(super) struct Suspects {
+    /// Those that count as absent.
+    absent: Cache<Digest, ()>,
+    /// Those whose next reader looks at all bytes.
+    doubted: Cache<Digest, ()>,
+}
 
 impl Default for Suspects {
     fn default() -> Self {
-        Self(Cache::new(MOST))
+        let of = || Cache::builder().max_capacity(MOST);
+        Self { absent: of().time_to_live(WHILE).build(), doubted: of().build() }
     }
 }
 
 impl Suspects {
     pub(super) fn add(&self, canonical: &Digest) {
-        self.0.insert(canonical.clone(), ());
+        self.doubted.insert(canonical.clone(), ());
+        self.absent.insert(canonical.clone(), ());
     }
 
     pub(super) fn contains(&self, canonical: &Digest) -> bool {
-        self.0.contains_key(canonical)
+        self.absent.contains_key(canonical)
     }
 
-    /// It was written anew.
+    /// It was written anew, or is right after all.
     pub(super) fn remove(&self, canonical: &Digest) {
-        self.0.invalidate(canonical);
+        self.absent.invalidate(canonical);
+        self.doubted.invalidate(canonical);
     }
 }
 
@@ -44,7 +57,8 @@ impl Store {
     /// All bytes of a blob on their way to a client; of one read in so many they are compared with the digest.
     pub(super) fn sampled(&self, canonical: &Digest, body: ByteStream) -> ByteStream {
         let one_in = self.config.verify_reads;
-        if one_in == 0 || !rand::random::<u32>().is_multiple_of(one_in) {
+        let chosen = one_in > 0 && rand::random::<u32>().is_multiple_of(one_in);
+        if !chosen && !self.suspects.doubted.contains_key(canonical) {
             return body;
         }
         compared(body, canonical.clone(), self.suspects.clone())
@@ -70,6 +84,7 @@ fn compared(body: ByteStream, canonical: Digest, suspects: Suspects) -> ByteStre
                     None => {
                         let found = hasher.finish();
                         if found == canonical {
+                            suspects.remove(&canonical);
                             return Ok(held.map(|last| (last, None)));
                         }
                         suspects.add(&canonical);

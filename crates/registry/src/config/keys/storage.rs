@@ -145,12 +145,10 @@ pub(super) const SWIFT: Chapter = Chapter {
             "How objects of many segments are written: `dlo`, `slo` or `auto`",
         ),
         key("storage.swift.secretkey", Secret, "", "The key that signs temporary addresses"),
-        key("storage.swift.accesskey", Secret, "", "An older name of it"),
-        key(
+        without_effect("storage.swift.accesskey", "it belonged to a cloud that is no more; the key is secretkey"),
+        without_effect(
             "storage.swift.tempurlcontainerkey",
-            Flag,
-            "by the service",
-            "Whether that key is the container's and not the account's",
+            "a secretkey that is set is used, whether it is the account's or the container's; without one, the container's own",
         ),
         key("storage.swift.tempurlmethods", Texts, "by the service", "The methods that such addresses are made for"),
         without_effect(

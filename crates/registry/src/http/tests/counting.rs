@@ -84,7 +84,7 @@ impl Counting {
         *self.fails.lock().unwrap() = with;
     }
 
-    /// Makes the next read or deletion whose line contains a text wait.
+    /// Makes the next read, listing or deletion whose line contains a text wait.
     pub(super) fn hold(&self, text: &'static str) -> Gate {
         let gate = Gate::default();
         *self.gate.lock().unwrap() = Some((text, gate.clone()));
@@ -258,6 +258,7 @@ impl Blobs for Counting {
     fn list<'a>(&'a self, what: List<'a>) -> BoxFuture<'a, Result<ListPage>> {
         async move {
             self.call("list", what.prefix)?;
+            self.wait(&format!("list {}", what.prefix)).await;
             self.dies()?.map_or(Ok(()), |_| Err(dead()))?;
             if self.listing_is_empty {
                 return Ok(ListPage::default());

@@ -263,3 +263,25 @@ fn no_request_makes_the_registry_fail() {
     });
     assert_eq!(seen, BTreeSet::from([200]));
 }
+
+#[tokio::test]
+async fn what_takes_no_pushes_is_read_all_the_same() {
+    let there = Bed::memory().await;
+    there.push_image("a", "v1", b"layer").await;
+    let layer = Digest::sha256(b"layer");
+    let http = HttpConfig { takes_no_pushes: Some("push elsewhere"), ..HttpConfig::default() };
+    let node = Bed::over(there.blobs.clone(), there.store.config().clone(), http).await;
+    node.get("/v2/a/manifests/v1").await.is(200);
+    node.get(&format!("/v2/a/blobs/{layer}")).await.is(200);
+    node.get(&format!("/v2/a/referrers/{UNKNOWN}")).await.is(200);
+    for (method, path) in [
+        ("POST", "/v2/a/blobs/uploads/".to_owned()),
+        ("PUT", "/v2/a/manifests/v2".to_owned()),
+        ("DELETE", "/v2/a/manifests/v1".to_owned()),
+        ("DELETE", format!("/v2/a/blobs/{layer}")),
+    ] {
+        let refused = node.send(method, &path, &[], image(b"layer", "")).await.is(405);
+        assert_eq!(refused.code(), "UNSUPPORTED", "{method} {path}");
+    }
+    node.get("/v2/a/manifests/v1").await.is(200);
+}

@@ -293,6 +293,32 @@ async fn repositories_are_listed_in_pages() {
 }
 
 #[tokio::test]
+async fn who_asks_for_all_repositories_at_the_same_moment_waits_for_one_listing() {
+    let bed = Bed::memory().await;
+    bed.push("a", b"layer").await;
+    let cold = bed.another().await;
+    let gate = cold.blobs.hold("list docker/registry/v2/repositories/");
+    let all = futures::future::join_all((0..8).map(|_| cold.get("/v2/_catalog")));
+    let late = async {
+        gate.reached().await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        gate.open();
+    };
+    let (all, ()) = tokio::join!(all, late);
+    for reply in all {
+        assert_eq!(reply.is(200).json()["repositories"], serde_json::json!(["a"]));
+    }
+    assert_eq!(cold.blobs.calls(), ["list docker/registry/v2/repositories/"]);
+    let cold = bed.another().await;
+    cold.blobs.fail(Some((jeroboam_blobs::Kind::Unavailable, "list ")));
+    for reply in futures::future::join_all((0..4).map(|_| cold.get("/v2/_catalog"))).await {
+        assert_eq!(reply.is(503).code(), "UNAVAILABLE");
+    }
+    cold.blobs.fail(None);
+    assert_eq!(cold.get("/v2/_catalog").await.is(200).json()["repositories"], serde_json::json!(["a"]));
+}
+
+#[tokio::test]
 async fn a_deleted_manifest_takes_its_tags_with_it() {
     for bed in Bed::each().await {
         let (digest, manifest) = bed.push_image("a", "v1", b"one").await;

@@ -12,6 +12,7 @@ use jeroboam_oci::{Digest, layout};
 use super::bed::{Bed, IMAGE, Reply, everything_allowed, image};
 use super::counting::Counting;
 use crate::config::{Prefix, QuotaRule};
+use crate::gc::purge_uploads;
 use crate::http::HttpConfig;
 use crate::store::StoreConfig;
 
@@ -217,7 +218,7 @@ async fn it_is_counted_once_and_sizes_are_asked_for_once() {
     let listings = |bed: &Bed| {
         let calls = bed.blobs.calls();
         let count = |what: &str| calls.iter().filter(|call| call.starts_with(what)).count();
-        (count("list "), count("head docker/registry/v2/blobs/"))
+        (count("list docker/registry/v2/repositories/"), count("head docker/registry/v2/blobs/"))
     };
     assert_eq!(listings(&first).0, 1, "not at each push");
     let second = Bed::over(memory.clone(), with(&rules), HttpConfig::default()).await;
@@ -271,4 +272,48 @@ async fn a_listing_that_lags_does_not_forget_what_was_just_pushed() {
     assert_eq!(bed.store.quotas()[0].bytes, 8000);
     let there = bed.blobs.head(&layout::blob(&Digest::sha256(&blob(1, 8000))), Default::default()).await.unwrap();
     assert!(there.is_some());
+}
+
+#[tokio::test]
+async fn what_unfinished_uploads_hold_counts_between_requests() {
+    let bed = bed(&[rule("team", Some(10_000), None)]).await;
+    let location = begin(&bed, "team/a").await.is(202).location();
+    let held = bed.send("PATCH", &location, &[], blob(1, 6000)).await.is(202);
+    let refused = push(&bed, "team/b", &blob(2, 6000)).await.is(403);
+    assert_eq!(refused.code(), "DENIED");
+    assert_eq!(refused.json()["errors"][0]["detail"]["used"], serde_json::json!(6000));
+    assert_eq!(bed.store.quotas()[0].bytes, 6000);
+    // No number of uploads has more than there is room for.
+    let other = begin(&bed, "team/a").await.is(202).location();
+    bed.send("PATCH", &other, &[], blob(3, 5000)).await.is(403);
+    bed.get(&other).await.is(404);
+    // Also where no process knows it any more: it is in the store.
+    bed.clock.advance(Duration::from_secs(3601));
+    push(&bed, "team/b", &blob(2, 6000)).await.is(403);
+    let another = bed.another().await;
+    push(&another, "team/b", &blob(2, 6000)).await.is(403);
+    push(&another, "teams/b", &blob(2, 6000)).await.is(201);
+    // It has its own room, and what becomes of it counts once.
+    let digest = Digest::sha256(&blob(1, 10_000));
+    let finish = format!("{}&digest={digest}", held.location());
+    bed.send("PUT", &finish, &[], blob(1, 4000)).await.is(201);
+    assert_eq!(bed.store.quotas()[0].bytes, 10_000);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_over_holds_nothing() {
+    let bed = bed(&[rule("team", Some(10_000), None)]).await;
+    let location = begin(&bed, "team/a").await.is(202).location();
+    bed.send("PATCH", &location, &[], blob(1, 6000)).await.is(202);
+    bed.delete(&location).await.is(204);
+    assert_eq!(bed.store.quotas()[0].bytes, 0);
+    let location = begin(&bed, "team/a").await.is(202).location();
+    bed.send("PATCH", &location, &[], blob(1, 6000)).await.is(202);
+    // Whoever looks after the store ends it, and no process hears of that before it counts.
+    let later = "2100-01-01T00:00:00Z".parse().unwrap();
+    let purged = purge_uploads(bed.store.place(), Duration::from_secs(60), later, false).await.unwrap();
+    assert_eq!(purged.uploads, 1);
+    push(&bed, "team/b", &blob(2, 6000)).await.is(403);
+    bed.clock.advance(Duration::from_secs(6));
+    push(&bed, "team/b", &blob(2, 6000)).await.is(201);
 }

@@ -1,6 +1,10 @@
 //! Manifests about other manifests: those that we took, and those that distribution took before us.
 
-use jeroboam_blobs::{Blobs, Condition};
+use std::time::Duration;
+
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use jeroboam_blobs::{Blobs, Condition, Kind};
 use jeroboam_oci::{Digest, layout, link};
 
 use super::bed::{Bed, IMAGE, INDEX, Reply, descriptor, everything_allowed, image, index};
@@ -167,4 +171,77 @@ async fn no_more_is_read_than_a_page_shows() {
         path = link.trim_start_matches('<').split_once('>').unwrap().0.to_owned();
     }
     assert_eq!((pages, found), (5, sorted(&all.iter().map(Vec::as_slice).collect::<Vec<_>>())));
+}
+
+/// Asks without a connection, so that nothing is waited for that the clock does not see.
+async fn asked(bed: &Bed, path: &str) -> Reply {
+    let request = http::Request::get(path).body(Body::empty()).unwrap();
+    let (parts, body) = bed.respond(request).await.into_parts();
+    Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repository_is_looked_through_beside_the_requests() {
+    let bed = Bed::memory().await;
+    let subject = image(b"layer", "");
+    let old = about(&subject, "a/b", "old");
+    taken_by_distribution(&bed, "a", &old, None).await;
+    let path = format!("/v2/a/referrers/{}", Digest::sha256(&subject));
+    let gate = bed.blobs.hold("read docker/registry/v2/blobs/");
+    let gone = tokio::time::timeout(Duration::from_millis(10), asked(&bed, &path)).await;
+    assert!(gone.is_err(), "a client that goes away");
+    for _ in 0..2 {
+        let later = asked(&bed, &path).await.is(503);
+        assert_eq!((later.code().as_str(), later.header("retry-after")), ("UNAVAILABLE", "5"));
+        let said = later.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+        assert!(said.contains("being looked through"), "{said}");
+    }
+    gate.open();
+    assert_eq!(listed(&asked(&bed, &path).await.is(200)), sorted(&[&old]));
+    let reads = bed.blobs.calls().iter().filter(|call| call.starts_with("read docker/registry/v2/blobs/")).count();
+    assert_eq!(reads, 1, "nobody began again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_is_listed_while_the_repository_is_looked_through_again() {
+    let bed = Bed::memory().await;
+    let subject = image(b"layer", "");
+    let (old, new) = (about(&subject, "a/b", "old"), about(&subject, "a/b", "new"));
+    taken_by_distribution(&bed, "a", &old, None).await;
+    let path = format!("/v2/a/referrers/{}", Digest::sha256(&subject));
+    assert_eq!(listed(&asked(&bed, &path).await.is(200)), sorted(&[&old]));
+    taken_by_distribution(&bed, "a", &new, None).await;
+    bed.clock.advance(Duration::from_secs(60));
+    let gate = bed.blobs.hold("read docker/registry/v2/blobs/");
+    assert_eq!(listed(&asked(&bed, &path).await.is(200)), sorted(&[&old]));
+    gate.open();
+    assert_eq!(listed(&asked(&bed, &path).await.is(200)), sorted(&[&old, &new]));
+}
+
+#[tokio::test]
+async fn a_scan_that_fails_is_told_to_all_who_wait_and_is_begun_anew() {
+    let bed = Bed::memory().await;
+    let subject = image(b"layer", "");
+    let old = about(&subject, "a/b", "old");
+    taken_by_distribution(&bed, "a", &old, None).await;
+    let path = format!("/v2/a/referrers/{}", Digest::sha256(&subject));
+    bed.blobs.fail(Some((Kind::Unavailable, "read docker/registry/v2/blobs/")));
+    for reply in futures::future::join_all((0..4).map(|_| bed.get(&path))).await {
+        assert_eq!(reply.is(503).code(), "UNAVAILABLE");
+    }
+    bed.blobs.fail(None);
+    assert_eq!(listed(&bed.get(&path).await.is(200)), sorted(&[&old]));
+}
+
+#[tokio::test]
+async fn what_distribution_took_protects_what_it_is_about() {
+    let config = StoreConfig { protect_referenced: true, ..everything_allowed() };
+    let bed = Bed::with(config, HttpConfig::default()).await;
+    let (digest, subject) = bed.push_image("a", "v1", b"layer").await;
+    let old = about(&subject, "a/b", "old");
+    taken_by_distribution(&bed, "a", &old, None).await;
+    let path = format!("/v2/a/manifests/{digest}");
+    assert_eq!(bed.delete(&path).await.is(403).code(), "DENIED");
+    bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&old))).await.is(202);
+    bed.delete(&path).await.is(202);
 }

@@ -46,8 +46,6 @@ pub struct NodeCacheSettings {
     pub folder: PathBuf,
     /// Most bytes in it.
     pub size: u64,
-    /// Whether anything is written to the place.
-    pub push: bool,
     /// How long a link is believed without a question.
     pub believed: Duration,
 }
@@ -56,7 +54,6 @@ pub struct NodeCacheSettings {
 pub struct NodeCache {
     place: SharedBlobs,
     disk: Arc<Disk>,
-    push: bool,
     believed: Duration,
     /// Links in memory, and those on the disk.
     known: moka::future::Cache<String, Link>,
@@ -99,14 +96,14 @@ fn sort(path: &str) -> Sort {
 impl NodeCache {
     /// A disk before a place. Finds what is on the disk already.
     pub async fn new(place: SharedBlobs, settings: NodeCacheSettings) -> std::io::Result<Self> {
-        let NodeCacheSettings { folder, size, push, believed } = settings;
+        let NodeCacheSettings { folder, size, believed } = settings;
         let opened = tokio::task::spawn_blocking(move || {
             let disk = Arc::new(Disk::open(folder, size)?);
             Links::open(disk.clone()).map(|links| (disk, links))
         });
         let (disk, links) = opened.await.expect("reading does not panic")?;
         let known = moka::future::Cache::builder().max_capacity(LINKS).build();
-        Ok(Self { place, disk, push, believed, known, links, reach: Reach::default() })
+        Ok(Self { place, disk, believed, known, links, reach: Reach::default() })
     }
 
     /// Bytes on the disk.
@@ -174,13 +171,6 @@ impl NodeCache {
             // Something is decided by it, so that an old answer is none.
             _ => self.asked(self.link_there(path, None, freshness)).await,
         }
-    }
-
-    fn may_push(&self, path: &str) -> Result<()> {
-        if self.push {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Refused, format!("write {path}: this registry is a cache on a node, and takes no pushes")))
     }
 
     /// The size of a blob that is here and may be given from here: the place has it as well, or does not answer.
@@ -288,7 +278,6 @@ impl Blobs for NodeCache {
 
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
-            self.may_push(path)?;
             let written = self.asked(self.place.put(path, bytes, condition)).await;
             // Asked for anew when somebody wants it.
             self.forget(path).await;
@@ -297,17 +286,11 @@ impl Blobs for NodeCache {
     }
 
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
-        Box::pin(async move {
-            self.may_push(path)?;
-            self.asked(self.place.create(path, size)).await
-        })
+        Box::pin(async move { self.asked(self.place.create(path, size)).await })
     }
 
     fn upload<'a>(&'a self, at: &'a str, state: Option<UploadState>) -> BoxFuture<'a, Result<Box<dyn Upload>>> {
-        Box::pin(async move {
-            self.may_push(at)?;
-            self.asked(self.place.upload(at, state)).await
-        })
+        Box::pin(async move { self.asked(self.place.upload(at, state)).await })
     }
 
     fn discard_upload<'a>(&'a self, at: &'a str, state: &'a UploadState) -> BoxFuture<'a, Result<()>> {
@@ -320,9 +303,6 @@ impl Blobs for NodeCache {
 
     fn delete<'a>(&'a self, paths: &'a [String]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            for path in paths {
-                self.may_push(path)?;
-            }
             let deleted = self.asked(self.place.delete(paths)).await;
             for path in paths {
                 match sort(path) {
@@ -336,10 +316,7 @@ impl Blobs for NodeCache {
     }
 
     fn relocate<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            self.may_push(to)?;
-            self.place.relocate(from, to).await
-        })
+        self.place.relocate(from, to)
     }
 
     fn presign<'a>(&'a self, _: &'a str, _: Duration) -> BoxFuture<'a, Result<Option<String>>> {

@@ -1,4 +1,4 @@
-//! Counting what a namespace has: by a listing of its links, and the sizes of the blobs that they lead to.
+//! Counting what a namespace has: by a listing of its links, and the sizes of the blobs that they lead to; and by what is written down of unfinished uploads.
 //!
 //! A blob never changes its size, so each is asked for once: sizes are kept in the store from one process to the next.
 
@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 use jeroboam_blobs::{Freshness, Result, SharedBlobs};
-use jeroboam_oci::layout::{self, InRepository, Meaning};
+use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
+use jeroboam_oci::{RepositoryName, UploadId};
+use moka::sync::Cache;
 use tracing::{debug, warn};
 
 use super::tally::{Key, Link, Tally, digest, key};
+use crate::gc::documents::{self, ReadDocument};
 use crate::gc::pages::each_object;
+use crate::store::SessionRecord;
 use crate::store::blobs::{is_canonical, is_whole};
 
 /// How many blobs are asked for at once.
@@ -29,8 +33,14 @@ const LINES: usize = 1600;
 /// Sizes that are known.
 pub(super) type Sizes = HashMap<Key, u64>;
 
+/// Into which repositories uploads go that were seen once. That never changes, so nobody reads those of other namespaces again and again.
+pub(super) type Homes = Cache<UploadId, RepositoryName>;
+
+/// Uploads of which it is remembered.
+pub(super) const HOMES: u64 = 100_000;
+
 /// Counts what is below a prefix. What is in `known` is not asked for. Told with it is whether there is something that was not known.
-pub(super) async fn count(blobs: &SharedBlobs, prefix: &str, known: &Sizes) -> Result<(Tally, bool)> {
+pub(super) async fn count(blobs: &SharedBlobs, prefix: &str, known: &Sizes, homes: &Homes) -> Result<(Tally, bool)> {
     let mut tally = Tally::default();
     each_object(blobs, prefix, |entry| {
         let Meaning::Repository(repository, what) = layout::meaning(&entry.path) else { return };
@@ -67,7 +77,42 @@ pub(super) async fn count(blobs: &SharedBlobs, prefix: &str, known: &Sizes) -> R
         tally.resize(&key, size);
         learned |= size > 0;
     }
+    count_uploads(blobs, prefix, homes, &mut tally).await?;
     Ok((tally, learned))
+}
+
+/// Counts what is written down of unfinished uploads into repositories below a prefix.
+async fn count_uploads(blobs: &SharedBlobs, prefix: &str, homes: &Homes, tally: &mut Tally) -> Result<()> {
+    let mut ids = Vec::new();
+    each_object(blobs, &layout::area(Area::Sessions), |entry| {
+        let id = upload_of(&entry.path);
+        ids.extend(id.filter(|id| homes.get(id).is_none_or(|home| is_below(prefix, &home))));
+    })
+    .await?;
+    let looked = stream::iter(ids).map(|id| async move {
+        let record = documents::read::<SessionRecord>(blobs, &SessionRecord::path(&id)).await?;
+        Ok::<_, jeroboam_blobs::Error>((id, record))
+    });
+    let mut looked = std::pin::pin!(looked.buffer_unordered(AT_ONCE));
+    while let Some((id, record)) = looked.try_next().await? {
+        // One that ended meanwhile holds nothing, and of one that is damaged nobody knows what it holds.
+        let ReadDocument::Is(record) = record else { continue };
+        if is_below(prefix, &record.repository) {
+            tally.upload(&id, record.offset());
+        }
+        homes.insert(id, record.repository);
+    }
+    Ok(())
+}
+
+/// The upload that is written down at this path.
+fn upload_of(path: &str) -> Option<UploadId> {
+    let Meaning::Own(Area::Sessions, rest) = layout::meaning(path) else { return None };
+    rest.strip_suffix("/state")?.parse().ok()
+}
+
+fn is_below(prefix: &str, repository: &RepositoryName) -> bool {
+    layout::repository(repository).starts_with(prefix)
 }
 
 /// The sizes of blobs that are there. What is not may come yet.
@@ -138,8 +183,8 @@ pub(super) async fn write_sizes(blobs: &SharedBlobs, path: &str, sizes: Sizes) {
 mod tests {
     use std::sync::Arc;
 
-    use jeroboam_blobs::{Condition, Memory};
-    use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link};
+    use jeroboam_blobs::{Condition, Memory, UploadState};
+    use jeroboam_oci::{Algorithm, Digest, Tag, link};
 
     use super::*;
 
@@ -171,7 +216,7 @@ mod tests {
         put(&blobs, layout::tag_current(&a, &tag), link::content(&layer)).await;
 
         let below = layout::repository(&"team".parse().expect("a name"));
-        let (tally, learned) = count(&blobs, &below, &Sizes::new()).await.expect("counted");
+        let (tally, learned) = count(&blobs, &below, &Sizes::new(), &Cache::new(HOMES)).await.expect("counted");
         assert_eq!((tally.bytes(), tally.tags(), learned), (12, 1, true));
 
         let path = "docker/registry/v2/_x/quota/sizes";
@@ -179,7 +224,45 @@ mod tests {
         let known = read_sizes(&blobs, path).await;
         assert_eq!(known.into_iter().collect::<Vec<_>>(), [(key(&layer), 12)]);
         let known = read_sizes(&blobs, path).await;
-        let (again, learned) = count(&blobs, &below, &known).await.expect("counted");
+        let (again, learned) = count(&blobs, &below, &known, &Cache::new(HOMES)).await.expect("counted");
         assert_eq!((again.bytes(), learned), (12, false));
+    }
+
+    fn record(repository: &str, offset: u64) -> Bytes {
+        let record = SessionRecord {
+            repository: repository.parse().expect("a name"),
+            started: "2026-11-21T00:27:32Z".parse().expect("a time"),
+            account: None,
+            writer: "one".to_owned(),
+            handed_over: false,
+            foreign: false,
+            data: "docker/registry/v2/_x/sessions/data".to_owned(),
+            upload: UploadState { offset, detail: serde_json::Value::Null },
+            sha256: String::new(),
+            sha512: None,
+        };
+        serde_json::to_vec(&record).expect("it has string keys only").into()
+    }
+
+    #[tokio::test]
+    async fn what_unfinished_uploads_hold_is_counted() {
+        let blobs: SharedBlobs = Arc::new(Memory::default());
+        let [a, b, other, torn] = [1, 2, 3, 4].map(|seed| UploadId::of_random([seed; 16]));
+        for (id, repository, offset) in [(&a, "team/a", 10), (&b, "team", 20), (&other, "teams/a", 40)] {
+            put(&blobs, SessionRecord::path(id), record(repository, offset)).await;
+        }
+        put(&blobs, SessionRecord::path(&torn), "{").await;
+        put(&blobs, layout::own(Area::Sessions, &["secret"]), "of the registry").await;
+        let homes = Homes::new(HOMES);
+        let counted = |prefix: String| {
+            let (blobs, homes) = (blobs.clone(), homes.clone());
+            async move { count(&blobs, &prefix, &Sizes::new(), &homes).await.expect("counted").0.bytes() }
+        };
+        let below = layout::repository(&"team".parse().expect("a name"));
+        assert_eq!(counted(below.clone()).await, 30);
+        assert_eq!(counted(layout::REPOSITORIES.to_owned()).await, 70);
+        put(&blobs, SessionRecord::path(&a), record("team/a", 15)).await;
+        blobs.delete(&[SessionRecord::path(&b)]).await.expect("removed");
+        assert_eq!(counted(below).await, 15, "also where it is known whose they are");
     }
 }

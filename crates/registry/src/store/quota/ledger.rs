@@ -2,12 +2,14 @@
 //!
 //! What was counted from a listing takes the place of what was known; what this process changed since the listing began is then noted once more, in
 //! its order. So a count and pushes do not get in each other's way.
+//!
+//! An unfinished upload counts with what it holds, but for the time in which a request works on it: the request takes room for all of it then.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use jeroboam_oci::{RepositoryName, Tag};
+use jeroboam_oci::{RepositoryName, Tag, UploadId};
 use tokio::time::Instant;
 
 use super::tally::{Key, Link, Tally};
@@ -26,6 +28,8 @@ pub(super) enum Change {
     Unlinked(RepositoryName, Link, Key),
     Tagged(RepositoryName, Tag),
     Untagged(RepositoryName, Tag),
+    /// An unfinished upload holds so many bytes; none, once it is over.
+    Upload(UploadId, u64),
 }
 
 /// What a quota counts.
@@ -79,6 +83,8 @@ pub(super) struct Ledger {
     tags: HashMap<(RepositoryName, Tag), Vec<u64>>,
     /// Bytes that are being pushed, those of uploads that have no digest yet included.
     bytes: u64,
+    /// Uploads that requests work on, with the bytes that each held before. None of them is in the tally.
+    at_work: HashMap<UploadId, u64>,
     log: VecDeque<(Instant, Change)>,
 }
 
@@ -165,6 +171,21 @@ impl Ledger {
         }
     }
 
+    /// A request begins to work on an upload that holds so many bytes, and will take room for them itself.
+    pub(super) fn resume_upload(&mut self, id: &UploadId, bytes: u64) {
+        self.tally.upload(id, 0);
+        self.at_work.insert(id.clone(), bytes);
+    }
+
+    /// No request works on an upload any more: it holds so many bytes until one does again.
+    pub(super) fn rest_upload(&mut self, now: Instant, id: &UploadId, bytes: u64) {
+        let before = self.at_work.remove(id).unwrap_or_default();
+        // Most uploads come in one request, and nobody has to remember anything of them.
+        if before > 0 || bytes > 0 {
+            self.note(now, Change::Upload(id.clone(), bytes));
+        }
+    }
+
     /// Notes what has changed.
     pub(super) fn note(&mut self, now: Instant, change: Change) {
         self.apply(&change);
@@ -184,6 +205,7 @@ impl Ledger {
         self.log = log;
         let here: Vec<Key> = self.blobs.keys().filter(|key| self.tally.has(key)).copied().collect();
         here.iter().for_each(|key| self.arrived(key));
+        self.at_work.keys().for_each(|id| self.tally.upload(id, 0));
         self.tags.retain(|(repository, tag), _| !self.tally.has_tag(repository, tag));
     }
 
@@ -199,6 +221,7 @@ impl Ledger {
                 self.tags.remove(&(repository.clone(), tag.clone()));
             }
             Change::Untagged(repository, tag) => self.tally.untag(repository, tag),
+            Change::Upload(id, bytes) => self.tally.upload(id, *bytes),
         }
     }
 
@@ -282,6 +305,42 @@ mod tests {
         assert_eq!(ledger.tally().bytes(), 25);
         ledger.want_bytes(75).expect("what another brought as well is not counted twice");
         assert!(ledger.is_full().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_counts_until_it_is_over_and_never_twice() {
+        let (mut ledger, id) = (ledger(), UploadId::of_random([1; 16]));
+        ledger.resume_upload(&id, 0);
+        ledger.want_bytes(60).expect("room");
+        ledger.release_bytes(60);
+        ledger.rest_upload(Instant::now(), &id, 60);
+        let full = Full { counted: Counted::Bytes, used: 60, limit: 100, wanted: 60 };
+        assert_eq!(ledger.want_bytes(60), Err(full), "it stays between two requests");
+
+        tokio::time::advance(Duration::from_secs(1)).await;
+        ledger.resume_upload(&id, 60);
+        ledger.want_bytes(60).expect("it has its own room");
+        // A count sees it in the store meanwhile.
+        let counted = || {
+            let mut counted = Tally::default();
+            counted.upload(&id, 60);
+            counted
+        };
+        ledger.replace(counted(), Instant::now());
+        ledger.want_bytes(40).expect("it does not count a second time");
+        assert!(ledger.is_full().is_err());
+
+        let began = Instant::now();
+        ledger.note(began, linked("a", 100));
+        ledger.release_bytes(100);
+        ledger.rest_upload(began, &id, 0);
+        // That of a count which began before it was over.
+        ledger.replace(counted(), began);
+        assert_eq!(ledger.tally().bytes(), 100);
+        // Another process goes on with it, and it is not over there.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        ledger.replace(counted(), Instant::now());
+        assert_eq!(ledger.tally().bytes(), 60);
     }
 
     #[tokio::test]

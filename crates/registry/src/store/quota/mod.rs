@@ -2,7 +2,7 @@
 //!
 //! What a namespace has is counted once from a listing, and then kept by every change that this process makes; a push takes its room before its bytes do. Other
 //! processes change the same store, so it is counted anew from time to time, and always before somebody is refused. A blob counts once for a namespace,
-//! however many of its repositories have it, and until the last of them has let go of it.
+//! however many of its repositories have it, and until the last of them has let go of it. What an unfinished upload holds counts until the upload is over.
 
 mod count;
 mod ledger;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
 use jeroboam_model::Clock;
-use jeroboam_oci::{Digest, RepositoryName, Tag};
+use jeroboam_oci::{Digest, RepositoryName, Tag, UploadId};
 use moka::sync::Cache;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ pub(super) struct Quotas {
 pub struct QuotaView {
     /// Its name; empty of the whole registry.
     pub namespace: String,
-    /// So many bytes it has.
+    /// So many bytes it has, those of unfinished uploads included.
     pub bytes: u64,
     /// So many it may have.
     pub bytes_limit: Option<u64>,
@@ -65,7 +65,8 @@ impl Quotas {
         let (each, named): (Vec<_>, Vec<_>) = rules.iter().cloned().partition(|rule| rule.each);
         let named = named.into_iter().map(|rule| Arc::new(Namespace::new(rule.prefix.clone(), limit(&rule))));
         let found = Cache::builder().max_capacity(NAMESPACES).time_to_idle(KNOWN).build();
-        let counters = Counters { blobs, clock, tasks: TaskTracker::new(), cancel: CancellationToken::new() };
+        let (tasks, cancel, homes) = (TaskTracker::new(), CancellationToken::new(), Cache::new(count::HOMES));
+        let counters = Counters { blobs, clock, tasks, cancel, homes };
         Self { named: named.collect(), each, found, counters, pushes: AtomicU64::new(0) }
     }
 
@@ -98,12 +99,26 @@ impl Quotas {
 
     /// Room for what a push brings into a repository; none is taken yet. Waits until its namespaces were counted.
     pub(super) async fn room(&self, repository: &RepositoryName) -> Result<Room<'_>> {
-        let namespaces = self.of(repository);
-        for namespace in &namespaces {
-            namespace.counted(&self.counters).await?;
+        let room = self.room_uncounted(repository);
+        room.counted().await?;
+        Ok(room)
+    }
+
+    /// The same without waiting: before anything is taken, [`Room::counted`] has to wait.
+    pub(super) fn room_uncounted(&self, repository: &RepositoryName) -> Room<'_> {
+        let shares = self.of(repository).into_iter().map(Share::new).collect();
+        Room { quotas: self, push: self.pushes.fetch_add(1, Ordering::Relaxed), shares, upload: None }
+    }
+
+    /// Room for a request that works on an upload, which holds so many bytes. They do not count until this is dropped, so that the request can take room for
+    /// them, and whatever they become has its own. Then the upload holds them again, or what [`Room::leaves`] says.
+    pub(super) fn room_of_upload(&self, repository: &RepositoryName, id: &UploadId, bytes: u64) -> Room<'_> {
+        let mut room = self.room_uncounted(repository);
+        for share in &room.shares {
+            share.namespace.ledger().resume_upload(id, bytes);
         }
-        let shares = namespaces.into_iter().map(Share::new).collect();
-        Ok(Room { quotas: self, push: self.pushes.fetch_add(1, Ordering::Relaxed), shares })
+        room.upload = Some((id.clone(), bytes));
+        room
     }
 
     pub(super) fn linked(&self, repository: &RepositoryName, link: Link, canonical: &Digest, size: u64) {
@@ -165,6 +180,8 @@ pub(super) struct Room<'a> {
     quotas: &'a Quotas,
     push: u64,
     shares: Vec<Share>,
+    /// The upload that a request works on, and what it holds when that is over.
+    upload: Option<(UploadId, u64)>,
 }
 
 /// What a push has taken of one namespace.
@@ -197,6 +214,21 @@ impl Share {
 }
 
 impl Room<'_> {
+    /// Waits until the namespaces were counted.
+    pub(super) async fn counted(&self) -> Result<()> {
+        for share in &self.shares {
+            share.namespace.counted(&self.quotas.counters).await?;
+        }
+        Ok(())
+    }
+
+    /// Says how many bytes the upload holds when the request has ended; none, if it is over.
+    pub(super) fn leaves(&mut self, bytes: u64) {
+        if let Some((_, left)) = &mut self.upload {
+            *left = bytes;
+        }
+    }
+
     /// Takes room for a blob.
     pub(super) async fn blob(&mut self, canonical: &Digest, size: u64) -> Result<()> {
         let (push, key) = (self.push, key(canonical));
@@ -237,11 +269,15 @@ impl Room<'_> {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
+        let now = Instant::now();
         for share in &self.shares {
             let mut ledger = share.namespace.ledger();
             share.blobs.iter().for_each(|key| ledger.release_blob(self.push, key));
             ledger.release_bytes(share.bytes);
             share.tags.iter().for_each(|(repository, tag)| ledger.release_tag(self.push, repository, tag));
+            if let Some((id, bytes)) = &self.upload {
+                ledger.rest_upload(now, id, *bytes);
+            }
         }
     }
 }

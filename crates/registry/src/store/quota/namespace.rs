@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::count;
+use super::count::{self, Homes};
 use super::ledger::{Ledger, Limit};
 use crate::config::Prefix;
 use crate::store::{Result, StoreError};
@@ -36,6 +36,7 @@ pub(super) struct Counters {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
+    pub(super) homes: Homes,
 }
 
 /// A namespace with a quota.
@@ -162,7 +163,7 @@ impl Namespace {
         let (blobs, began, at) = (&counters.blobs, Instant::now(), counters.clock.now());
         let known = count::sizes(self.ledger().tally());
         let known = if known.is_empty() { count::read_sizes(blobs, &self.sizes_path()).await } else { known };
-        let (tally, learned) = match count::count(blobs, &self.folder(), &known).await {
+        let (tally, learned) = match count::count(blobs, &self.folder(), &known, &counters.homes).await {
             Ok(counted) => counted,
             Err(error) => {
                 warn!(namespace = self.name(), %error, "what a namespace has could not be counted");

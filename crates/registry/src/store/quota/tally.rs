@@ -1,8 +1,8 @@
-//! What the repositories of a namespace have: each blob once, however many of them have it.
+//! What the repositories of a namespace have: each blob once, however many of them have it, and what their unfinished uploads hold.
 
 use std::collections::{HashMap, HashSet};
 
-use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, UploadId};
 
 /// A digest in the room that it needs: there may be a million of them.
 pub(super) type Key = [u8; 32];
@@ -37,6 +37,8 @@ pub(in crate::store) enum Link {
 pub(super) struct Tally {
     numbers: HashMap<RepositoryName, u32>,
     blobs: HashMap<Key, Held>,
+    /// Unfinished uploads, and how many bytes each holds.
+    uploads: HashMap<UploadId, u64>,
     bytes: u64,
     tags: HashSet<(u32, Tag)>,
 }
@@ -85,6 +87,12 @@ impl Tally {
             self.bytes -= held.size;
             self.blobs.remove(key);
         }
+    }
+
+    /// An unfinished upload holds so many bytes; none, once it is over.
+    pub(super) fn upload(&mut self, id: &UploadId, bytes: u64) {
+        let before = if bytes > 0 { self.uploads.insert(id.clone(), bytes) } else { self.uploads.remove(id) };
+        self.bytes = self.bytes - before.unwrap_or_default() + bytes;
     }
 
     pub(super) fn tag(&mut self, repository: &RepositoryName, tag: Tag) {
@@ -154,6 +162,18 @@ mod tests {
         assert_eq!((tally.bytes(), tally.has(&blob)), (0, false));
         tally.unlink(&a, Link::Revision, &blob);
         assert_eq!(tally.bytes(), 0);
+    }
+
+    #[test]
+    fn an_upload_counts_with_what_it_holds() {
+        let (one, other) = (UploadId::of_random([1; 16]), UploadId::of_random([2; 16]));
+        let mut tally = Tally::default();
+        tally.link(&name("a"), Link::Layer, key(&Digest::sha256(b"layer")), 100);
+        for (id, bytes, all) in [(&one, 10, 110), (&one, 30, 130), (&other, 5, 135), (&one, 0, 105), (&one, 0, 105)] {
+            tally.upload(id, bytes);
+            assert_eq!(tally.bytes(), all, "{id} {bytes}");
+        }
+        assert_eq!(tally.sizes().count(), 1, "it is no blob");
     }
 
     #[test]

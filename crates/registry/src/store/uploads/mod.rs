@@ -22,6 +22,7 @@ use jeroboam_oci::{Digest, RepositoryName, UploadId};
 use super::{BlobView, Incoming, Result, Store, StoreError};
 
 pub use record::SessionRecord;
+use resume::Turn;
 pub(super) use sessions::Sessions;
 use sessions::{Session, State};
 pub(super) use token::Secret;
@@ -81,16 +82,18 @@ impl Store {
         let store = self.clone();
         let work = self.tasks.spawn(async move {
             let session = store.session(&upload).await?;
-            let mut state = store.enter(&session, &upload).await?;
-            match store.receive(&session, &mut state, chunk).await {
+            let mut turn = store.enter(&session, &upload).await?;
+            // The room stays taken until the upload has it.
+            let Turn { room, state } = &mut turn;
+            match store.receive_into(room, &session, state, chunk).await {
                 // It cannot become a blob, and its bytes take room.
                 Err(error @ StoreError::OverQuota { .. }) => {
-                    store.discard(&session, &mut state).await?;
+                    store.discard(&session, state).await?;
                     return Err(error);
                 }
                 received => received?,
             }
-            store.save(&session, &mut state).await?;
+            store.save(&session, state).await?;
             store.view(&session, state.offset).await
         });
         work.await.unwrap_or_else(|_| Err(interrupted()))
@@ -102,8 +105,8 @@ impl Store {
         let store = self.clone();
         let work = self.tasks.spawn(async move {
             let session = store.session(&upload).await?;
-            let mut state = store.enter(&session, &upload).await?;
-            store.finish_session(&session, &mut state, &digest, chunk).await
+            let mut turn = store.enter(&session, &upload).await?;
+            store.finish_session(&session, &mut turn, &digest, chunk).await
         });
         work.await.unwrap_or_else(|_| Err(interrupted()))
     }
@@ -112,8 +115,8 @@ impl Store {
     pub async fn cancel(&self, upload: &UploadRef) -> Result<()> {
         self.may_write()?;
         let session = self.session(upload).await?;
-        let mut state = self.enter(&session, upload).await?;
-        self.discard(&session, &mut state).await
+        let mut turn = self.enter(&session, upload).await?;
+        self.discard(&session, &mut turn).await
     }
 
     async fn view(&self, session: &Session, offset: u64) -> Result<UploadView> {

@@ -4,15 +4,29 @@ use bytes::Bytes;
 use futures::StreamExt;
 use jeroboam_blobs::Condition;
 use jeroboam_oci::range::ChunkRange;
+use tracing::warn;
 
 use super::record::hash_text;
 use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
 use crate::store::BodyError;
+use crate::store::quota::Room;
 
 impl Store {
-    /// Takes the bytes of a request. Where they end early, those that came are made durable; where they are not as announced, none counts.
+    /// Takes the bytes of a request that makes a blob of them, which then takes the room that it needs.
     pub(super) async fn receive(&self, session: &Session, state: &mut State, chunk: Chunk) -> Result<()> {
+        let mut room = self.quotas.room_uncounted(&session.repository);
+        self.receive_into(&mut room, session, state, chunk).await
+    }
+
+    /// Takes the bytes of a request. Where they end early, those that came are made durable; where they are not as announced, none counts.
+    pub(super) async fn receive_into(
+        &self,
+        room: &mut Room<'_>,
+        session: &Session,
+        state: &mut State,
+        chunk: Chunk,
+    ) -> Result<()> {
         let Chunk { range, length, mut body } = chunk;
         if let Some(range) = range {
             range.check(state.offset, length)?;
@@ -20,7 +34,7 @@ impl Store {
         let begin = state.offset;
         let expected = range.map(ChunkRange::length).or(length);
         let mut unsaved = 0;
-        let mut room = self.quotas.room(&session.repository).await?;
+        room.counted().await?;
         room.bytes(state.offset).await?;
         // A client that came back does not wait for its own lost connection.
         let known = session.newer();
@@ -50,7 +64,7 @@ impl Store {
         let found = state.offset - begin;
         match expected {
             Some(expected) if expected != found => {
-                self.fall_back(session, state)?;
+                self.forget_unsaved(session, state).await?;
                 Err(StoreError::SizeMismatch { expected, found })
             }
             _ => Ok(()),
@@ -105,6 +119,26 @@ impl Store {
         }
         session.set_durable(record.offset());
         state.saved = Some(record);
+        Ok(())
+    }
+
+    /// Forgets what came since the upload was last saved, for it does not count. Where nothing was saved before, no record leads to the bytes: they go at
+    /// once, or else anybody could leave any number of them.
+    async fn forget_unsaved(&self, session: &Session, state: &mut State) -> Result<()> {
+        if state.saved.is_none()
+            && let Err(error) = self.drop_unsaved(state).await
+        {
+            warn!(upload = %session.id, %error, "bytes that do not count are left, and are swept later");
+        }
+        self.fall_back(session, state)
+    }
+
+    async fn drop_unsaved(&self, state: &mut State) -> Result<()> {
+        let Some(mut upload) = state.upload.take() else { return Ok(()) };
+        // What the place does not know of it cannot forget.
+        let kept = upload.save().await?;
+        drop(upload);
+        self.blobs.discard_upload(&state.data, &kept).await?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Finding an upload: in this process, in the store, among distribution's, or by its token alone.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::MutexGuard;
 use tracing::warn;
 
 use super::{Result, Session, SessionRecord, State, Store, StoreError, UploadRef};
+use crate::store::quota::Room;
 
 /// How long somebody waits for another request that works on the same upload.
 const TURN: Duration = Duration::from_secs(10);
@@ -18,6 +20,13 @@ const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest record.
 const RECORD: u64 = 1 << 20;
+
+/// The turn of a request to work on an upload. When it is over, what the upload holds then counts for its namespaces until somebody has the next one.
+pub(super) struct Turn<'a> {
+    /// What the request takes of quotas. It goes before the state does: whoever has the turn next finds what this one left.
+    pub(super) room: Room<'a>,
+    pub(super) state: MutexGuard<'a, State>,
+}
 
 impl Store {
     pub(super) async fn session(&self, upload: &UploadRef) -> Result<Arc<Session>> {
@@ -44,7 +53,7 @@ impl Store {
     }
 
     /// Takes the turn to work on an upload, and sees to it that what we know is what is stored.
-    pub(super) async fn enter<'a>(&self, session: &'a Session, upload: &UploadRef) -> Result<MutexGuard<'a, State>> {
+    pub(super) async fn enter<'a>(&'a self, session: &'a Session, upload: &UploadRef) -> Result<Turn<'a>> {
         let turn = match session.state.try_lock() {
             Ok(turn) => Ok(turn),
             Err(_) => {
@@ -57,7 +66,8 @@ impl Store {
             retry_after: Duration::from_secs(2),
         })?;
         self.refresh(session, &mut state, upload).await?;
-        Ok(state)
+        let room = self.quotas.room_of_upload(&session.repository, &session.id, state.offset);
+        Ok(Turn { room, state })
     }
 
     /// Another process may have gone on with the upload. A token with our own last answer says that none has.
@@ -126,6 +136,26 @@ impl Store {
         let age = self.clock.now().duration_since(token.started);
         let young = age.is_negative() || age.unsigned_abs() < TOKEN_LIFE;
         if young { Ok(token.started) } else { Err(StoreError::UploadUnknown) }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.room.leaves(if self.state.ended { 0 } else { self.state.offset });
+    }
+}
+
+impl Deref for Turn<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
     }
 }
 
