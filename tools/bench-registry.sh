@@ -14,7 +14,8 @@ nice -n 10 cargo build --release --quiet --package jeroboam
 nice -n 10 cargo build --release --quiet --package jeroboam-bench
 nice -n 10 cargo build --release --quiet --package jeroboam-conformance --bin jeroboam-fault-proxy
 programs=$(tests/beds/registry/build.sh registry3)
-eval "$(tests/beds/registry/up.sh swift)"
+environment=$(tests/beds/registry/up.sh swift)
+eval "$environment"
 mkdir -p "$CACHE/bench"
 # A thousand clients at once, on this side too.
 ulimit -n 16384

@@ -6,7 +6,8 @@
 #     clients       skopeo, podman, buildah, crane, oras, regctl, helm, containerd; a layer of 10 GiB; cut transfers
 #     takeover      what 2.8 filled is served as it is; what ours writes 2.8 and 3 serve
 #     faults        the backend fails, and the registry is killed at every request to it
-#     soak          pushes, deletes and collections at once, for $SOAK seconds
+#     places        what tests in Rust show of Swift, Ceph and S3 by themselves
+#     soak          pushes, deletes and collections at once, for $SOAK seconds on a directory (1200) and $SOAK_OTHERS on each other (300)
 #   BACKENDS="directory versitygw rgw-s3 swift keystone application-credential trust rgw" names those to test on.
 #   JEROBOAM=… takes that program instead of building it. KEEP=1 leaves the backends running and what they hold.
 set -euo pipefail
@@ -17,15 +18,22 @@ export PORT_BASE=${PORT_BASE:-26000} BED=${BED:-$CACHE/run/registry-test-$$}
 beds=tests/beds/registry
 port=$((PORT_BASE + 20)) other_port=$((PORT_BASE + 21)) proxy_port=$((PORT_BASE + 22))
 backends=${BACKENDS:-directory versitygw rgw-s3 swift keystone application-credential trust rgw}
-[ $# -gt 0 ] || set -- peers conformance clients takeover faults soak
+[ $# -gt 0 ] || set -- peers conformance clients takeover faults places soak
 mkdir -p "$BED/log"
-report=$BED/report.txt
+report=$CACHE/registry-test-report.txt
+: >"$report"
 
 say() { printf '%s %s\n' "$(date +%T)" "$*"; }
 finish() {
   local status=$?
-  [ -n "${KEEP:-}" ] || { [ $status = 0 ] || cp -r "$BED/log" "$CACHE/registry-test-logs" 2>/dev/null || true; $beds/down.sh 2>/dev/null || true; }
-  [ $status = 0 ] || echo "error: logs are in ${KEEP:+$BED/log}${KEEP:-$CACHE/registry-test-logs}" >&2
+  local logs=$BED/log
+  if [ -z "${KEEP:-}" ]; then
+    logs=$CACHE/registry-test-logs
+    rm -rf "$logs"
+    [ $status = 0 ] || cp -r "$BED/log" "$logs" || true
+    $beds/down.sh || true
+  fi
+  [ $status = 0 ] || echo "error: logs are in $logs" >&2
   exit $status
 }
 trap finish EXIT
@@ -41,12 +49,13 @@ if [ -z "${CONFORMANCE:-}" ]; then
 fi
 PATH=$($beds/build.sh):$PATH
 # shellcheck disable=SC2086  # a list of words
-eval "$($beds/up.sh $backends)"
+environment=$($beds/up.sh $backends)
+eval "$environment"
 
 registry() { $beds/registry.sh "$@"; }
 conformance() { "$CONFORMANCE/jeroboam-conformance" "http://127.0.0.1:$port" "$@"; }
 store() { # backend name: a place of its own for each part
-  if [ "$1" = directory ]; then echo "$BED/store/$2"; else echo "$2-$$"; fi
+  if [ "$1" = directory ]; then echo "$BED/store/$2"; else echo "$2-$1-$$"; fi
 }
 
 # What is known of each: who changes the suite sees here whether it still finds it.
@@ -72,6 +81,11 @@ part_conformance() {
       registry down jeroboam "$port"
       say "conformance $version on $backend"
     done
+    # Alone with its store it writes other kinds of large objects, and its promises down.
+    EXTRA=$'jeroboam:\n  compat: exclusive' registry up jeroboam "$backend" "$port" "$(store "$backend" conformance-alone)"
+    conformance --version dev --strict || { say "conformance dev on $backend, exclusive"; exit 1; }
+    registry down jeroboam "$port"
+    say "conformance dev on $backend, exclusive"
   done
   # As it is when nobody says anything: what an index names has to be there.
   DEFAULT=1 registry up jeroboam directory "$port" "$(store directory conformance-default)"
@@ -87,13 +101,20 @@ part_clients() {
   for backend in $backends; do
     place=$(store "$backend" clients)
     registry up jeroboam "$backend" "$port" "$place"
-    # Ceph's cluster is in memory, and has 4 GiB of it.
-    case $backend in rgw*) size=512 ;; directory | versitygw) size=10240 ;; *) size=2048 ;; esac
+    # Ceph's cluster is in memory, and has 4 GiB of it; behind the last ones is the same Swift.
+    case $backend in rgw*) size=512 ;; directory | versitygw | swift) size=10240 ;; *) size=1024 ;; esac
     KILL="$PWD/$beds/registry.sh kill jeroboam $port" START="$PWD/$beds/registry.sh up jeroboam $backend $port $place" \
       tests/client/registry/all.sh "127.0.0.1:$port" "${LARGE:-$size}"
     registry down jeroboam "$port"
     [ "$backend" != directory ] || rm -rf "$place"
+    [ "$backend" != versitygw ] || rm -rf "$BED/versitygw/data/${place:?}"
     say "clients on $backend"
+    # Once more where clients are sent to the store itself.
+    case $backend in versitygw | rgw* | swift | keystone) ;; *) continue ;; esac
+    REDIRECT_OFF=false registry up jeroboam "$backend" "$port" "$(store "$backend" redirects)"
+    REDIRECTS=1 tests/client/registry/all.sh "127.0.0.1:$port" 64
+    registry down jeroboam "$port"
+    say "clients on $backend, sent to the store"
   done
 }
 
@@ -107,19 +128,33 @@ part_takeover() {
 }
 
 part_faults() {
-  local backend
+  local backend asked=
   for backend in $backends; do
     # The others name themselves by their own address, past the proxy.
     case $backend in versitygw | rgw-s3 | swift) ;; *) say "no faults on $backend: it is not asked through the proxy"; continue ;; esac
     PORT=$port PROXY_PORT=$proxy_port PROXY=$CONFORMANCE/jeroboam-fault-proxy $beds/faults.sh "$backend" "$(store "$backend" faults)"
+    asked=1
     say "faults on $backend"
   done
+  [ -n "$asked" ] || { say "none of $backends is asked through the proxy: nothing is shown"; exit 1; }
+}
+
+# What only tests in Rust look at: rights, lost trusts, signed addresses, segments of 2.8 that its own collection takes.
+part_places() {
+  JEROBOAM_S3='' JEROBOAM_ALL_REGISTRY=1 cargo test --quiet --package jeroboam-blobs --test swift
+  say "Swift and Ceph by themselves"
+  bucket=$(store versitygw places)
+  registry bucket versitygw "$bucket"
+  JEROBOAM_S3="regionendpoint=$JEROBOAM_S3,region=us-east-1,bucket=$bucket,accesskey=$JEROBOAM_S3_KEY,secretkey=$JEROBOAM_S3_SECRET" \
+    cargo test --quiet --package jeroboam-blobs --test it
+  say "S3 by itself"
 }
 
 part_soak() {
-  local backend
-  for backend in ${SOAK_BACKENDS:-directory}; do
-    PORT=$port SOAK=${SOAK:-1200} SOAK_PROGRAM=$CONFORMANCE/jeroboam-soak $beds/soak.sh "$backend" "$(store "$backend" soak)"
+  local backend seconds
+  for backend in $backends; do
+    case $backend in directory) seconds=${SOAK:-1200} ;; *) seconds=${SOAK_OTHERS:-300} ;; esac
+    PORT=$port SOAK=$seconds SOAK_PROGRAM=$CONFORMANCE/jeroboam-soak $beds/soak.sh "$backend" "$(store "$backend" soak)"
     say "soak on $backend"
   done
 }

@@ -101,7 +101,7 @@ async fn push_for_a_while(context: Arc<Context>, pusher: u64, load: Load) -> Out
         if kept.len() > KEPT
             && let Some(image) = kept.pop_front()
         {
-            match delete(&context, &image).await {
+            match delete(&context, &image, &mut outcome).await {
                 Ok(()) => outcome.deletes += 1,
                 Err(stop) => note(&mut outcome.missing, why(stop)),
             }
@@ -181,27 +181,27 @@ async fn has_to_wait(answer: &Answer, outcome: &mut Outcome) -> Verdict<bool> {
 }
 
 async fn pull(context: &Context, image: &Image, outcome: &mut Outcome) {
-    match pull_all(context, image).await {
+    match pull_all(context, image, outcome).await {
         Ok(()) => outcome.pulls += 1,
         Err(stop) => note(&mut outcome.missing, why(stop)),
     }
 }
 
-async fn pull_all(context: &Context, image: &Image) -> Verdict {
+async fn pull_all(context: &Context, image: &Image, outcome: &mut Outcome) -> Verdict {
     let ask = Ask::get(context.manifest(&image.digest.to_string())).header("accept", IMAGE);
-    let manifest = context.client.send(ask).await?;
+    let manifest = patiently(context, &ask, outcome).await?;
     manifest.status(&[200])?;
     manifest.body_is(&image.body)?;
     for (digest, bytes) in &image.blobs {
-        let blob = context.client.send(Ask::get(context.blob(digest))).await?;
+        let blob = patiently(context, &Ask::get(context.blob(digest)), outcome).await?;
         blob.status(&[200])?;
         blob.body_is(bytes)?;
     }
     Ok(())
 }
 
-async fn delete(context: &Context, image: &Image) -> Verdict {
-    let answer = context.client.send(Ask::delete(context.manifest(&image.digest.to_string()))).await?;
+async fn delete(context: &Context, image: &Image, outcome: &mut Outcome) -> Verdict {
+    let answer = patiently(context, &Ask::delete(context.manifest(&image.digest.to_string())), outcome).await?;
     if answer.is_unsupported() {
         return fail("the registry deletes nothing: a soak without deletes shows nothing");
     }

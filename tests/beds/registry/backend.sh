@@ -33,10 +33,10 @@ stop() { # name: by the pid that was recorded, with all that it started
   rm -f "$RUN/$1.pid"
 }
 
-wait_http() { # name url: until anything answers
+wait_http() { # name url [words of curl]: until it answers, and not another one that has its port
   local _
   for _ in $(seq 1 300); do
-    curl -s -o /dev/null "$2" && return 0
+    if curl -s -o /dev/null "${@:3}" "$2" && sleep 0.1 && alive "$1"; then return 0; fi
     alive "$1" || { say "$1 ended; its last words:"; tail -n 20 "$LOG/$1.log" >&2; return 1; }
     sleep 0.1
   done

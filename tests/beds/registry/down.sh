@@ -6,5 +6,6 @@ set -euo pipefail
 for file in "$RUN"/registry-*.pid; do
   [ ! -e "$file" ] || stop "$(basename "$file" .pid)"
 done
+stop fault-proxy
 for part in rgw keystone swift versitygw; do "$HERE/$part.sh" down; done
 [ -n "${KEEP:-}" ] || rm -rf "$BED"

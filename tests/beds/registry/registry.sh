@@ -2,17 +2,19 @@
 # A registry on one of the backends: the Debian package of distribution 2.8, distribution 3, or ours, all with the same configuration.
 #   registry.sh up PROGRAM BACKEND PORT [STORE]     STORE: the directory, bucket or container; one of the backend's name unless given
 #   registry.sh config PROGRAM BACKEND PORT [STORE] prints the configuration
+#   registry.sh bucket BACKEND NAME                 makes a bucket
 #   registry.sh down PROGRAM PORT
 #   registry.sh kill PROGRAM PORT                   as a power cut would end it
 # PROGRAM: docker-registry, registry3, jeroboam ($JEROBOAM is the program). BACKEND: directory versitygw rgw-s3 swift keystone
-# application-credential trust rgw. $EXTRA is more of the configuration, after a newline; DEFAULT=1 leaves out what is not ours by default.
+# application-credential trust rgw. $EXTRA is more of the configuration, after a newline; DEFAULT=1 leaves out what is not ours by default;
+# REDIRECT_OFF=false sends clients to the store.
 # shellcheck source-path=SCRIPTDIR source=backend.sh
 . "$(dirname "$0")/backend.sh"
 
 program() {
   case $1 in
     docker-registry) needs docker-registry; echo docker-registry ;;
-    registry3) echo "$("$HERE/build.sh" registry3)/registry3" ;;
+    registry3) bin=$("$HERE/build.sh" registry3) && echo "$bin/registry3" ;;
     jeroboam) echo "${JEROBOAM:?is the program to test}" ;;
     *) echo "error: no program $1" >&2; exit 2 ;;
   esac
@@ -69,7 +71,7 @@ http: {addr: "$HOST:$3", secret: of-the-tests${HTTP:-}}
 storage:
   $(storage "$2" "$4")
   delete: {enabled: true}
-  redirect: {disable: true}
+  redirect: {disable: ${REDIRECT_OFF:-true}}
 X
   # An index may name what is elsewhere. 3 knows the word too, and is measured as it is when nobody says anything.
   [ "$1" != jeroboam ] || [ -n "${DEFAULT:-}" ] || printf 'validation: {manifests: {indexes: {platforms: none}}}\n'
@@ -85,15 +87,16 @@ up() { # program backend port store
   # The driver of S3 in 2.8 does not start where this variable is set, and 3 looks for a collector of traces.
   # shellcheck disable=SC2086  # words are words
   start "registry-$1-$3" env -u AWS_CA_BUNDLE OTEL_TRACES_EXPORTER=none "$binary" $words "$file"
-  wait_http "registry-$1-$3" "http://$HOST:$3/v2/"
+  wait_http "registry-$1-$3" "http://$HOST:$3/v2/" --fail
 }
 
 case ${1:-} in
   up) up "$2" "$3" "$4" "${5:-$([ "$3" = directory ] && echo "$BED/directory" || echo "$3")}" ;;
   config) config "$2" "$3" "$4" "${5:-$3}" ;;
+  bucket) bucket "$2" "$3" ;;
   down) stop "registry-$2-$3" ;;
   kill)
     kill -KILL -- "-$(cat "$RUN/registry-$2-$3.pid")"
     rm -f "$RUN/registry-$2-$3.pid" ;;
-  *) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,8s/^# //p' "$0" >&2; exit 2 ;;
 esac

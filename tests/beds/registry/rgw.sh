@@ -66,6 +66,7 @@ X
     ceph -c "$conf" osd stat 2>/dev/null | grep -q '1 up' && break
     sleep 0.5
   done
+  ceph -c "$conf" osd stat | grep -q '1 up' || { say "Ceph's osd does not come up; its log is $LOG/ceph-osd.log"; return 1; }
   start radosgw radosgw -c "$conf" -n client.rgw -f
   wait_http radosgw "http://$HOST:$P_RGW/swift/info"
   say "Ceph's gateway: http://$HOST:$P_RGW/swift/v1, region RegionRGW of Keystone"

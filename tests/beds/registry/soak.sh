@@ -19,9 +19,10 @@ EXTRA=$more "$HERE/registry.sh" up jeroboam "$backend" "$PORT" "$place"
 "$SOAK_PROGRAM" "http://127.0.0.1:$PORT" --seconds "$SOAK" >"$work/outcome" || { cat "$work/outcome" >&2; fail "something was lost"; }
 jq -c '{pushes, spared, postponed, deletes, pulls, failed: (.failed_pushes | length), missing: (.missing | length)}' "$work/outcome"
 number() { curl -sf "http://127.0.0.1:$numbers/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
+curl -sf -o /dev/null "http://127.0.0.1:$numbers/metrics" || fail "there are no metrics"
 removed=$(number registry_gc_removed_blobs_total) spared=$(number registry_gc_spared_blobs_total) sweeps=$(number 'registry_gc_runs_total{result="swept"}')
 printf '{"sweeps": %s, "removed": %s, "spared": %s}\n' "${sweeps:-0}" "${removed:-0}" "${spared:-0}"
 # A soak beside which nothing is collected shows nothing.
 [ "${removed:-0}" -gt 0 ] && [ "${sweeps:-0}" -ge 2 ] || fail "nothing was collected"
 EXTRA=$more "$HERE/registry.sh" config jeroboam "$backend" "$PORT" "$place" >"$work/config.yml"
-"$JEROBOAM" registry inspect "$work/config.yml" >"$work/inspected" 2>&1 || { cat "$work/inspected" >&2; fail "inspect finds more than garbage"; }
+"$JEROBOAM" registry inspect "$work/config.yml" --verify 100 >"$work/inspected" 2>&1 || { cat "$work/inspected" >&2; fail "inspect finds more than garbage"; }

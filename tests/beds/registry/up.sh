@@ -9,8 +9,14 @@ for kind; do
     directory) ;;
     versitygw) ./versitygw.sh up ;;
     swift) ./swift.sh up ;;
-    keystone | application-credential | trust) ./swift.sh up && ./keystone.sh up ;;
-    rgw | rgw-s3) ./swift.sh up && ./keystone.sh up && ./rgw.sh up ;;
+    # Not with `&&`: a part that fails before the last would not end this script.
+    keystone | application-credential | trust)
+      ./swift.sh up
+      ./keystone.sh up ;;
+    rgw | rgw-s3)
+      ./swift.sh up
+      ./keystone.sh up
+      ./rgw.sh up ;;
     *) sed -n '3s/^# //p' "$0" >&2; exit 2 ;;
   esac
 done
