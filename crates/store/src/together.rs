@@ -147,6 +147,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Semaphore;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
 
@@ -172,6 +173,7 @@ mod tests {
     struct Bed {
         database: Arc<Database>,
         together: Arc<Together<&'static str, u32, u32>>,
+        tasks: TaskTracker,
     }
 
     type Answer = tokio::task::JoinHandle<Result<u32, StoreError>>;
@@ -180,7 +182,7 @@ mod tests {
         fn new() -> Self {
             let (asked, begun) = (Mutex::default(), AtomicUsize::new(0));
             let database = Arc::new(Database { open: Semaphore::new(0), asked, begun });
-            Self { database, together: Arc::new(Together::new()) }
+            Self { database, together: Arc::new(Together::new()), tasks: TaskTracker::new() }
         }
 
         /// One who asks, and has got as far as it gets.
@@ -190,7 +192,7 @@ mod tests {
                 let database = Arc::clone(&database);
                 async move { database.answer(questions).await }
             };
-            let answer = tokio::spawn(async move { together.ask(alike, question, ask).await });
+            let answer = self.tasks.spawn(async move { together.ask(alike, question, ask).await });
             self.settle().await;
             answer
         }
