@@ -253,6 +253,9 @@ pub struct Swept {
     pub objects: u64,
     /// With so many bytes.
     pub bytes: u64,
+    /// Whether the place hides what belongs to its objects, so that nothing could be told from garbage and nothing was removed: a Ceph gateway does not show the
+    /// segments of static large objects.
+    pub hidden: bool,
 }
 
 /// An object that is being written. Dropping it leaves nothing that anybody sees.

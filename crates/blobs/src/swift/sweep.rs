@@ -1,7 +1,8 @@
 //! Finds segments that no object has.
 //!
 //! A directory of segments is garbage only if all of it is old, no upload that goes on has it, and no manifest of the whole container names it: of any
-//! prefix, the trash included. Whatever cannot be read ends the search before anything is removed.
+//! prefix, the trash included. Whatever cannot be read ends the search before anything is removed; so does a static large object of a Ceph gateway, which shows no
+//! segments.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,13 +10,14 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use jeroboam_model::Timestamp;
 use jeroboam_openstack::object_store::{ListedObject, ListingEntry, ListingQuery, Newest};
+use tracing::warn;
 
 use super::failure::failed;
 use super::list::LAST;
 use super::names::mark;
 use super::upload::belongs_to_an_object;
 use super::{Inner, PAGE};
-use crate::{Error, Kind, Result, Sweep, Swept};
+use crate::{Result, Sweep, Swept};
 
 /// So many manifests are looked at at once.
 const AT_ONCE: usize = 8;
@@ -56,7 +58,13 @@ impl Candidates {
 
 pub(crate) async fn sweep(inner: &Inner, sweep: &Sweep<'_>) -> Result<Swept> {
     let mut candidates = old_directories(inner, sweep).await?;
-    spare_what_is_needed(inner, &mut candidates).await?;
+    if let Some(name) = spare_what_is_needed(inner, &mut candidates).await? {
+        warn!(
+            object = name,
+            "the store does not show the segments of a static large object: no segments are looked for that no object has"
+        );
+        return Ok(Swept { hidden: true, ..Swept::default() });
+    }
     let mut swept = Swept::default();
     for (directory, candidate) in &candidates.0 {
         // Somebody may have made an object of it a moment ago.
@@ -102,24 +110,27 @@ async fn old_directories(inner: &Inner, sweep: &Sweep<'_>) -> Result<Candidates>
     }
 }
 
-/// Looks at every manifest of the container.
-async fn spare_what_is_needed(inner: &Inner, candidates: &mut Candidates) -> Result<()> {
+/// Looks at every manifest of the container. Gives one that does not show what it needs, if there is any.
+async fn spare_what_is_needed(inner: &Inner, candidates: &mut Candidates) -> Result<Option<String>> {
     let segments = inner.names.segments();
     // Nothing within the segments themselves is a manifest.
     let behind = format!("{segments}{LAST}");
     for (mut marker, end) in [(None, Some(segments.as_str())), (Some(behind), None)] {
         loop {
             if candidates.0.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             let (page, next) = page(inner, "", marker.as_deref(), end).await?;
-            let mut large: Vec<BoxFuture<'_, Result<Vec<String>>>> = Vec::new();
+            let mut large: Vec<BoxFuture<'_, Result<Needed>>> = Vec::new();
             for object in page.iter().filter(|object| object.may_be_large()) {
                 large.push(needed_by(inner, &object.name).boxed());
             }
-            let needed: Vec<Vec<String>> = stream::iter(large).buffer_unordered(AT_ONCE).try_collect().await?;
-            for prefix in needed.into_iter().flatten() {
-                candidates.spare(&prefix);
+            let needed: Vec<Needed> = stream::iter(large).buffer_unordered(AT_ONCE).try_collect().await?;
+            for needed in needed {
+                match needed {
+                    Needed::Below(prefixes) => prefixes.iter().for_each(|prefix| candidates.spare(prefix)),
+                    Needed::Hidden(name) => return Ok(Some(name)),
+                }
             }
             marker = next;
             if marker.is_none() {
@@ -127,25 +138,35 @@ async fn spare_what_is_needed(inner: &Inner, candidates: &mut Candidates) -> Res
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
-/// How the names of an object's segments begin.
-async fn needed_by(inner: &Inner, name: &str) -> Result<Vec<String>> {
+/// The segments that an object needs.
+enum Needed {
+    /// Those whose names begin so.
+    Below(Vec<String>),
+    /// Those of the object with this name are not shown.
+    Hidden(String),
+}
+
+async fn needed_by(inner: &Inner, name: &str) -> Result<Needed> {
     let trouble = |error| failed(format!("look at {name} in swift"), error);
     let head = inner.store.head(name, Newest::Yes).await.map_err(trouble)?;
-    let Some(head) = head else { return Ok(Vec::new()) };
+    let Some(head) = head else { return Ok(Needed::Below(Vec::new())) };
     if let Some((container, prefix)) = head.manifest {
-        return Ok(if container == inner.store.container() { vec![prefix] } else { Vec::new() });
+        let is_here = container == inner.store.container();
+        return Ok(Needed::Below(is_here.then_some(prefix).into_iter().collect()));
     }
     if !head.is_static {
-        return Ok(Vec::new());
+        return Ok(Needed::Below(Vec::new()));
     }
-    let segments = inner.store.static_segments(name).await.map_err(trouble)?;
-    let hidden = || Error::new(Kind::Broken, format!("sweep swift: the store does not show the segments of {name}"));
-    let segments = segments.ok_or_else(hidden)?.into_iter();
-    let here = segments.filter(|segment| segment.container == inner.store.container());
-    Ok(here.filter_map(|segment| segment.name.rsplit_once('/').map(|(directory, _)| directory.to_owned())).collect())
+    let Some(segments) = inner.store.static_segments(name).await.map_err(trouble)? else {
+        return Ok(Needed::Hidden(name.to_owned()));
+    };
+    let here = segments.into_iter().filter(|segment| segment.container == inner.store.container());
+    let directories =
+        here.filter_map(|segment| segment.name.rsplit_once('/').map(|(directory, _)| directory.to_owned()));
+    Ok(Needed::Below(directories.collect()))
 }
 
 /// Objects of a page, and where the next one begins.

@@ -54,6 +54,8 @@ pub struct Inspection {
     pub leftovers: u64,
     /// Their bytes.
     pub leftover_bytes: u64,
+    /// Whether the store hides which segments its objects have, so that none were looked for that no path leads to.
+    pub hidden_segments: bool,
     /// Blobs whose bytes were read and whose digests were compared.
     pub verified: u64,
     /// What is wrong.
@@ -79,6 +81,7 @@ pub async fn inspect(
     let swept = blobs.sweep(Sweep { older_than: now, live: &scan.uploads, dry_run: true }).await?;
     inspection.leftovers += swept.objects;
     inspection.leftover_bytes += swept.bytes;
+    inspection.hidden_segments = swept.hidden;
     Ok(inspection)
 }
 
@@ -104,6 +107,12 @@ impl fmt::Display for Inspection {
         ];
         for (count, bytes, what) in garbage.iter().filter(|(count, ..)| *count > 0) {
             writeln!(f, "garbage: {count} {what}, with {bytes} bytes")?;
+        }
+        if self.hidden_segments {
+            writeln!(
+                f,
+                "the store does not show the segments of static large objects: garbage among segments was not looked for"
+            )?;
         }
         let mut by_severity: BTreeMap<Severity, Vec<&Problem>> = BTreeMap::new();
         for problem in &self.problems {

@@ -427,6 +427,7 @@ impl Scan {
             uploads: self.sessions + self.foreign_uploads.len() as u64,
             leftovers: self.strays.len() as u64,
             leftover_bytes: self.strays.values().sum(),
+            hidden_segments: false,
             verified: self.verified,
             problems: self.problems.iter().cloned().collect(),
         }
