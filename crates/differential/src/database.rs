@@ -54,6 +54,21 @@ impl Database {
         }
     }
 
+    /// Ends connections that have left a transaction open, which Magnum's do where an insert failed: whoever changes a table would wait for them without end.
+    async fn end_transactions(&self) -> Result<()> {
+        let sql = format!(
+            "SELECT CONCAT('KILL ', p.id, ';') FROM information_schema.innodb_trx t \
+             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+             WHERE p.db = '{}' AND p.command = 'Sleep';",
+            self.name
+        );
+        let kills = self.run(&sql).await?.concat();
+        if !kills.is_empty() {
+            self.run(&kills).await?;
+        }
+        Ok(())
+    }
+
     /// Removes every row of every table but the books of the migrations and of the running processes.
     pub(crate) async fn clear(&self) -> Result<()> {
         let sql = format!(
@@ -71,6 +86,9 @@ impl Database {
         );
         let far = self.run(&far).await?;
         self.run(&format!("SET foreign_key_checks = 0; {deletes} SET foreign_key_checks = 1;")).await?;
+        if !far.is_empty() {
+            self.end_transactions().await?;
+        }
         for table in far {
             self.run(&format!("ALTER TABLE {table} AUTO_INCREMENT = 1;")).await?;
         }
