@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::gc::documents::{self, ReadDocument};
+use crate::gc::leftovers::forget_instances;
 
 /// How long a promise holds unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -190,6 +191,11 @@ impl Leases {
     /// Says again and again that this process serves.
     async fn keep_telling(&self, stop: CancellationToken) {
         let Some((place, times)) = &self.told else { return stop.cancelled().await };
+        // Of those that were killed, who knows when.
+        let older_than = self.clock.now().saturating_sub(GRACE).unwrap_or(Timestamp::MIN);
+        if let Err(error) = forget_instances(&place.blobs, older_than).await {
+            warn!(%error, "what processes said of themselves that are gone stays in the store");
+        }
         let mut failed = false;
         loop {
             let said = Instance { read: self.clock.now(), epoch: None, times: *times, promises: 0 };

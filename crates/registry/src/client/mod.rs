@@ -44,6 +44,9 @@ const BRIEF: usize = 64 << 10;
 /// Longest answer that is no blob: the largest manifest that anybody has.
 const LONGEST: usize = 16 << 20;
 
+/// How long what a registry says of a refusal is waited for.
+const SAYING: Duration = Duration::from_secs(10);
+
 /// Which registry, and how it is spoken to.
 #[derive(Clone, Debug)]
 pub struct RemoteSettings {
@@ -267,7 +270,8 @@ async fn beginning(answer: &mut Response) -> reqwest::Result<Vec<u8>> {
 async fn refused_at(registry: &str, what: String, mut answer: Response, now: jeroboam_model::Timestamp) -> ClientError {
     let status = answer.status().as_u16();
     let retry_after = retry::retry_after(answer.headers(), now);
-    let body = beginning(&mut answer).await.unwrap_or_default();
+    let body = tokio::time::timeout(SAYING, beginning(&mut answer)).await;
+    let body = body.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
     let first = serde_json::from_slice::<Errors>(&body).ok().and_then(|errors| errors.errors.into_iter().next());
     let (code, said) = match first {
         // A sentence of somebody else's, of a length that a log can hold.

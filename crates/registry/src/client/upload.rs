@@ -1,11 +1,11 @@
 //! Blobs into another registry: taken from a repository that has them, else sent, and sent on where an upload was cut.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
 use jeroboam_oci::range::read_progress;
@@ -41,41 +41,62 @@ const FINISHING: Duration = Duration::from_secs(600);
 /// How a body goes out.
 struct Progress(Mutex<Moved>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Moved {
+    /// When a piece was asked for or handed over last.
     last: Instant,
+    /// Bytes that were not handed over yet.
     left: u64,
+    /// Whether the next piece is still to come from here: from our store, or through the limit of bytes in a second.
+    is_ours: bool,
+}
+
+/// What has stood still, for how many seconds.
+#[derive(Debug, PartialEq, Eq)]
+enum Stuck {
+    /// What is to be sent.
+    Source(u64),
+    /// The registry.
+    Registry(&'static str, u64),
 }
 
 impl Progress {
     fn of(size: u64) -> Self {
-        Self(Mutex::new(Moved { last: Instant::now(), left: size }))
+        Self(Mutex::new(Moved { last: Instant::now(), left: size, is_ours: false }))
     }
 
-    fn took(&self, bytes: usize) {
-        let mut moved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *moved = Moved { last: Instant::now(), left: moved.left.saturating_sub(bytes as u64) };
+    fn moved(&self) -> MutexGuard<'_, Moved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for an answer while the body moves, or says what has stood still for how many seconds.
-    async fn watch<T>(
-        &self,
-        silence: Duration,
-        answer: impl Future<Output = T>,
-    ) -> std::result::Result<T, (&'static str, u64)> {
+    /// The registry has taken what there was, and wants more.
+    fn asked(&self) {
+        let mut moved = self.moved();
+        (moved.last, moved.is_ours) = (Instant::now(), true);
+    }
+
+    /// It is given so many bytes.
+    fn gave(&self, bytes: usize) {
+        let mut moved = self.moved();
+        *moved = Moved { last: Instant::now(), left: moved.left.saturating_sub(bytes as u64), is_ours: false };
+    }
+
+    /// Waits for an answer while the body moves.
+    async fn watch<T>(&self, silence: Duration, answer: impl Future<Output = T>) -> std::result::Result<T, Stuck> {
         let mut answer = std::pin::pin!(answer);
         loop {
-            let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let (what, patience) = if seen.left > 0 {
-                ("takes no more of it", silence)
-            } else {
-                ("says nothing to it", silence.max(FINISHING))
-            };
+            let seen = *self.moved();
+            let patience = if seen.is_ours || seen.left == 0 { silence.max(FINISHING) } else { silence };
             if let Ok(answered) = timeout_at(seen.last + patience, &mut answer).await {
                 return Ok(answered);
             }
-            if self.0.lock().unwrap_or_else(PoisonError::into_inner).last == seen.last {
-                return Err((what, patience.as_secs()));
+            if *self.moved() == seen {
+                let seconds = patience.as_secs();
+                return Err(match (seen.is_ours, seen.left) {
+                    (true, _) => Stuck::Source(seconds),
+                    (false, 0) => Stuck::Registry("says nothing to it", seconds),
+                    (false, _) => Stuck::Registry("takes no more of it", seconds),
+                });
             }
         }
     }
@@ -258,26 +279,33 @@ impl Remote {
         let broken = Arc::new(Mutex::new(None));
         let progress = Arc::new(Progress::of(size));
         let (broken_s, progress_s) = (broken.clone(), progress.clone());
-        let body = body.then(move |piece| {
+        let body = stream::unfold(Some(body), move |body| {
             let (throttle, broken, progress) = (throttle.clone(), broken_s.clone(), progress_s.clone());
             async move {
-                let piece = match piece {
-                    Ok(piece) => piece,
+                let mut body = body?;
+                progress.asked();
+                let Some(piece) = body.next().await else {
+                    progress.gave(0);
+                    return None;
+                };
+                match piece {
+                    Ok(piece) => {
+                        throttle.pass(piece.len()).await;
+                        progress.gave(piece.len());
+                        Some((Ok(piece), Some(body)))
+                    }
                     Err(error) => {
                         let why = std::io::Error::other(error.chain());
                         *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        return Err(why);
+                        Some((Err(why), None))
                     }
-                };
-                throttle.pass(piece.len()).await;
-                progress.took(piece.len());
-                Ok(piece)
+                }
             }
         });
         let sent = self.send_once(scope, request.body(Body::wrap_stream(body)));
-        let sent = progress.watch(self.read_timeout, sent).await.map_err(|(what, seconds)| {
-            let registry = self.name().to_owned();
-            ClientError::Stalled { registry, what, seconds }
+        let sent = progress.watch(self.read_timeout, sent).await.map_err(|stuck| match stuck {
+            Stuck::Source(seconds) => ClientError::Source(format!("nothing came for {seconds} s")),
+            Stuck::Registry(what, seconds) => ClientError::Stalled { registry: self.name().to_owned(), what, seconds },
         })?;
         // What could not be read is no fault of the registry, which only saw an upload that ended.
         let unreadable = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -319,7 +347,7 @@ mod tests {
         let slow = async {
             for _ in 0..100 {
                 tokio::time::sleep(Duration::from_secs(50)).await;
-                progress.took(1);
+                progress.gave(1);
             }
             // The registry copies it.
             tokio::time::sleep(Duration::from_secs(500)).await;
@@ -334,13 +362,27 @@ mod tests {
         let begin = Instant::now();
         let stuck = async {
             tokio::time::sleep(Duration::from_secs(50)).await;
-            progress.took(99);
+            progress.gave(99);
             std::future::pending::<()>().await;
         };
-        assert_eq!(progress.watch(SILENCE, stuck).await, Err(("takes no more of it", 60)));
+        assert_eq!(progress.watch(SILENCE, stuck).await, Err(Stuck::Registry("takes no more of it", 60)));
         assert_eq!(begin.elapsed(), Duration::from_secs(110));
-        progress.took(1);
+        progress.gave(1);
         let silent = std::future::pending::<()>();
-        assert_eq!(progress.watch(SILENCE, silent).await, Err(("says nothing to it", 600)));
+        assert_eq!(progress.watch(SILENCE, silent).await, Err(Stuck::Registry("says nothing to it", 600)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_is_slow_is_no_fault_of_the_registry() {
+        let progress = Progress::of(100);
+        let slow = async {
+            progress.asked();
+            tokio::time::sleep(Duration::from_secs(590)).await;
+            progress.gave(100);
+            "written"
+        };
+        assert_eq!(progress.watch(SILENCE, slow).await, Ok("written"));
+        progress.asked();
+        assert_eq!(progress.watch(SILENCE, std::future::pending::<()>()).await, Err(Stuck::Source(600)));
     }
 }

@@ -70,7 +70,7 @@ pub struct Purged {
 }
 
 /// What processes said of themselves that did not say that they end.
-async fn forget_instances(blobs: &SharedBlobs, older_than: Timestamp) -> Result<()> {
+pub(crate) async fn forget_instances(blobs: &SharedBlobs, older_than: Timestamp) -> Result<()> {
     let all = all_objects(blobs, &paths::instances()).await?;
     let old = all.into_iter().filter(|entry| entry.modified.is_some_and(|modified| modified < older_than));
     let old: Vec<String> = old.map(|entry| entry.path).collect();

@@ -138,7 +138,7 @@ async fn answer(registry: &Registry, parts: Parts, peer: Peer, body: RequestBody
     let (want, mirrored, namespace) = want.placed(registry, parts.uri.query());
     let actor = let_in(registry, &parts, &peer, &want.needs()).await?;
     let query = Query::parse(parts.uri.query())?;
-    if let Some(why) = registry.config.takes_no_pushes.filter(|_| want.writes()) {
+    if let Some(why) = registry.config.takes_no_pushes.filter(|_| want.writes() || want.deletes()) {
         return Err(Failure::new(ErrorCode::Unsupported, why));
     }
     if let Some(mirrored) = &mirrored {
@@ -209,6 +209,11 @@ impl Want {
             | Self::AskWhere(name, _)
             | Self::Compare(name) => Some(name),
         }
+    }
+
+    /// Whether it takes something away.
+    fn deletes(&self) -> bool {
+        matches!(self, Self::DeleteManifest(..) | Self::DeleteBlob(..))
     }
 
     fn writes(&self) -> bool {

@@ -80,6 +80,10 @@ impl House {
 
     /// Begins with all that is configured, in tasks that end with `stop`.
     pub(super) fn keep(self, tasks: &TaskTracker, stop: &CancellationToken) {
+        // Of those on nodes there are many: the registry behind them does all of this.
+        if self.on_a_node {
+            return;
+        }
         let house = Arc::new(self);
         if house.collection.enabled {
             if house.store.config().compat == Compat::Shared {
@@ -93,8 +97,7 @@ impl House {
             let house = Arc::clone(&house);
             background::spawn(tasks, stop, "removing what no rule keeps", move |stop| Arc::clone(&house).retain(stop));
         }
-        // Of those on nodes there are many, and the registry behind them does it.
-        if house.purging.enabled && !house.on_a_node {
+        if house.purging.enabled {
             let house = Arc::clone(&house);
             background::spawn(tasks, stop, "removing old uploads", move |stop| Arc::clone(&house).purge(stop));
         }

@@ -71,6 +71,10 @@ impl Store {
 
     /// An address from which anybody can read the blob for so long; `None` where the store gives none.
     pub async fn presign_blob(&self, blob: &BlobView, lifetime: Duration) -> Result<Option<String>> {
+        // What was wrong once is looked at on its way, and so it has to come through us.
+        if self.suspects.are_doubted(&blob.canonical) {
+            return Ok(None);
+        }
         Ok(self.blobs.presign(&layout::blob(&blob.canonical), lifetime).await?)
     }
 

@@ -42,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long those wait who copy images: nobody at the other end of a line goes away meanwhile.
 const COPYING: Duration = Duration::from_secs(3600);
 
+/// So many manifests are read without waiting for room.
+const FEW: usize = 100;
+
 /// What is known of how complete the index of a repository is.
 #[derive(Default)]
 pub(super) struct Found {
@@ -247,16 +250,13 @@ impl Store {
         }
         // It was looked through before: what came since is missing until that was done again.
         let was_complete = scan.found().looked.is_some();
-        if was_complete { Ok(scan) } else { Err(self.not_yet(repository)) }
+        if was_complete { Ok(scan) } else { Err(Self::not_yet(repository)) }
     }
 
     /// What whoever asks is told as long as nobody can know.
-    fn not_yet(&self, repository: &RepositoryName) -> StoreError {
-        StoreError::Unavailable(if self.scans.is_running(repository) {
-            format!("{repository} is being looked through for what its manifests are about, which goes on; ask again")
-        } else {
-            "too many repositories are being looked through for what their manifests are about; ask again".to_owned()
-        })
+    fn not_yet(repository: &RepositoryName) -> StoreError {
+        let what = "is being looked through for what its manifests are about, which goes on; ask again";
+        StoreError::Unavailable(format!("{repository} {what}"))
     }
 
     fn is_fresh(&self, scan: &Scan) -> bool {
@@ -269,7 +269,7 @@ impl Store {
     async fn look_again(self: &Arc<Self>, repository: &RepositoryName) -> Result<Arc<Scan>> {
         let (store, name) = (self.clone(), repository.clone());
         let look = move |scan: Arc<Scan>| async move { store.look_through(&name, &scan).await };
-        let scan = self.scans.begin(repository, look).await;
+        let scan = self.scans.begin(repository, look);
         scan.ended().await?;
         Ok(scan)
     }
@@ -325,6 +325,8 @@ impl Store {
             let found = scan.found();
             digests.retain(|digest| !found.begun.contains(digest));
         }
+        // A few manifests wait for nobody's many.
+        let _room = if digests.len() > FEW { Some(self.scans.room().await) } else { None };
         let looked = stream::iter(digests).map(|digest| async move {
             let unwritten = self.index_stored(repository, digest.clone()).await?;
             Ok::<_, StoreError>((digest, unwritten))

@@ -1,4 +1,4 @@
-//! Repositories that are looked through: each at most once at a time, few at a time, and beside the requests that want to know.
+//! Repositories that are looked through: each at most once at a time, manifests of few at a time, and beside the requests that want to know.
 //!
 //! What is looked for is the affair of whoever begins. A scan goes on when nobody waits for it any more, and ends with the process. What it found is
 //! remembered for whoever asks next; that it failed is told to those who wait, and whoever asks after that begins it anew.
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jeroboam_oci::RepositoryName;
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -19,14 +19,14 @@ use super::{Result, StoreError};
 /// Repositories of which is remembered what was found.
 const REMEMBERED: u64 = 1000;
 
-/// Repositories that are looked through at a time. Whoever wants another one waits for room.
+/// Repositories whose manifests are read at a time. Those of which none have to be read need no room.
 const AT_ONCE: usize = 8;
 
 /// The scans of a process.
 pub(super) struct Scans {
     remembered: Cache<RepositoryName, Arc<Scan>>,
     running: Running,
-    room: Arc<Semaphore>,
+    room: Semaphore,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -57,7 +57,7 @@ impl Default for Scans {
         Self {
             remembered: Cache::new(REMEMBERED),
             running: Running::default(),
-            room: Arc::new(Semaphore::new(AT_ONCE)),
+            room: Semaphore::new(AT_ONCE),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
         }
@@ -77,21 +77,12 @@ impl Scans {
         running.unwrap_or_else(|| self.remembered.get_with_by_ref(repository, Arc::default))
     }
 
-    /// Whether a repository is being looked through.
-    pub(super) fn is_running(&self, repository: &RepositoryName) -> bool {
-        self.running.all().contains_key(repository)
-    }
-
-    /// Begins to look through a repository, unless that is under way. Waits for room, and not for the end.
-    pub(super) async fn begin<F>(&self, repository: &RepositoryName, look: impl FnOnce(Arc<Scan>) -> F) -> Arc<Scan>
+    /// Begins to look through a repository, unless that is under way.
+    pub(super) fn begin<F>(&self, repository: &RepositoryName, look: impl FnOnce(Arc<Scan>) -> F) -> Arc<Scan>
     where
         F: Future<Output = Result<()>> + Send + 'static,
     {
-        if self.is_running(repository) {
-            return self.of(repository);
-        }
-        let room = self.room.clone().acquire_owned().await.expect("nobody closes it");
-        let Some(turn) = self.turn(repository, room) else { return self.of(repository) };
+        let Some(turn) = self.turn(repository) else { return self.of(repository) };
         let scan = turn.scan.clone();
         let (look, cancel) = (look(scan.clone()), self.cancel.clone());
         self.tasks.spawn(async move {
@@ -104,8 +95,13 @@ impl Scans {
         scan
     }
 
+    /// Room to read the manifests of a repository.
+    pub(super) async fn room(&self) -> SemaphorePermit<'_> {
+        self.room.acquire().await.expect("nobody closes it")
+    }
+
     /// The turn to look through a repository; `None` where somebody else has it.
-    fn turn(&self, repository: &RepositoryName, room: OwnedSemaphorePermit) -> Option<Turn> {
+    fn turn(&self, repository: &RepositoryName) -> Option<Turn> {
         let mut all = self.running.all();
         if all.contains_key(repository) {
             return None;
@@ -114,7 +110,7 @@ impl Scans {
         scan.state.send_replace(State::Running);
         all.insert(repository.clone(), scan.clone());
         let (running, repository) = (self.running.clone(), repository.clone());
-        Some(Turn { running, repository, scan, outcome: Err(interrupted()), _room: room })
+        Some(Turn { running, repository, scan, outcome: Err(interrupted()) })
     }
 
     /// Ends scans that are under way.
@@ -147,7 +143,6 @@ struct Turn {
     repository: RepositoryName,
     scan: Arc<Scan>,
     outcome: Result<()>,
-    _room: OwnedSemaphorePermit,
 }
 
 impl Turn {
@@ -202,24 +197,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_are_looked_through_at_a_time_and_each_once() {
-        let (scans, gate, more) = (Scans::default(), Arc::new(Semaphore::new(0)), name(AT_ONCE));
+    async fn each_is_looked_through_once_at_a_time() {
+        let (scans, gate) = (Scans::default(), Arc::new(Semaphore::new(0)));
         let minute = Duration::from_secs(60);
-        for number in 0..AT_ONCE {
-            scans.begin(&name(number), held(&gate)).await;
-        }
-        let waited = tokio::time::timeout(minute, scans.begin(&more, held(&gate))).await;
-        assert!(waited.is_err(), "there is no room");
-        let same = scans.begin(&name(0), held(&gate)).await;
-        assert!(Arc::ptr_eq(&same, &scans.of(&name(0))), "what is under way needs none");
-        gate.add_permits(1);
-        let begun = tokio::time::timeout(minute, scans.begin(&more, held(&gate))).await.expect("there is room");
+        let begun = scans.begin(&name(0), held(&gate));
+        let same = scans.begin(&name(0), held(&gate));
+        assert!(Arc::ptr_eq(&begun, &same) && scans.running.all().contains_key(&name(0)));
+        let other = scans.begin(&name(1), held(&gate));
         assert!(tokio::time::timeout(minute, begun.ended()).await.is_err(), "it goes on");
-        gate.add_permits(AT_ONCE);
-        tokio::time::timeout(minute, begun.ended()).await.expect("it ends").expect("to its end");
+        gate.add_permits(2);
+        for scan in [begun, other] {
+            tokio::time::timeout(minute, scan.ended()).await.expect("it ends").expect("to its end");
+        }
         scans.tasks.close();
         scans.tasks.wait().await;
         assert_eq!(scans.running.all().len(), 0, "nothing is left behind");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn manifests_of_few_are_read_at_a_time() {
+        let scans = Scans::default();
+        let mut taken = Vec::new();
+        for _ in 0..AT_ONCE {
+            taken.push(scans.room().await);
+        }
+        let minute = Duration::from_secs(60);
+        assert!(tokio::time::timeout(minute, scans.room()).await.is_err(), "there is none");
+        taken.pop();
+        assert!(tokio::time::timeout(minute, scans.room()).await.is_ok());
     }
 
     #[tokio::test]
@@ -229,17 +234,17 @@ mod tests {
             let _: u8 = "no number".parse().expect("a fault of ours");
             Ok::<(), StoreError>(())
         };
-        let scan = scans.begin(&name(0), |_| fault).await;
+        let scan = scans.begin(&name(0), |_| fault);
         assert!(matches!(scan.ended().await, Err(StoreError::Unavailable(_))));
         let away = || jeroboam_blobs::Error::new(jeroboam_blobs::Kind::Unavailable, "told to fail");
-        let scan = scans.begin(&name(0), |_| std::future::ready(Err(StoreError::from(away())))).await;
+        let scan = scans.begin(&name(0), |_| std::future::ready(Err(StoreError::from(away()))));
         let (one, other) = tokio::join!(scan.ended(), scan.ended());
         for waited in [one, other, scan.ended().await] {
             assert!(matches!(waited, Err(StoreError::Blobs(_))), "{waited:?}");
         }
-        let scan = scans.begin(&name(0), |_| std::future::ready(Ok(()))).await;
+        let scan = scans.begin(&name(0), |_| std::future::ready(Ok(())));
         scan.ended().await.expect("to its end");
-        let scan = scans.begin(&name(0), |_| std::future::pending()).await;
+        let scan = scans.begin(&name(0), |_| std::future::pending());
         scans.stop().await;
         assert!(matches!(scan.ended().await, Err(StoreError::Unavailable(_))), "the process ends");
     }

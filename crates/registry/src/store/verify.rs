@@ -1,7 +1,8 @@
 //! Whether what is stored is what its digest names: looked at now and then while it is read anyway.
 //!
 //! Bytes that are not do not go out whole, and count as absent for a while: clients that would leave them out of a push bring them again, and what they bring
-//! takes the place of what is there. After that while they are read, and compared, again: what was wrong on its way only is right then.
+//! takes the place of what is there. After that while whoever reads all of it compares again, and nobody is sent to the store for it: what was wrong
+//! on its way only is right then.
 
 use std::time::Duration;
 
@@ -46,6 +47,11 @@ impl Suspects {
         self.absent.contains_key(canonical)
     }
 
+    /// Whether its bytes were wrong once and have not been seen to be right since.
+    pub(super) fn are_doubted(&self, canonical: &Digest) -> bool {
+        self.doubted.contains_key(canonical)
+    }
+
     /// It was written anew, or is right after all.
     pub(super) fn remove(&self, canonical: &Digest) {
         self.absent.invalidate(canonical);
@@ -58,7 +64,7 @@ impl Store {
     pub(super) fn sampled(&self, canonical: &Digest, body: ByteStream) -> ByteStream {
         let one_in = self.config.verify_reads;
         let chosen = one_in > 0 && rand::random::<u32>().is_multiple_of(one_in);
-        if !chosen && !self.suspects.doubted.contains_key(canonical) {
+        if !chosen && !self.suspects.are_doubted(canonical) {
             return body;
         }
         compared(body, canonical.clone(), self.suspects.clone())

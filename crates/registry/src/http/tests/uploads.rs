@@ -2,15 +2,15 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::stream;
 use jeroboam_oci::layout::{self, Area};
-use jeroboam_oci::{Algorithm, Digest, RepositoryName, UploadToken};
+use jeroboam_oci::{Algorithm, Digest, UploadToken};
 use secrecy::SecretString;
 
 use super::bed::{Bed, Reply, everything_allowed};
 use crate::gc::pages::all_objects;
 use crate::http::HttpConfig;
-use crate::store::{Chunk, StoreConfig, StoreError, UploadRef};
+use crate::store::StoreConfig;
 
 async fn begin(bed: &Bed, name: &str) -> String {
     let begun = bed.send("POST", &format!("/v2/{name}/blobs/uploads/"), &[], "").await.is(202);
@@ -408,59 +408,4 @@ async fn bytes_that_are_not_as_announced_are_not_kept() {
         let first = patch(&bed, &location, "0-4", "hello").await.is(202);
         finish(&bed, &first.location(), "hello_world", "_world").await.is(201);
     }
-}
-
-/// An upload of an account that has one byte.
-async fn begin_as(bed: &Bed, account: &str) -> Result<UploadRef, StoreError> {
-    let repository: RepositoryName = "a".parse().unwrap();
-    let view = bed.store.begin_upload(&repository, Some(account), None).await?;
-    let upload = UploadRef { repository, id: view.id, token: Some(view.token), account: Some(account.to_owned()) };
-    let body = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
-    bed.store.append(upload.clone(), Chunk { range: None, length: None, body }).await?;
-    Ok(upload)
-}
-
-#[tokio::test]
-async fn an_account_has_only_so_many_uploads_also_where_nobody_goes_on_with_them() {
-    let config = StoreConfig { uploads_per_account: 2, ..everything_allowed() };
-    let bed = Bed::with(config, HttpConfig::default()).await;
-    let (second, hour) = (std::time::Duration::from_secs(1), std::time::Duration::from_secs(3600));
-    let states = |paths: Vec<String>| paths.into_iter().filter(|path| path.ends_with("/state")).collect::<Vec<_>>();
-    let one = begin_as(&bed, "ci").await.unwrap();
-    bed.clock.advance(second);
-    let two = begin_as(&bed, "ci").await.unwrap();
-    assert!(matches!(begin_as(&bed, "ci").await, Err(StoreError::TooMany { .. })));
-    begin_as(&bed, "another").await.unwrap();
-    // This process has none of them open any more. The one that rests for the longest time makes way, and no other.
-    bed.clock.advance(hour);
-    let three = begin_as(&bed, "ci").await.unwrap();
-    assert_eq!(states(kept(&bed).await).len(), 3);
-    assert!(matches!(bed.store.upload_status(&one).await, Err(StoreError::UploadUnknown)));
-    assert_eq!(bed.store.upload_status(&two).await.unwrap().offset, 1);
-    // Somebody goes on with both that there are.
-    assert!(matches!(begin_as(&bed, "ci").await, Err(StoreError::TooMany { .. })));
-    bed.store.cancel(&three).await.unwrap();
-    begin_as(&bed, "ci").await.unwrap();
-    // What somebody else has ended is in nobody's way.
-    bed.clock.advance(hour);
-    bed.store.place().delete(&states(kept(&bed).await)).await.unwrap();
-    begin_as(&bed, "ci").await.unwrap();
-    begin_as(&bed, "ci").await.unwrap();
-    assert!(matches!(begin_as(&bed, "ci").await, Err(StoreError::TooMany { .. })));
-}
-
-#[tokio::test]
-async fn uploads_that_are_forgotten_for_want_of_room_count_for_their_account() {
-    let config = StoreConfig { uploads_per_account: 2, uploads_known: 2, ..everything_allowed() };
-    let bed = Bed::with(config, HttpConfig::default()).await;
-    for _ in 0..2 {
-        begin_as(&bed, "ci").await.unwrap();
-    }
-    // Two others are all that this process can know.
-    for _ in 0..2 {
-        begin_as(&bed, "another").await.unwrap();
-    }
-    assert!(matches!(begin_as(&bed, "ci").await, Err(StoreError::TooMany { .. })));
-    let states = kept(&bed).await.into_iter().filter(|path| path.ends_with("/state"));
-    assert_eq!(states.count(), 4, "none that may go on makes way");
 }

@@ -58,8 +58,14 @@ impl Store {
         let state = State::empty(&id, Some(digest.algorithm()));
         let session = Session::new(repository.clone(), id, None, now, now, state);
         let mut state = session.state.lock().await;
-        let taken = match self.receive(&session, &mut state, Chunk { range: None, length: None, body }).await {
-            Ok(()) => self.commit(&session, &mut state, digest).await,
+        // What is written down of it meanwhile is not counted a second time.
+        let mut room = self.quotas.room_of_upload(repository, &session.id, 0);
+        let chunk = Chunk { range: None, length: None, body };
+        let taken = match self.receive_into(&mut room, &session, &mut state, chunk).await {
+            Ok(()) => {
+                drop(room);
+                self.commit(&session, &mut state, digest).await
+            }
             Err(error) => Err(error),
         };
         if taken.is_err() {

@@ -13,40 +13,22 @@ use moka::sync::Cache;
 use rand::RngExt as _;
 use tokio::sync::Notify;
 
-use super::{Result, SessionRecord, StoreError, UploadRef};
+use super::{Result, SessionRecord, StoreError};
 
 /// How long an upload is known that nobody asks about, in seconds: with bytes, and without.
 const IDLE: i64 = 3600;
 const IDLE_EMPTY: i64 = 60;
-
-/// How long it is remembered whose an upload is that is in the store alone, in seconds: as long as such uploads are kept, unless somebody set another age.
-const RESTS: i64 = 7 * 24 * 3600;
 
 /// How many uploads are remembered to have ended, so that their locations do not begin new ones.
 const ENDED: u64 = 20_000;
 
 /// The uploads that this process knows.
 pub(in crate::store) struct Sessions {
-    known: Mutex<Known>,
+    live: Mutex<HashMap<UploadId, Arc<Session>>>,
     ended: Cache<UploadId, ()>,
     most: usize,
     /// Who writes records: another one for each process.
     instance: Box<str>,
-}
-
-/// What is known of uploads that are not over.
-#[derive(Default)]
-struct Known {
-    live: HashMap<UploadId, Arc<Session>>,
-    /// Those with bytes that nobody has gone on with for long, or that there was no room for: they are in the store alone, and still count for their accounts.
-    resting: HashMap<UploadId, Resting>,
-}
-
-/// An upload that is in the store alone.
-struct Resting {
-    repository: RepositoryName,
-    account: String,
-    used: i64,
 }
 
 /// An upload.
@@ -193,15 +175,9 @@ impl Session {
         Arc::strong_count(self) == 1 && self.state.try_lock().is_ok_and(|state| known(&state))
     }
 
-    /// What is remembered of it when it is in the store alone; nothing of one that has no bytes there, or counts for nobody.
-    fn resting(&self) -> Option<Resting> {
-        let account = self.account.clone().filter(|_| self.durable() > 0)?;
-        Some(Resting { repository: self.repository.clone(), account, used: self.used() })
-    }
-
     /// Whether it is remembered. One that somebody works on is.
     fn is_alive(&self, now: Timestamp) -> bool {
-        let idle = now.as_second() - self.used();
+        let idle = now.as_second() - self.used.load(Ordering::Relaxed);
         match self.state.try_lock() {
             Ok(state) => idle < if state.is_fresh() { IDLE_EMPTY } else { IDLE },
             Err(_) => true,
@@ -209,60 +185,23 @@ impl Session {
     }
 }
 
-impl Known {
-    /// Lets go of what nobody has gone on with for long. No more than `most` are remembered of those that are in the store alone.
-    fn tidy(&mut self, now: Timestamp, most: usize) {
-        let idle: Vec<_> = self.live.extract_if(|_, session| !session.is_alive(now)).collect();
-        for (_, session) in idle {
-            self.rest(&session, most);
-        }
-        self.resting.retain(|_, upload| now.as_second() - upload.used < RESTS);
-    }
-
-    fn rest(&mut self, session: &Session, most: usize) {
-        if self.resting.len() < most
-            && let Some(resting) = session.resting()
-        {
-            self.resting.insert(session.id.clone(), resting);
-        }
-    }
-
-    fn of_account(&self, account: &str) -> usize {
-        let live = self.live.values().filter(|session| session.account.as_deref() == Some(account));
-        live.count() + self.resting.values().filter(|upload| upload.account == account).count()
-    }
-
-    /// Refuses an upload of which there are too many of its kind. Into a repository, those count that somebody goes on with: what one client leaves there keeps no
-    /// others out.
-    fn check(&self, session: &Session, limits: Limits) -> Result<()> {
-        if session.account.as_deref().is_some_and(|account| self.of_account(account) >= limits.per_account) {
-            return Err(too_many("too many uploads of one account at once"));
-        }
-        let of_repository = self.live.values().filter(|other| other.repository == session.repository).count();
-        if of_repository >= limits.per_repository {
-            return Err(too_many("too many uploads into one repository at once"));
-        }
-        Ok(())
-    }
-}
-
 impl Sessions {
     pub(in crate::store) fn new(most: usize) -> Self {
         let instance = UploadId::of_random(rand::rng().random()).to_string().into();
         let ended = Cache::builder().max_capacity(ENDED).time_to_live(Duration::from_secs(3600)).build();
-        Self { known: Mutex::default(), ended, most, instance }
+        Self { live: Mutex::default(), ended, most, instance }
     }
 
     pub(super) fn instance(&self) -> &str {
         &self.instance
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn live(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<Session>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn get(&self, id: &UploadId) -> Option<Arc<Session>> {
-        self.known().live.get(id).cloned()
+        self.live().get(id).cloned()
     }
 
     pub(super) fn has_ended(&self, id: &UploadId) -> bool {
@@ -272,50 +211,32 @@ impl Sessions {
     /// Lets an upload in, unless there are too many of its kind. Where there are too many of all, the one that rests for the longest time is forgotten, and is
     /// found again when it goes on: nobody keeps others out by beginning many.
     pub(super) fn admit(&self, session: Session, limits: Option<Limits>, now: Timestamp) -> Result<Arc<Session>> {
-        let mut known = self.known();
-        known.tidy(now, self.most);
+        let mut live = self.live();
+        live.retain(|_, session| session.is_alive(now));
+        let too_many = |what: &str| StoreError::TooMany { what: what.to_owned(), retry_after: Duration::from_secs(5) };
         if let Some(limits) = limits {
-            known.check(&session, limits)?;
-        }
-        known.resting.remove(&session.id);
-        if known.live.len() >= self.most && !known.live.contains_key(&session.id) {
-            let rests = known.live.iter().filter(|(_, other)| other.rests()).min_by_key(|(_, other)| other.used());
-            let id = rests.map(|(id, _)| id.clone()).ok_or_else(|| too_many("too many uploads at once"))?;
-            if let Some(other) = known.live.remove(&id) {
-                known.rest(&other, self.most);
+            let of_account = live.values().filter(|other| other.account == session.account).count();
+            let of_repository = live.values().filter(|other| other.repository == session.repository).count();
+            if session.account.is_some() && of_account >= limits.per_account {
+                return Err(too_many("too many uploads of one account at once"));
+            }
+            if of_repository >= limits.per_repository {
+                return Err(too_many("too many uploads into one repository at once"));
             }
         }
-        Ok(known.live.entry(session.id.clone()).or_insert_with(|| Arc::new(session)).clone())
-    }
-
-    /// Where another upload of an account would be one more than `most`: the one of them that nobody has gone on with for the longest time, and for long.
-    pub(super) fn one_too_many(&self, account: &str, most: usize, now: Timestamp) -> Option<UploadRef> {
-        let mut known = self.known();
-        known.tidy(now, self.most);
-        if known.of_account(account) < most {
-            return None;
+        if live.len() >= self.most && !live.contains_key(&session.id) {
+            let rests = live.iter().filter(|(_, other)| other.rests()).min_by_key(|(_, other)| other.used());
+            let id = rests.map(|(id, _)| id.clone()).ok_or_else(|| too_many("too many uploads at once"))?;
+            live.remove(&id);
         }
-        let of_account = known.resting.iter().filter(|(_, upload)| upload.account == account);
-        let (id, upload) = of_account.min_by_key(|(_, upload)| upload.used)?;
-        // One that was forgotten only for want of room may still go on.
-        if now.as_second() - upload.used < IDLE {
-            return None;
-        }
-        let (repository, account) = (upload.repository.clone(), Some(account.to_owned()));
-        Some(UploadRef { repository, id: id.clone(), token: None, account })
+        Ok(live.entry(session.id.clone()).or_insert_with(|| Arc::new(session)).clone())
     }
 
     /// Forgets an upload that ended here.
     pub(super) fn end(&self, id: &UploadId) {
         self.ended.insert(id.clone(), ());
-        let mut known = self.known();
-        known.live.remove(id);
-        known.resting.remove(id);
+        self.live().remove(id);
     }
-}
-
-fn too_many(what: &str) -> StoreError {
-    StoreError::TooMany { what: what.to_owned(), retry_after: Duration::from_secs(5) }
 }
 
 /// How many uploads there may be at once.
