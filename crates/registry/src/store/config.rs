@@ -49,7 +49,7 @@ pub struct StoreConfig {
     pub buffered: u64,
     /// So many bytes of an upload are made durable in one go while it comes in one request.
     pub checkpoint: u64,
-    /// Uploads that one account may have at once, those included that nobody goes on with.
+    /// Uploads of one account that somebody goes on with at once.
     pub uploads_per_account: usize,
     /// Uploads into one repository that somebody goes on with at once.
     pub uploads_per_repository: usize,
