@@ -98,5 +98,5 @@ case ${1:-} in
   kill)
     kill -KILL -- "-$(cat "$RUN/registry-$2-$3.pid")"
     rm -f "$RUN/registry-$2-$3.pid" ;;
-  *) sed -n '2,8s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# //p' "$0" >&2; exit 2 ;;
 esac

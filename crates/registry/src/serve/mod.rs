@@ -190,8 +190,10 @@ async fn leases(config: &Config, place: &SharedBlobs, clock: &Arc<dyn Clock>, in
         let leases = Leases::in_memory(Arc::clone(clock), GRACE);
         // On each node there may be one, and what is read-only takes nothing down.
         let is_quiet = config.storage.read_only || config.ours.node_cache.is_some();
-        let telling = |leases: Leases| leases.telling(Arc::clone(place), times, instance.to_owned());
-        return Arc::new(if is_quiet { leases } else { telling(leases) });
+        return Arc::new(match is_quiet {
+            true => leases,
+            false => leases.telling(Arc::clone(place), times, instance.to_owned()),
+        });
     }
     let leases = Leases::stored(Arc::clone(place), Arc::clone(clock), times, instance.to_owned());
     // It is read again with the first promise; a process starts without its store.
