@@ -60,6 +60,25 @@ impl<K: Clone + Send + Sync + 'static> Asked<K> {
     fn new() -> Self {
         Self { by_id: Together::new(), pages: Together::new() }
     }
+
+    /// What the light statement says of a page. All who ask for the same one get what one `read` gives.
+    async fn page<R>(
+        &self,
+        scope: &Scope,
+        page: &Page,
+        read: impl Fn(Scope, Page) -> R + Send + Sync + 'static,
+    ) -> Result<Arc<[Probe<K>]>, StoreError>
+    where
+        R: Future<Output = Result<Vec<Probe<K>>, StoreError>> + Send + 'static,
+    {
+        let alike = (scope.clone(), page.clone());
+        let (scope, page) = alike.clone();
+        let ask = move |asked: Vec<()>| {
+            let reading = read(scope.clone(), page.clone());
+            async move { Ok(vec![Arc::from(reading.await?); asked.len()]) }
+        };
+        self.pages.ask(alike, (), ask).await
+    }
 }
 
 /// What the light statement says of a row: its id, its version, and what also those change who know no versions.

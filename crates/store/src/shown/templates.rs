@@ -94,16 +94,12 @@ impl Store {
     }
 
     async fn probes_of_templates(&self, scope: &Scope, page: &Page) -> Result<Arc<[Probe<TemplateId>]>, StoreError> {
-        let of = (scope.clone(), page.clone());
-        let (store, alike) = (self.clone(), of.clone());
-        let ask = move |asked: Vec<()>| {
-            let (store, (scope, page)) = (store.clone(), of.clone());
-            async move {
-                let probes = probes(&store.page_of_templates(PROBE, &scope, &page).await?)?;
-                Ok(vec![Arc::from(probes); asked.len()])
-            }
+        let store = self.clone();
+        let read = move |scope: Scope, page: Page| {
+            let store = store.clone();
+            async move { probes(&store.page_of_templates(PROBE, &scope, &page).await?) }
         };
-        self.memory.asked_of_templates.pages.ask(alike, (), ask).await
+        self.memory.asked_of_templates.page(scope, page, read).await
     }
 
     async fn named_template(&self, select: &str, ident: &Ident, scope: &Scope) -> Result<Vec<QueryResult>, StoreError> {
