@@ -75,8 +75,8 @@ bench-magnum: ## The same beside Magnum itself under uwsgi, in turns on the same
 	@tools/setup.sh build engines magnum uwsgi
 	@tools/bench-magnum.sh
 
-bench-registry: ## The registry beside distribution 2.8 and 3, in turns, with raw disk and raw Swift as floors
-	@tools/setup.sh build registry swift
+bench-registry: ## The registry beside distribution 2.8 and 3 and NORA, in turns, with raw disk and raw Swift as floors
+	@tools/setup.sh build registry swift nora
 	@tools/bench-registry.sh
 
 clean-cache: ## Forget everything that was built or downloaded

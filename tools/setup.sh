@@ -10,6 +10,7 @@
 #   tools/setup.sh uwsgi        what operators run Magnum's API under: uwsgi (built, about a minute) and memcached
 #   tools/setup.sh registry     the registry's clients, and registries to compare it with (about 10 CPU minutes, once)
 #   tools/setup.sh swift        what it keeps objects in: Swift, Keystone, Ceph's gateway, as packages; the tests start private ones
+#   tools/setup.sh nora         NORA, a registry written in Rust, to compare with (about half an hour, once)
 #   tools/setup.sh fuzz         cargo-fuzz, schemathesis in a private venv
 #   tools/setup.sh checks       cargo-deny
 set -euo pipefail
@@ -128,6 +129,15 @@ setup_registry() {
   packages jq curl openssl python3 docker-registry skopeo podman buildah crun
   setup_go
   tests/beds/registry/build.sh >/dev/null || fail "the registry's clients could not be built" "are the Go modules reachable? its words are above"
+}
+
+setup_nora() { # as its users build it; the lock in its crate does not name all that it needs
+  local out=$CACHE/nora-1.4.3
+  [ ! -x "$out/bin/nora" ] || return 0
+  setup_build
+  say "building NORA, a registry to compare with (about half an hour, once)"
+  env -u CARGO_TARGET_DIR nice -n 10 cargo install --quiet nora-registry --version '=1.4.3' --root "$out" ||
+    fail "NORA could not be built" "is crates.io reachable from here? tools/bench-registry.sh measures without it, too"
 }
 
 setup_swift() {

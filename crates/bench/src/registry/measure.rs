@@ -23,6 +23,8 @@ use crate::process::Process;
 /// What is measured: its name, its unit.
 pub(super) type Figure = (&'static str, &'static str, f64);
 
+/// What is measured of manifests that are in nobody's memory.
+pub(super) const EACH_ONCE: &str = "manifest HEAD by tag, each once after a start";
 const REPOSITORY: &str = "bench/one";
 const CHUNK: usize = 8 << 20;
 const SMALL: usize = 4096;
@@ -78,7 +80,7 @@ pub(super) async fn turn(
     sizes: Sizes,
     only: &str,
 ) -> Result<Vec<Figure>> {
-    let running = subject.start(backend, &format!("{}-{round}", backend.name())).await?;
+    let mut running = subject.start(backend, &format!("{}-{round}", backend.name())).await?;
     running.process.settle().await?;
     let mut figures = vec![
         ("start to first 200", "ms", running.start.as_secs_f64() * 1e3),
@@ -100,6 +102,11 @@ pub(super) async fn turn(
     }
     if wants("crowd") {
         figures.extend(crowded(&running, sizes).await?);
+    }
+    if wants("manifest") {
+        running = subject.anew(running).await?;
+        running.process.settle().await?;
+        figures.push(each_once(&running, sizes).await?);
     }
     running.stop().await;
     Ok(figures)
@@ -198,6 +205,22 @@ async fn ask(running: &Running, method: Method, reference: &str, sizes: Sizes) -
         .context("ask for manifests")?;
     let rate = tally.rates.first().copied().unwrap_or_default();
     Ok((rate, Spread::of(tally.latencies)))
+}
+
+/// Every tag that was pushed is looked at once, by a registry that has just been started: none of them is in its memory.
+async fn each_once(running: &Running, sizes: Sizes) -> Result<Figure> {
+    let accept = vec![(ACCEPT, MANIFEST.to_owned())];
+    let (took, _) = crowd(running.address, SOME, sizes.manifests, move |mut wire, piece| {
+        let (path, accept) = (format!("/v2/{REPOSITORY}/manifests/tag-{piece}"), accept.clone());
+        async move {
+            wire.ask(Method::HEAD, &path, &accept, Bytes::new()).await?.expect(200)?;
+            Ok(wire)
+        }
+    })
+    .await?;
+    #[expect(clippy::cast_precision_loss, reason = "a number of manifests")]
+    let rate = sizes.manifests as f64 / took.as_secs_f64();
+    Ok((EACH_ONCE, "/s", rate))
 }
 
 /// Very many pull the same blob at once, each once.

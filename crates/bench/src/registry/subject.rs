@@ -32,14 +32,20 @@ pub(super) struct Running {
     pub(super) address: SocketAddr,
     /// From the start of the process to the first 200.
     pub(super) start: Duration,
-    store: Option<PathBuf>,
+    backend: Backend,
+    /// What its store is called, and where it is on this disk.
+    store: String,
+    folder: PathBuf,
 }
 
 impl Subject {
     /// Starts it on a store that nobody used before.
     pub(super) async fn start(&self, backend: Backend, store: &str) -> Result<Running> {
         let label: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let store = format!("{label}-{store}");
+        self.serve(backend, format!("{label}-{store}")).await
+    }
+
+    async fn serve(&self, backend: Backend, store: String) -> Result<Running> {
         let folder = self.folder.join(&store);
         if self.name == "NORA" {
             std::fs::create_dir_all(&folder).context("make a store")?;
@@ -53,7 +59,13 @@ impl Subject {
         let address = self.address;
         process.until("an answer", Duration::from_millis(1), || start::answers(address, "/v2/")).await?;
         let start = began.elapsed();
-        Ok(Running { process, address, start, store: (backend == Backend::Directory).then_some(folder) })
+        Ok(Running { process, address, start, backend, store, folder })
+    }
+
+    /// Ends it and starts it anew on the same store: all that it kept in memory is gone.
+    pub(super) async fn anew(&self, running: Running) -> Result<Running> {
+        running.process.stop().await;
+        self.serve(running.backend, running.store).await
     }
 
     /// For `env`, which becomes the program: no collector of traces is asked for, and no certificates but the system's.
@@ -101,8 +113,8 @@ impl Running {
     /// Ends it, and forgets what it kept on this disk.
     pub(super) async fn stop(self) {
         self.process.stop().await;
-        if let Some(store) = self.store {
-            std::fs::remove_dir_all(store).ok();
+        if self.backend == Backend::Directory {
+            std::fs::remove_dir_all(self.folder).ok();
         }
     }
 }
