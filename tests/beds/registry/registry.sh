@@ -55,7 +55,7 @@ bucket() { # backend bucket: makes it, where nobody has
     versitygw) user=$JEROBOAM_S3_KEY:$JEROBOAM_S3_SECRET endpoint=$JEROBOAM_S3 ;;
     rgw-s3)
       user=registry:registrysecret endpoint=$JEROBOAM_RGW
-      radosgw-admin -c "$BED/ceph/ceph.conf" user create --uid=registry --display-name=registry --access-key=registry \
+      timeout 120 radosgw-admin -c "$BED/ceph/ceph.conf" user create --uid=registry --display-name=registry --access-key=registry \
         --secret-key=registrysecret >>"$LOG/radosgw-admin.log" 2>&1 || true ;;
     *) return 0 ;;
   esac

@@ -28,6 +28,8 @@ osd_pool_default_pg_num = 8
 mon_warn_on_pool_no_redundancy = false
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+# Leases on reading are as long as that: on a machine that is busy for a while they would end, and never be taken again by who is alone.
+osd_heartbeat_grace = 3600
 osd_objectstore = memstore
 memstore_device_bytes = 4294967296
 run_dir = $ceph/run
