@@ -59,7 +59,7 @@ test-openstack: ## Clusters of many clients on real OpenStack services and the r
 	@tools/setup.sh build kubernetes openstack
 	@tools/test-openstack.sh
 
-test-registry: ## The registry on directories, S3, Swift and Ceph, with everybody's clients, beside those that it takes over from; takes long
+test-registry: ## The registry on directories, S3, Swift and Ceph, with everybody's clients, logged in too, in two regions, beside those that it takes over from; takes long
 	@tools/setup.sh build registry swift
 	@tools/test-registry.sh
 

@@ -4,11 +4,13 @@
 #     peers         the conformance suite finds the faults of distribution 2.8 and 3 that are known, and no others
 #     conformance   the suite finds none of ours: nothing fails, nothing is skipped
 #     clients       skopeo, podman, buildah, crane, oras, regctl, helm, containerd; a layer of 10 GiB; cut transfers
+#     auth          those clients log in over TLS: passwords, tokens, users of a Keystone, certificates; what is not theirs is refused
 #     takeover      what 2.8 filled is served as it is; what ours writes 2.8 and 3 serve
+#     regions       two registries, one on Swift and one on Ceph, are kept alike through outages and power cuts
 #     faults        the backend fails, and the registry is killed at every request to it
 #     places        what tests in Rust show of Swift, Ceph and S3 by themselves
 #     soak          pushes, deletes and collections at once, for $SOAK seconds on a directory (1200) and $SOAK_OTHERS on each other (300)
-#   BACKENDS="directory versitygw rgw-s3 swift keystone application-credential trust rgw" names those to test on.
+#   BACKENDS="directory versitygw rgw-s3 swift keystone application-credential trust rgw" names those to test on; auth and regions have their own.
 #   JEROBOAM=… takes that program instead of building it. KEEP=1 leaves the backends running and what they hold.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +20,7 @@ export PORT_BASE=${PORT_BASE:-26000} BED=${BED:-$CACHE/run/registry-test-$$}
 beds=tests/beds/registry
 port=$((PORT_BASE + 20)) other_port=$((PORT_BASE + 21)) proxy_port=$((PORT_BASE + 22))
 backends=${BACKENDS:-directory versitygw rgw-s3 swift keystone application-credential trust rgw}
-[ $# -gt 0 ] || set -- peers conformance clients takeover faults places soak
+[ $# -gt 0 ] || set -- peers conformance clients auth takeover regions faults places soak
 mkdir -p "$BED/log"
 report=$CACHE/registry-test-report.txt
 : >"$report"
@@ -118,6 +120,18 @@ part_clients() {
   done
 }
 
+also() { # backend...: which a part needs, whatever BACKENDS says
+  local environment
+  environment=$($beds/up.sh "$@")
+  eval "$environment"
+}
+
+part_auth() {
+  also keystone
+  PORT=$port timeout 1800 $beds/auth.sh
+  say "clients log in"
+}
+
 part_takeover() {
   local backend
   for backend in $backends; do
@@ -125,6 +139,14 @@ part_takeover() {
     PORT=$port OTHER_PORT=$other_port $beds/takeover.sh "$backend" "$(store "$backend" takeover)"
     say "takeover on $backend"
   done
+}
+
+part_regions() {
+  also keystone rgw
+  PORT=$port OTHER_PORT=$other_port PAGE_SECONDS=1800 tests/registry/replication.sh keystone rgw >"$BED/log/regions.txt" 2>&1 ||
+    { tail -n 60 "$BED/log/regions.txt"; say "regions on Swift and Ceph: they failed"; exit 1; }
+  grep ' regions: ' "$BED/log/regions.txt"
+  say "regions on Swift and Ceph"
 }
 
 part_faults() {

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Does what a page of docs/registry says, word by word: runs the commands of its sh blocks, in their order, in a folder of their own. The page's ports 5001 and 5002 are
-# free ports here, and its image.tar is an image of one layer.
-#   page.sh docs/registry/X.md      JEROBOAM is the program
+# free ports here, or $PORT and $OTHER_PORT, and its image.tar is an image of one layer.
+#   page.sh docs/registry/X.md [SCRIPT]      JEROBOAM is the program; SCRIPT goes on where the page ends, in the same shell
 # A page may say `start NAME COMMAND…`, which runs a server until `stop NAME` or the end, and `listen PORT FILE`, which writes down what is posted to it.
-# It has five minutes: what a page waits for comes about, or the page is wrong.
+# Where it keeps images in the folder NAME, $STORAGE_NAME says where they are kept in its place.
+# It has five minutes, or $PAGE_SECONDS: what a page waits for comes about, or the page is wrong.
 set -euo pipefail
-[ -n "${PAGE_IS_TIMED:-}" ] || PAGE_IS_TIMED=1 exec timeout --kill-after=30 300 "$0" "$@"
+[ -n "${PAGE_IS_TIMED:-}" ] || PAGE_IS_TIMED=1 exec timeout --kill-after=30 "${PAGE_SECONDS:-300}" "$0" "$@"
 cd "$(dirname "$0")/../.."
-page=$PWD/$1
+root=$PWD page=$PWD/$1 more=${2:+$PWD/$2}
 : "${JEROBOAM:?is the path of the program}"
 command -v skopeo >/dev/null || { echo "error: skopeo is missing" >&2; exit 1; }
 work=$(mktemp -d)
@@ -25,7 +26,7 @@ cleanup() {
 trap cleanup EXIT
 cd "$work"
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-one=$(free_port) two=$(free_port)
+one=${PORT:-$(free_port)} two=${OTHER_PORT:-$(free_port)}
 
 python3 - <<'END'
 # image.tar: an OCI archive of one image with one layer.
@@ -85,6 +86,16 @@ stop() {
 # All sh blocks are one script.
 awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | sed "s/\b5001\b/$one/g; s/\b5002\b/$two/g" >script
 [ -s script ] || { echo "error: $page shows no commands" >&2; exit 1; }
+for name in ${!STORAGE_@}; do
+  python3 - "filesystem: {rootdirectory: \$PWD/${name#STORAGE_}}" "${!name}" <<'END'
+import sys
+folder, storage = sys.argv[1:]
+text = open("script").read()
+assert folder in text, f"the page keeps nothing in {folder}"
+open("script", "w").write(text.replace(folder, storage))
+END
+done
 set -x
 # Not in a shell of its own: start and stop are functions of this one.
 . ./script
+if [ -n "$more" ]; then . "$more"; fi

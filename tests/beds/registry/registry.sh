@@ -2,12 +2,14 @@
 # A registry on one of the backends: the Debian package of distribution 2.8, distribution 3, or ours, all with the same configuration.
 #   registry.sh up PROGRAM BACKEND PORT [STORE]     STORE: the directory, bucket or container; one of the backend's name unless given
 #   registry.sh config PROGRAM BACKEND PORT [STORE] prints the configuration
+#   registry.sh storage BACKEND STORE               prints what it says of storage
 #   registry.sh bucket BACKEND NAME                 makes a bucket
 #   registry.sh down PROGRAM PORT
 #   registry.sh kill PROGRAM PORT                   as a power cut would end it
 # PROGRAM: docker-registry, registry3, jeroboam ($JEROBOAM is the program). BACKEND: directory versitygw rgw-s3 swift keystone
-# application-credential trust rgw. $EXTRA is more of the configuration, after a newline; DEFAULT=1 leaves out what is not ours by default;
-# REDIRECT_OFF=false sends clients to the store.
+# application-credential trust rgw. $EXTRA is more of the configuration, after a newline, and HTTP more of its section http, after a comma;
+# READY are words for curl that ask whether it serves, where it does not answer to everybody in plain HTTP; DEFAULT=1 leaves out what is not ours
+# by default; REDIRECT_OFF=false sends clients to the store.
 # shellcheck source-path=SCRIPTDIR source=backend.sh
 . "$(dirname "$0")/backend.sh"
 
@@ -84,19 +86,22 @@ up() { # program backend port store
   [ "$1" != jeroboam ] || words="registry serve"
   bucket "$2" "$4"
   config "$@" >"$file"
+  # shellcheck disable=SC2206  # words are words
+  local ready=(${READY:-http://$HOST:$3/v2/})
   # The driver of S3 in 2.8 does not start where this variable is set, and 3 looks for a collector of traces.
   # shellcheck disable=SC2086  # words are words
   start "registry-$1-$3" env -u AWS_CA_BUNDLE OTEL_TRACES_EXPORTER=none "$binary" $words "$file"
-  wait_http "registry-$1-$3" "http://$HOST:$3/v2/" --fail
+  wait_http "registry-$1-$3" "${ready[0]}" --fail "${ready[@]:1}"
 }
 
 case ${1:-} in
   up) up "$2" "$3" "$4" "${5:-$([ "$3" = directory ] && echo "$BED/directory" || echo "$3")}" ;;
   config) config "$2" "$3" "$4" "${5:-$3}" ;;
+  storage) storage "$2" "$3" ;;
   bucket) bucket "$2" "$3" ;;
   down) stop "registry-$2-$3" ;;
   kill)
     kill -KILL -- "-$(cat "$RUN/registry-$2-$3.pid")"
     rm -f "$RUN/registry-$2-$3.pid" ;;
-  *) sed -n '2,10s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,12s/^# //p' "$0" >&2; exit 2 ;;
 esac

@@ -3,21 +3,7 @@
 #   containerd.sh HOST:PORT
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-cat >"$work/config.toml" <<X
-version = 3
-root = "$work/root"
-state = "$work/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images", "io.containerd.nri.v1.nri"]
-[grpc]
-address = "$work/containerd.sock"
-[ttrpc]
-address = "$work/containerd.sock.ttrpc"
-X
-containerd -c "$work/config.toml" >"$work/containerd.log" 2>&1 &
-daemon=$!
-at_end+=("kill $daemon; wait $daemon 2>/dev/null")
-ctr() { command ctr -a "$work/containerd.sock" "$@" 2> >(grep -v DEPRECATION >&2); }
-for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; kill -0 "$daemon" 2>/dev/null || { tail -n 20 "$work/containerd.log" >&2; exit 1; }; sleep 0.1; done
+containerd_up
 plain=(--local --plain-http)
 
 one=$(image "$work/one" --seed containerd --layers 4 --bytes 3000000)

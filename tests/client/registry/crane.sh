@@ -21,7 +21,7 @@ is "a copy" "$appended" "$(digest_of "$REPO/copied" tag)"
 crane tag "$REGISTRY/$REPO:appended" second
 is "another tag" "$appended" "$(digest_of "$REPO" second)"
 is "tags" "appended second" "$(crane ls "$REGISTRY/$REPO" | sort | paste -sd' ')"
-crane catalog "$REGISTRY" | grep -qx "$REPO/copied" || fail "the catalogue lacks $REPO/copied"
+crane catalog "$REGISTRY" | grep -x "$REPO/copied" >/dev/null || fail "the catalogue lacks $REPO/copied"
 layer=$(crane manifest "$REGISTRY/$REPO:appended" | jq -r '.layers[0].digest')
 is "a layer" "$layer" "sha256:$(crane blob "$REGISTRY/$REPO@$layer" | sha256sum | cut -d' ' -f1)"
 many=$(image "$work/many" --seed crane --architectures amd64,arm64)

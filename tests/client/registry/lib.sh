@@ -55,3 +55,20 @@ deletes() { # whether the registry deletes tags by name; the older ones do not
 refers() { # whether the registry lists referrers; the older ones do not
   [ -z "${NO_REFERRERS:-}" ]
 }
+containerd_up() { # a daemon of its own, and ctr as a command for it
+  cat >"$work/config.toml" <<X
+version = 3
+root = "$work/root"
+state = "$work/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images", "io.containerd.nri.v1.nri"]
+[grpc]
+address = "$work/containerd.sock"
+[ttrpc]
+address = "$work/containerd.sock.ttrpc"
+X
+  containerd -c "$work/config.toml" >"$work/containerd.log" 2>&1 &
+  daemon=$!
+  at_end+=("kill $daemon; wait $daemon 2>/dev/null")
+  ctr() { command ctr -a "$work/containerd.sock" "$@" 2> >(grep -v DEPRECATION >&2); }
+  for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; kill -0 "$daemon" 2>/dev/null || { tail -n 20 "$work/containerd.log" >&2; exit 1; }; sleep 0.1; done
+}

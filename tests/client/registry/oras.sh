@@ -44,7 +44,7 @@ cmp blob fetched || fail "the blob is another one"
 oras blob delete $plain --force "$target@$blob" >/dev/null
 is "a deleted blob" 404 "$(status -I "$(url "$REPO" "blobs/$blob")")"
 oras tag $plain "$target:document" again 2>/dev/null >/dev/null
-oras repo tags $plain "$target" | grep -qx again || fail "the tag is not listed"
+oras repo tags $plain "$target" | grep -x again >/dev/null || fail "the tag is not listed"
 oras manifest delete $plain --force "$target@$document" >/dev/null
 is "a deleted artifact" 404 "$(status "${accept[@]}" "$(url "$REPO" manifests/document)")"
 say "blobs, tags, delete"
