@@ -165,6 +165,11 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// What this place can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// So many seconds the place's clock is ahead of ours, as far as its answers told; `None` where they do not tell, or none has come yet.
+    fn seconds_ahead(&self) -> Option<i64> {
+        None
+    }
+
     /// Whether the place answers and lets us in.
     fn probe(&self) -> BoxFuture<'_, Result<()>>;
 

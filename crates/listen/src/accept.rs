@@ -13,10 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::socket::Accepted;
-use crate::{Limits, Peer, Socket, Tls, connection};
+use crate::{Limits, Peer, Socket, Tls, connection, tls};
 
 /// A client that has not agreed on TLS by then is cut off.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +89,11 @@ where
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             peer.certificate = shown.map(|certificate| certificate.clone().into_owned());
             connection::serve(stream, peer, service, limits, stop).await;
+        }
+        // The client is told less than whoever runs this should know.
+        Ok(Err(error)) if tls::is_about_certificate(&error) => {
+            let client = peer.address.map(|address| address.to_string()).unwrap_or_default();
+            info!(client, error = %error, "a client's certificate is not accepted");
         }
         Ok(Err(error)) => debug!(error = %error, "a client did not agree on TLS"),
         Err(_) => {}

@@ -160,6 +160,12 @@ fn load(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     Ok(server)
 }
 
+/// Whether there is no connection because of the certificate that a client showed.
+pub(crate) fn is_about_certificate(error: &io::Error) -> bool {
+    let reason = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(reason, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     read.map_err(|error| TlsError::Certificates(path.to_owned(), error))
@@ -266,7 +272,10 @@ mod tests {
             let connector = TlsConnector::from(Arc::new(config));
             let (server, client) = tokio::join!(tls.acceptor().accept(server), connector.connect(name, client));
             client.map_err(|error| error.to_string())?;
-            let server = server.map_err(|error| error.to_string())?;
+            let why = |error: io::Error| {
+                if is_about_certificate(&error) { "the certificate".to_owned() } else { error.to_string() }
+            };
+            let server = server.map_err(why)?;
             let suite = server.get_ref().1.negotiated_cipher_suite().expect("a suite");
             Ok(suite.suite().as_str().expect("a name").to_owned())
         }
@@ -313,7 +322,7 @@ mod tests {
         assert!(bed.meet(&tls, "a.example", Some(stranger.clone())).await.is_err());
         let lenient = Tls::open(TlsFiles { certificate_optional: true, ..strict }).expect("TLS");
         assert!(bed.meet(&lenient, "a.example", None).await.is_ok());
-        assert!(bed.meet(&lenient, "a.example", Some(stranger)).await.is_err());
+        assert_eq!(bed.meet(&lenient, "a.example", Some(stranger)).await, Err("the certificate".to_owned()));
     }
 
     #[tokio::test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
 use jeroboam_model::Clock;
-use jeroboam_oci::RepositoryName;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -14,10 +13,11 @@ use tracing::warn;
 use crate::client::{ClientError, Credentials, Password, RemoteSettings, Retries};
 use crate::config::{self, Config, Prefix, RemoteConfig};
 use crate::events::{Events, EventsConfig};
+use crate::hits::Hits;
 use crate::http::Registry;
-use crate::mirror::{Mirror, MirrorSettings, UpstreamSettings};
+use crate::mirror::{Mirror, MirrorSettings, UpstreamLimits, UpstreamSettings};
 use crate::node::{NodeCache, NodeCacheSettings};
-use crate::replicate::{Acknowledge, Believed, ReplicateSettings, Replication, Rule, TargetSettings};
+use crate::replicate::{Acknowledge, Believed, ReplicateSettings, Replication, TargetSettings};
 use crate::store::Store;
 
 /// What lies around a registry.
@@ -60,13 +60,26 @@ const IMPATIENT: Retries = Retries { attempts: 3, base: Duration::from_millis(20
 /// How long another registry may be silent while a client waits. A blob that was cut off by it goes on where it ended.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The store as a node sees it: behind a cache, where one is configured.
-pub async fn place(config: &Config, place: SharedBlobs) -> Result<SharedBlobs, AroundError> {
-    let Some(cache) = &config.ours.node_cache else { return Ok(place) };
+/// The store as a node sees it: behind a cache, where one is configured, of which is told how often it had what was asked for.
+pub async fn place(config: &Config, place: SharedBlobs) -> Result<(SharedBlobs, Option<Arc<Hits>>), AroundError> {
+    let Some(cache) = &config.ours.node_cache else { return Ok((place, None)) };
     let settings =
         NodeCacheSettings { folder: cache.directory.clone(), size: cache.size, believed: config.ours.existence_ttl };
     let cache = NodeCache::new(place, settings).await.map_err(AroundError::NodeCache)?;
-    Ok(Arc::new(cache))
+    let hits = cache.hits();
+    Ok((Arc::new(cache), Some(hits)))
+}
+
+/// What keeps other regions alike in a process that does not serve: what it changes is queued for those who do.
+pub fn replication_beside(
+    config: &Config,
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Replication, AroundError> {
+    match regions(config)? {
+        Some(settings) => Ok(Replication::beside(settings, store.clone(), clock.clone())?),
+        None => Ok(Replication::none()),
+    }
 }
 
 impl Around {
@@ -122,32 +135,32 @@ fn mirrors(config: &Config, spool: PathBuf) -> MirrorSettings {
             password_file: None,
             ca_cert: None,
         };
-        let anonymous = everybody || proxy.user_name.is_none();
-        upstreams.push(upstream(&remote, None, None, proxy.ttl, anonymous));
+        upstreams.push(upstream(&remote, proxy.ttl, everybody));
     }
     for mirror in &config.ours.mirrors {
-        let anonymous = everybody || mirror.remote.user_name.is_none();
-        upstreams.push(upstream(
-            &mirror.remote,
-            Some(mirror.prefix.clone()),
-            mirror.host.clone(),
-            mirror.ttl,
+        let UpstreamSettings { remote, lifetime, anonymous, .. } = upstream(&mirror.remote, mirror.ttl, everybody);
+        upstreams.push(UpstreamSettings {
+            prefix: Some(mirror.prefix.clone()),
+            host: mirror.host.clone(),
+            remote: RemoteSettings { rate: mirror.rate, ..remote },
+            lifetime,
             anonymous,
-        ));
+            limits: mirror.limits,
+        });
     }
-    MirrorSettings::new(spool, upstreams)
+    MirrorSettings { upstreams, spool }
 }
 
-fn upstream(
-    config: &RemoteConfig,
-    prefix: Option<RepositoryName>,
-    host: Option<String>,
-    ttl: Duration,
-    anonymous: bool,
-) -> UpstreamSettings {
-    let lifetime = Some(ttl).filter(|ttl| !ttl.is_zero());
-    let remote = RemoteSettings { read_timeout: SILENCE, ..remote(config, IMPATIENT) };
-    UpstreamSettings { prefix, host, remote, lifetime, anonymous }
+/// One registry that is cached, as far as it is the same whether it is one of several or the only one.
+fn upstream(config: &RemoteConfig, ttl: Duration, everybody: bool) -> UpstreamSettings {
+    UpstreamSettings {
+        prefix: None,
+        host: None,
+        remote: RemoteSettings { read_timeout: SILENCE, ..remote(config, IMPATIENT) },
+        lifetime: Some(ttl).filter(|ttl| !ttl.is_zero()),
+        anonymous: everybody || config.user_name.is_none(),
+        limits: UpstreamLimits::default(),
+    }
 }
 
 /// What keeps regions alike; none where this registry has neither a name nor others.
@@ -191,11 +204,8 @@ fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
             config::Acknowledge::Quorum => Acknowledge::Quorum,
             config::Acknowledge::All => Acknowledge::All,
         },
-        rule: match (wanted.conflict, &wanted.primary) {
-            (config::ConflictRule::Newest, _) | (config::ConflictRule::Primary, None) => Rule::Newest,
-            (config::ConflictRule::Primary, Some(primary)) => Rule::Primary(primary.clone()),
-            (config::ConflictRule::Deny, _) => Rule::Deny,
-        },
+        rule: wanted.conflict.clone(),
+        rules: wanted.conflicts.clone(),
         interval: wanted.interval,
         deletes: wanted.deletes,
         targets,
@@ -207,8 +217,11 @@ fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use jeroboam_oci::RepositoryName;
+
     use super::regions as regions_of;
     use super::*;
+    use crate::replicate::Rule;
 
     fn read(text: &str) -> Config {
         let text = format!("version: 0.1\nstorage: inmemory\n{text}");
@@ -251,6 +264,41 @@ mod tests {
     }
 
     #[test]
+    fn each_mirror_has_limits_of_its_own() {
+        let config = read(
+            "jeroboam:\n  mirrors:\n    - {prefix: hub, url: 'https://docker.io', check: 5m, absent: 1m, patience: 2s, fetches: 4, rate: 1MiB}\n    - {prefix: quay, url: 'https://quay.io'}\n",
+        );
+        let mirrors = mirrors(&config, PathBuf::new()).upstreams;
+        let [hub, quay] = &mirrors[..] else { panic!("{mirrors:?}") };
+        let (check, absent, patience) = (Duration::from_secs(300), Duration::from_secs(60), Duration::from_secs(2));
+        assert_eq!(hub.limits, UpstreamLimits { check, absent, patience, fetches: 4 });
+        assert_eq!((hub.remote.rate, quay.remote.rate), (Some(1 << 20), None));
+        assert_eq!(quay.limits, UpstreamLimits::default());
+    }
+
+    #[test]
+    fn each_repository_has_the_first_rule_that_fits() {
+        let replication = |rules: &str| {
+            let text = format!("jeroboam: {{origin: north, replication: {{{rules}}}}}\n");
+            regions_of(&read(&text)).expect("it is right").expect("there are regions")
+        };
+        let regions = replication(
+            "conflict: deny, primary: south, conflicts: [{prefix: team/app, rule: newest}, {prefix: team/, rule: primary}, {prefix: ci, rule: primary, primary: north}]",
+        );
+        let primary = |origin: &str| Rule::Primary(origin.to_owned());
+        for (repository, rule) in [
+            ("team/app", Rule::Newest),
+            ("team/app/web", Rule::Newest),
+            ("team/apps", primary("south")),
+            ("ci", primary("north")),
+            ("teams", Rule::Deny),
+        ] {
+            assert_eq!(*regions.rule_of(&repository.parse().expect("a name")), rule, "{repository}");
+        }
+        assert_eq!((replication("").rule, replication("").rules.len()), (Rule::Newest, 0));
+    }
+
+    #[test]
     fn what_cannot_be_is_said() {
         let nameless = read("jeroboam: {replication: {targets: [{url: 'https://south.example.org'}]}}\n");
         assert!(matches!(regions_of(&nameless), Err(AroundError::NoOrigin)));
@@ -268,6 +316,17 @@ mod tests {
         assert!(refused("{prefix: hub, url: 'https://a'}, {prefix: hub/b, url: 'https://b'}"));
         assert!(refused("{prefix: hub, url: 'https://a'}, {prefix: hub, url: 'https://b'}"));
         assert!(!refused("{prefix: hub, url: 'https://a'}, {host: 'b:5000', url: 'https://b'}"));
+        assert!(refused("{prefix: hub, url: 'https://a', patience: 0s}"));
         assert!(regions_of(&read("")).expect("it is right").is_none());
+        for (rules, why) in [
+            ("conflict: primary", "jeroboam.replication.primary is missing: with conflict: primary it is"),
+            ("conflict: eldest", "jeroboam.replication.conflict is \"eldest\""),
+            ("conflicts: [{prefix: a, rule: primary}]", "jeroboam.replication.conflicts[].primary is missing"),
+            ("conflicts: [{prefix: a}]", "jeroboam.replication.conflicts[].rule is missing"),
+        ] {
+            let text = format!("version: 0.1\nstorage: inmemory\njeroboam: {{replication: {{{rules}}}}}\n");
+            let errors = Config::read(&text, &BTreeMap::new()).expect("it is YAML").into_config().expect_err(rules);
+            assert!(errors.len() == 1 && errors[0].contains(why), "{rules}: {errors:?}");
+        }
     }
 }

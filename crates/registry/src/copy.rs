@@ -2,7 +2,7 @@
 //!
 //! Every step can be done again: a copy that was cut goes on, and what is there already costs one question.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use jeroboam_oci::manifest::{Descriptor, Kind, Manifest, Named};
-use jeroboam_oci::{Digest, Reference, RepositoryName};
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, referrers};
 use tokio::sync::Mutex;
 
-use crate::client::{ClientError, Pushed, RawManifest, Result, Source, Stamp};
+use crate::client::{ClientError, Pushed, PutCondition, RawManifest, Result, Source, Stamp};
 use crate::images::Images;
 
 /// Blobs of one image that are copied at once.
@@ -69,6 +69,30 @@ impl Tally {
     }
 }
 
+/// Tags of a repository that belong to its manifests, as cosign names signatures, attestations and bills of materials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached(BTreeMap<Digest, Vec<Tag>>);
+
+impl Attached {
+    /// Those among the tags of a repository.
+    #[must_use]
+    pub fn among<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Self {
+        let mut attached: BTreeMap<Digest, Vec<Tag>> = BTreeMap::new();
+        for tag in tags {
+            if let Some(digest) = referrers::attached_to(tag) {
+                attached.entry(digest).or_default().push(tag.clone());
+            }
+        }
+        Self(attached)
+    }
+
+    /// Those that belong to a manifest.
+    #[must_use]
+    pub fn to(&self, digest: &Digest) -> &[Tag] {
+        self.0.get(digest).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 /// From where to where.
 pub struct Copy<'a> {
     /// Who has it.
@@ -83,6 +107,8 @@ pub struct Copy<'a> {
     pub mount_from: &'a [RepositoryName],
     /// Whether what is about it is copied, too.
     pub referrers: bool,
+    /// Tags of the source that are copied with the manifest that they belong to, where what is about it is.
+    pub attached: &'a Attached,
     /// What is told along with every manifest.
     pub stamp: Option<&'a Stamp>,
     /// Where it is counted.
@@ -90,7 +116,7 @@ pub struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Copies a manifest and all that belongs to it; `None` where the source has none. No tag is moved.
+    /// Copies a manifest and all that belongs to it; `None` where the source has none. No tag is moved but those that belong to it.
     pub async fn closure(&self, digest: &Digest) -> Result<Option<RawManifest>> {
         let seen = Mutex::new(BTreeSet::new());
         self.manifest(digest, &seen, 0).await
@@ -130,17 +156,31 @@ impl Copy<'_> {
                 }
                 let blobs: Vec<_> = manifest.blobs().map(|named| self.blob(named).boxed()).collect();
                 stream::iter(blobs).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-                let always = crate::client::PutCondition::Always;
-                self.to.put_manifest(self.to_repository, None, &raw, &always, self.stamp).await?;
+                self.to.put_manifest(self.to_repository, None, &raw, &PutCondition::Always, self.stamp).await?;
                 self.tally.manifests.fetch_add(1, Ordering::Relaxed);
             }
             if self.referrers {
                 for referrer in self.from.referrers(self.from_repository, digest).await? {
                     self.manifest(&referrer.digest, seen, depth + 1).await?;
                 }
+                for tag in self.attached.to(digest) {
+                    self.attached_tag(tag, seen, depth + 1).await?;
+                }
             }
             Ok(Some(raw))
         })
+    }
+
+    /// Copies a tag that belongs to a manifest, with what it points to.
+    async fn attached_tag(&self, tag: &Tag, seen: &Mutex<BTreeSet<Digest>>, depth: usize) -> Result<()> {
+        let reference = Reference::Tag(tag.clone());
+        let Some(here) = self.from.head(self.from_repository, &reference).await? else { return Ok(()) };
+        let Some(raw) = self.manifest(&here.digest, seen, depth).await? else { return Ok(()) };
+        let there = self.to.head(self.to_repository, &reference).await?;
+        if there.is_some_and(|there| there.digest == here.digest) {
+            return Ok(());
+        }
+        self.to.put_manifest(self.to_repository, Some(tag), &raw, &PutCondition::Always, self.stamp).await
     }
 
     async fn blob(&self, named: &Named) -> Result<()> {

@@ -150,7 +150,9 @@ async fn forget_notes(blobs: &SharedBlobs, changes: bool) -> Result<u64> {
             all_objects(blobs, &layout::area(area)).await?.into_iter().map(|entry| entry.path).collect();
         count += all.len() as u64;
         if changes {
-            for batch in all.chunks(BATCH) {
+            // What says that a list is complete goes before the list: a batch is removed in any order, and may fail half way.
+            let (marks, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|path| layout::is_referrers_complete(path));
+            for batch in marks.chunks(BATCH).chain(rest.chunks(BATCH)) {
                 blobs.delete(batch).await?;
             }
         }

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use crate::gc::documents::{self, ReadDocument};
 use crate::gc::leftovers::forget_instances;
+use crate::http::failure::chain;
 
 /// How long a promise holds unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -194,7 +195,7 @@ impl Leases {
         // Of those that were killed, who knows when.
         let older_than = self.clock.now().saturating_sub(GRACE).unwrap_or(Timestamp::MIN);
         if let Err(error) = forget_instances(&place.blobs, older_than).await {
-            warn!(%error, "what processes said of themselves that are gone stays in the store");
+            warn!(error = chain(&error), "what processes said of themselves that are gone stays in the store");
         }
         let mut failed = false;
         loop {
@@ -203,7 +204,10 @@ impl Leases {
             if let Err(error) = &outcome
                 && !failed
             {
-                warn!(%error, "the store does not take down that this process serves: a hand-back would not see it");
+                warn!(
+                    error = chain(error),
+                    "the store does not take down that this process serves: a hand-back would not see it"
+                );
             }
             failed = outcome.is_err();
             tokio::select! {
@@ -219,7 +223,7 @@ impl Leases {
         if let Some(place) = self.place.as_ref().or(told)
             && let Err(error) = place.blobs.delete(&[paths::instance(&place.instance)]).await
         {
-            warn!(%error, "what this process says of itself stays in the store");
+            warn!(error = chain(&error), "what this process says of itself stays in the store");
         }
     }
 
@@ -243,7 +247,7 @@ impl Leases {
         }
         // A place that is away does not matter yet: what was read before is good for another interval.
         if let Err(error) = self.read_and_note(place).await {
-            warn!(%error, "what is announced of the garbage collection could not be read");
+            warn!(error = chain(&error), "what is announced of the garbage collection could not be read");
         }
     }
 
@@ -285,7 +289,7 @@ impl Leases {
             && let Err(error) = documents::write(&place.blobs, &paths::instance(&place.instance), &said).await
         {
             // For those who look; nothing depends on it.
-            warn!(%error, "what this process says of itself was not written");
+            warn!(error = chain(&error), "what this process says of itself was not written");
         }
         Ok(())
     }
@@ -295,7 +299,7 @@ impl Leases {
             let text = Bytes::from(self.clock.now().to_string());
             let written = place.blobs.put(&paths::lease(*epoch, blob), text, Condition::Always).await;
             written.map_err(|error| {
-                warn!(%error, gc.key = %blob, "a promise was not written down");
+                warn!(error = chain(&error), gc.key = %blob, "a promise was not written down");
                 NotNow::NotWritten
             })?;
         }
@@ -309,7 +313,7 @@ impl Leases {
                 loop {
                     let found = documents::read::<Warrant>(&place.blobs, &paths::warrant(*epoch, blob)).await;
                     let found = found.map_err(|error| {
-                        warn!(%error, gc.key = %blob, "it is not known whether something is being collected");
+                        warn!(error = chain(&error), gc.key = %blob, "it is not known whether something is being collected");
                         NotNow::NotWritten
                     })?;
                     let passage = match found {

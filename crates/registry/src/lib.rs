@@ -13,6 +13,7 @@ pub mod copy;
 pub mod events;
 pub mod gc;
 pub mod hand_back;
+pub mod hits;
 pub mod http;
 pub mod images;
 pub mod inspect;

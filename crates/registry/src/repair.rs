@@ -1,14 +1,15 @@
 //! Mends what can be mended of a store, and says what cannot.
 //!
-//! Nothing is made up: a link is written again where its path, or what its tag once pointed to, says what it was. Blobs are never deleted: one that is
-//! damaged is moved to quarantine, so that the next push brings it anew. Nothing runs that was not found by a scan just before.
+//! Nothing is made up: a link is written again where its path, a manifest of its repository, or what its tag once pointed to, says what it was. Blobs are
+//! never deleted: one that is damaged is moved to quarantine, so that the next push brings it anew. Nothing runs that was not found by a scan just before.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use jeroboam_blobs::{Condition, Freshness, Result, SharedBlobs, Sweep};
 use jeroboam_model::Timestamp;
-use jeroboam_oci::layout::{self, Area};
+use jeroboam_oci::layout::{self, Area, InRepository, Meaning};
 use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link};
 use serde::Serialize;
 
@@ -16,6 +17,9 @@ use crate::inspect::{InspectOptions, Problem, Scan, digest_of_bytes, is_still, s
 
 /// What is younger may be somebody's that is at work now.
 const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What to do about something that is missing.
+const PUSH_AGAIN: &str = "push it again: what is missing comes back";
 
 /// What is done about a problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,18 +83,23 @@ impl Repairs {
 pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp, dry_run: bool) -> Result<Repairs> {
     let scan = scan(blobs, options).await?;
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
-    for problem in &scan.problems {
+    let mut plan = Plan::of(&scan);
+    // Tags come last: what they pointed to may be linked again before.
+    let is_tag = |problem: &&Problem| matches!(problem, Problem::TornTag { .. });
+    let (tags, rest): (Vec<&Problem>, Vec<&Problem>) = scan.problems.iter().partition(is_tag);
+    for problem in rest.into_iter().chain(tags) {
         let still = if dry_run { Some(true) } else { is_still(blobs, problem).await? };
         let (remedy, mended_before) = match still {
             // Nothing is done about what cannot be seen any more.
             None => (none("it cannot be looked at now: see what the disk or the store says of it"), false),
-            Some(false) => (remedy(&scan, problem), true),
+            Some(false) => (plan.remedy(problem), true),
             Some(true) => {
-                let remedy = remedy(&scan, problem);
+                let remedy = plan.remedy(problem);
                 let done = dry_run || apply(blobs, &remedy).await?;
                 (remedy, !done)
             }
         };
+        plan.note(&remedy);
         repairs.repairs.push(Repair { problem: problem.clone(), remedy, mended_before });
     }
     let older_than = now.saturating_sub(SETTLED).unwrap_or(Timestamp::MIN);
@@ -99,62 +108,105 @@ pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp
     Ok(repairs)
 }
 
-/// Decides what is done about a problem.
-fn remedy(scan: &Scan, problem: &Problem) -> Remedy {
-    match problem {
-        Problem::TornTag { repository, tag, .. } => match newest_target(scan, repository, tag) {
-            Some(to) => Remedy::Link { path: layout::tag_current(repository, tag), to },
-            None => none("nothing says what it pointed to: push the tag again, or delete it"),
-        },
-        Problem::TagWithoutManifest { repository, manifest, bytes_are_there: true, .. } => {
-            Remedy::Link { path: layout::revision(repository, manifest), to: manifest.clone() }
-        }
-        Problem::TagWithoutManifest { .. } => none("push the tag again, or delete it"),
-        Problem::TagNotWhole { .. } | Problem::ManifestNotWhole { .. } => {
-            none("push it again: what is missing comes back")
-        }
-        Problem::TornRevision { repository, digest, .. } => relink(scan, layout::revision(repository, digest), digest),
-        Problem::TornLayer { repository, digest, .. } => relink(scan, layout::layer(repository, digest), digest),
-        Problem::RevisionToNothing { repository, manifest } => {
-            let tagged =
-                scan.repositories.get(repository).is_some_and(|held| held.targets.values().any(|t| t == manifest));
-            if tagged {
-                none("a tag points to it: push the tag again, or delete it")
-            } else {
-                Remedy::Unlink { path: layout::revision(repository, manifest) }
+/// Decides what is done about problems, one after the other.
+struct Plan<'a> {
+    scan: &'a Scan,
+    /// Blobs that have no bytes, or other ones.
+    damaged: BTreeSet<&'a Digest>,
+    /// Links to manifests that are written again.
+    linked: BTreeSet<(RepositoryName, Digest)>,
+}
+
+impl<'a> Plan<'a> {
+    fn of(scan: &'a Scan) -> Self {
+        let damaged = scan.problems.iter().filter_map(|problem| match problem {
+            Problem::EmptyBlob { digest } | Problem::WrongBytes { digest, .. } => Some(digest),
+            _ => None,
+        });
+        Self { scan, damaged: damaged.collect(), linked: BTreeSet::new() }
+    }
+
+    /// Decides what is done about a problem.
+    fn remedy(&self, problem: &Problem) -> Remedy {
+        match problem {
+            Problem::TornTag { repository, tag, .. } => match self.newest_target(repository, tag) {
+                Some(to) => Remedy::Link { path: layout::tag_current(repository, tag), to },
+                None => none("nothing says what it pointed to: push the tag again, or delete it"),
+            },
+            Problem::TagWithoutManifest { repository, manifest, bytes_are_there: true, .. } => {
+                Remedy::Link { path: layout::revision(repository, manifest), to: manifest.clone() }
+            }
+            Problem::TagWithoutManifest { .. } => none("push the tag again, or delete it"),
+            Problem::TagNotWhole { .. } | Problem::ManifestNotWhole { .. } => none(PUSH_AGAIN),
+            Problem::PartWithoutLink { repository, digest, is_manifest, .. } => {
+                let path: fn(&RepositoryName, &Digest) -> String =
+                    if *is_manifest { layout::revision } else { layout::layer };
+                if self.says_itself(digest) && !self.damaged.contains(digest) {
+                    Remedy::Link { path: path(repository, digest), to: digest.clone() }
+                } else {
+                    none(PUSH_AGAIN)
+                }
+            }
+            Problem::TornRevision { repository, digest, .. } => {
+                self.relink(layout::revision(repository, digest), digest)
+            }
+            Problem::TornLayer { repository, digest, .. } => self.relink(layout::layer(repository, digest), digest),
+            Problem::RevisionToNothing { repository, manifest } => {
+                let held = self.scan.repositories.get(repository);
+                if held.is_some_and(|held| held.targets.values().any(|target| target == manifest)) {
+                    none("a tag points to it: push the tag again, or delete it")
+                } else {
+                    Remedy::Unlink { path: layout::revision(repository, manifest) }
+                }
+            }
+            Problem::LayerToNothing { repository, digest } => {
+                Remedy::Unlink { path: layout::layer(repository, digest) }
+            }
+            Problem::EmptyBlob { digest } | Problem::WrongBytes { digest, .. } => {
+                Remedy::Quarantine { digest: digest.clone() }
+            }
+            Problem::WrongSize { .. } => {
+                none("what has a digest cannot be changed: push an image that says the right size, or delete this one")
+            }
+            Problem::Unreadable { .. } => none("see what the disk or the store says of it; a push may bring it anew"),
+            Problem::Unlisted { repository, manifest } => {
+                Remedy::Link { path: layout::layer(repository, manifest), to: manifest.clone() }
             }
         }
-        Problem::LayerToNothing { repository, digest } => Remedy::Unlink { path: layout::layer(repository, digest) },
-        Problem::EmptyBlob { digest } | Problem::WrongBytes { digest, .. } => {
-            Remedy::Quarantine { digest: digest.clone() }
+    }
+
+    /// Notes what is done.
+    fn note(&mut self, remedy: &Remedy) {
+        if let Remedy::Link { path, .. } = remedy
+            && let Meaning::Repository(name, InRepository::Revision(digest)) = layout::meaning(path)
+        {
+            self.linked.insert((name, digest));
         }
-        Problem::Unreadable { .. } => none("see what the disk or the store says of it; a push may bring it anew"),
-        Problem::Unlisted { repository, manifest } => {
-            Remedy::Link { path: layout::layer(repository, manifest), to: manifest.clone() }
-        }
+    }
+
+    /// The newest manifest that a tag ever pointed to and that the repository still has, or has again.
+    fn newest_target(&self, repository: &RepositoryName, tag: &Tag) -> Option<Digest> {
+        let held = self.scan.repositories.get(repository)?;
+        let is_linked = |digest: &Digest| {
+            held.revisions.contains_key(digest) || self.linked.contains(&(repository.clone(), digest.clone()))
+        };
+        let once = held.once.get(tag)?.iter();
+        let there = once.filter(|(_, digest)| self.scan.blobs.contains_key(digest) && is_linked(digest));
+        there.max().map(|(_, digest)| digest.clone())
+    }
+
+    /// Whether a link to something that is there can only say what its path says: one under another algorithm than the store's own could say anything.
+    fn says_itself(&self, digest: &Digest) -> bool {
+        digest.algorithm() == Algorithm::Sha256 && self.scan.blobs.contains_key(digest)
+    }
+
+    fn relink(&self, path: String, digest: &Digest) -> Remedy {
+        if self.says_itself(digest) { Remedy::Link { path, to: digest.clone() } } else { Remedy::Unlink { path } }
     }
 }
 
 fn none(advice: &str) -> Remedy {
     Remedy::None { advice: advice.to_owned() }
-}
-
-/// The newest manifest that a tag ever pointed to and that the repository still has.
-fn newest_target(scan: &Scan, repository: &RepositoryName, tag: &Tag) -> Option<Digest> {
-    let held = scan.repositories.get(repository)?;
-    let once = held.once.get(tag)?;
-    let there =
-        once.iter().filter(|(_, digest)| scan.blobs.contains_key(digest) && held.revisions.contains_key(digest));
-    there.max().map(|(_, digest)| digest.clone())
-}
-
-/// A link under the store's own algorithm can only have said one thing; one under another could have said anything.
-fn relink(scan: &Scan, path: String, digest: &Digest) -> Remedy {
-    if digest.algorithm() == Algorithm::Sha256 && scan.blobs.contains_key(digest) {
-        Remedy::Link { path, to: digest.clone() }
-    } else {
-        Remedy::Unlink { path }
-    }
 }
 
 /// `false`: there was nothing to do any more.

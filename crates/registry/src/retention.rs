@@ -9,13 +9,14 @@ use jeroboam_blobs::Freshness;
 use jeroboam_model::Timestamp;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 use jeroboam_oci::manifest::Manifest;
-use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link, referrers};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, link, referrers};
 use serde::Serialize;
 
 use crate::gc::documents::read_bytes;
 use crate::gc::pages::each_object;
 use crate::http::failure::chain;
 use crate::pattern;
+use crate::replicate::Replication;
 use crate::store::{Result, Store, StoreError};
 
 /// What stays of repositories of a name.
@@ -161,8 +162,15 @@ fn is_older(moment: Timestamp, age: Option<Duration>, now: Timestamp) -> bool {
     age.is_none_or(|age| moment.saturating_add(age).unwrap_or(Timestamp::MAX) < now)
 }
 
-/// Removes what no rule keeps, or says what would go. Where a repository cannot be read or one of its removals fails, the rest of it waits for another time.
-pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_run: bool) -> Result<Retained> {
+/// Removes what no rule keeps, or says what would go; what goes is told to the other regions. Where a repository cannot be read or one of its removals fails, the
+/// rest of it waits for another time.
+pub async fn retain(
+    store: &Store,
+    replication: &Replication,
+    rules: &[RetentionRule],
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Retained> {
     let mut retained = Retained { dry_run, ..Retained::default() };
     for repository in store.repositories().await?.iter() {
         if !rules.iter().any(|rule| rule.covers(repository)) {
@@ -186,7 +194,10 @@ pub async fn retain(store: &Store, rules: &[RetentionRule], now: Timestamp, dry_
         // What was pushed since the moment before which it would be old is young again.
         let young = now.saturating_sub(untagged_after(rules, repository)).unwrap_or(Timestamp::MIN);
         for removal in removals {
-            let goes = if dry_run { Ok(true) } else { remove(store, repository, &removal, young).await };
+            let goes = match dry_run {
+                true => Ok(true),
+                false => remove(store, replication, repository, &removal, young).await,
+            };
             match goes {
                 Ok(true) => gone.push(removal),
                 Ok(false) => {}
@@ -210,15 +221,31 @@ fn untagged_after(rules: &[RetentionRule], repository: &RepositoryName) -> Durat
 }
 
 /// `false`: somebody moved the tag or pushed the manifest since, or relies on it, and it stays.
-async fn remove(store: &Store, repository: &RepositoryName, removal: &Removal, young: Timestamp) -> Result<bool> {
+async fn remove(
+    store: &Store,
+    replication: &Replication,
+    repository: &RepositoryName,
+    removal: &Removal,
+    young: Timestamp,
+) -> Result<bool> {
+    let (reference, tags) = match removal {
+        Removal::Tag(tag, _) => (Reference::Tag(tag.clone()), vec![tag.clone()]),
+        Removal::Manifest(digest) => (Reference::Digest(digest.clone()), Vec::new()),
+    };
+    // From here on no other region brings the tag back, whatever comes in between.
+    replication.removing(repository, &tags).await?;
     let removed = match removal {
         Removal::Tag(tag, target) => store.remove_tag_from(repository, tag, target).await,
         Removal::Manifest(digest) => store.remove_untagged(repository, digest, young).await,
     };
-    match removed {
-        Err(StoreError::ManifestUnknown(_)) => Ok(false),
-        other => other,
+    let is_gone = match removed {
+        Err(StoreError::ManifestUnknown(_)) => false,
+        other => other?,
+    };
+    if is_gone {
+        replication.deleted(repository, &reference, &tags, &tags, None).await;
     }
+    Ok(is_gone)
 }
 
 type Facts = (Vec<TagFact>, Option<BTreeMap<Digest, ManifestFact>>);

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::gc::documents::{read, write};
+use crate::http::failure::chain;
 use crate::inspect::digest_of_bytes;
 use crate::repair::quarantine;
 use crate::store::Store;
@@ -213,7 +214,7 @@ impl Scrubber<'_> {
         if self.blobs.probe().await.is_err() {
             return Err(why);
         }
-        error!(blob.digest = %digest, error = %why, "a blob cannot be read");
+        error!(blob.digest = %digest, error = chain(&why), "a blob cannot be read");
         if self.scrubbed.unreadable.len() < TOLD {
             self.scrubbed.unreadable.push(digest);
         }

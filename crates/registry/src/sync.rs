@@ -1,12 +1,12 @@
 //! Copies repositories from one place to another once: those that a policy names, and of each what is not there yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::client::{ClientError, PutCondition, Result};
-use crate::copy::{Copy, Tally};
+use crate::copy::{Attached, Copy, Tally};
 use crate::images::Images;
 use crate::pattern;
 
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 pub struct Policy {
     /// Repositories; `*` stands for anything in one part of a name, `**` for any parts.
     pub repositories: Vec<String>,
-    /// Tags, with `*` for anything; all, where there is none.
+    /// Tags, with `*` for anything; all, where there is none. Those that belong to what they point to, such as `sha256-….sig`, come along.
     pub tags: Vec<String>,
     /// Tags that are left out, with `*` for anything.
     pub not_tags: Vec<String>,
@@ -54,6 +54,8 @@ pub struct Plan {
     pub same: usize,
     /// Repositories of the source about which nothing is known, and why: nothing is copied of them, and nothing removed.
     pub unread: Vec<(RepositoryName, ClientError)>,
+    /// Tags that belong to manifests, by repository of the source.
+    attached: BTreeMap<RepositoryName, Attached>,
 }
 
 /// What came of it.
@@ -90,9 +92,10 @@ impl Sync<'_> {
         for from in self.repositories().await? {
             let Some(to) = self.policy.name_there(&from) else { continue };
             match self.compare_all(&from, &to).await {
-                Ok((steps, same)) => {
+                Ok((steps, same, attached)) => {
                     plan.steps.extend(steps);
                     plan.same += same;
+                    plan.attached.insert(from, attached);
                 }
                 Err(error) => plan.unread.push((from, error)),
             }
@@ -100,8 +103,8 @@ impl Sync<'_> {
         Ok(plan)
     }
 
-    /// What differs in one repository, and how many tags do not.
-    async fn compare_all(&self, from: &RepositoryName, to: &RepositoryName) -> Result<(Vec<Step>, usize)> {
+    /// What differs in one repository, how many tags do not, and which belong to manifests.
+    async fn compare_all(&self, from: &RepositoryName, to: &RepositoryName) -> Result<(Vec<Step>, usize, Attached)> {
         let (mut steps, mut same) = (Vec::new(), 0);
         // One that is gone or hidden is not one without tags: all that is there would be removed.
         let known = match self.from.tags(from).await? {
@@ -110,12 +113,26 @@ impl Sync<'_> {
             None if self.policy.has_patterns() && !self.policy.delete => Vec::new(),
             None => return Err(ClientError::Source(format!("{} has no repository {from}", self.from.name()))),
         };
-        let tags: BTreeSet<Tag> = known.into_iter().filter(|tag| self.policy.wants(tag)).collect();
-        let compared = stream::iter(&tags).map(|tag| self.compare(from, to, tag)).buffered(AT_ONCE);
-        for step in compared.collect::<Vec<_>>().await {
-            match step? {
-                Some(step) => steps.push(step),
-                None => same += 1,
+        let attached = self.policy.attached_among(&known);
+        let mut tags: BTreeSet<Tag> = known.into_iter().filter(|tag| self.policy.wants(tag)).collect();
+        let mut left: Vec<Tag> = tags.iter().cloned().collect();
+        // What belongs to an image may be new although the image is not.
+        while !left.is_empty() {
+            let compared = stream::iter(&left).map(|tag| self.compare(from, to, tag)).buffered(AT_ONCE);
+            let compared: Vec<_> = compared.collect().await;
+            left.clear();
+            for outcome in compared {
+                let Some((step, is_same)) = outcome? else {
+                    same += 1;
+                    continue;
+                };
+                let belong = step.digest.iter().flat_map(|digest| attached.to(digest));
+                left.extend(belong.filter(|tag| tags.insert((*tag).clone())).cloned());
+                if is_same {
+                    same += 1;
+                } else {
+                    steps.push(step);
+                }
             }
         }
         if self.policy.delete {
@@ -123,17 +140,18 @@ impl Sync<'_> {
             let gone = there.into_iter().filter(|tag| self.policy.wants(tag) && !tags.contains(tag));
             steps.extend(gone.map(|tag| Step { from: from.clone(), to: to.clone(), tag, digest: None }));
         }
-        Ok((steps, same))
+        Ok((steps, same, attached))
     }
 
     /// Copies what differs. What fails does not stop the rest.
     pub async fn run(&self) -> Result<Synced> {
-        let Plan { steps, same, unread } = self.plan().await?;
+        let Plan { steps, same, unread, attached } = self.plan().await?;
+        let none = Attached::default();
         let mut synced = Synced { same, unread, ..Synced::default() };
         let total = steps.len();
         for (number, step) in steps.into_iter().enumerate() {
             (self.progress)(number + 1, total, &step);
-            match self.step(&step, &synced.tally).await {
+            match self.step(&step, attached.get(&step.from).unwrap_or(&none), &synced.tally).await {
                 Ok(()) => synced.done.push(step),
                 Err(error) => synced.failed.push((step, error)),
             }
@@ -152,16 +170,17 @@ impl Sync<'_> {
         Ok(all.into_iter().filter(wanted).collect())
     }
 
-    async fn compare(&self, from: &RepositoryName, to: &RepositoryName, tag: &Tag) -> Result<Option<Step>> {
+    /// What a tag gets, and whether it has it; nothing where the source has it no more.
+    async fn compare(&self, from: &RepositoryName, to: &RepositoryName, tag: &Tag) -> Result<Option<(Step, bool)>> {
         let reference = Reference::Tag(tag.clone());
         let Some(here) = self.from.head(from, &reference).await? else { return Ok(None) };
         let there = self.to.head(to, &reference).await?;
         let same = there.is_some_and(|there| there.digest == here.digest);
         let step = Step { from: from.clone(), to: to.clone(), tag: tag.clone(), digest: Some(here.digest) };
-        Ok((!same).then_some(step))
+        Ok(Some((step, same)))
     }
 
-    async fn step(&self, step: &Step, tally: &Tally) -> Result<()> {
+    async fn step(&self, step: &Step, attached: &Attached, tally: &Tally) -> Result<()> {
         let Some(digest) = &step.digest else { return self.to.delete_tag(&step.to, &step.tag).await };
         let copy = Copy {
             from: self.from,
@@ -170,6 +189,7 @@ impl Sync<'_> {
             to_repository: &step.to,
             mount_from: &[],
             referrers: !self.policy.without_referrers,
+            attached,
             stamp: None,
             tally,
         };
@@ -186,8 +206,13 @@ impl Policy {
     }
 
     fn wants(&self, tag: &Tag) -> bool {
-        let one_of = |patterns: &[String]| patterns.iter().any(|pattern| pattern::matches(pattern, tag.as_str()));
-        (self.tags.is_empty() || one_of(&self.tags)) && !one_of(&self.not_tags)
+        (self.tags.is_empty() || is_one_of(tag, &self.tags)) && !is_one_of(tag, &self.not_tags)
+    }
+
+    /// Those of these tags that come along with the manifests that they belong to.
+    fn attached_among(&self, tags: &[Tag]) -> Attached {
+        let comes_along = |tag: &&Tag| !self.without_referrers && !is_one_of(tag, &self.not_tags);
+        Attached::among(tags.iter().filter(comes_along))
     }
 
     /// The name of a repository there; none where what is to be taken away is not there.
@@ -201,6 +226,10 @@ impl Policy {
             Some(prefix) => format!("{prefix}/{rest}").parse().ok(),
         }
     }
+}
+
+fn is_one_of(tag: &Tag, patterns: &[String]) -> bool {
+    patterns.iter().any(|pattern| pattern::matches(pattern, tag.as_str()))
 }
 
 /// Whether a name is as a pattern says, part by part.
@@ -219,7 +248,8 @@ fn matches_name(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bed::{Server, Wanted, image, name, push, serves, tag};
+    use crate::bed::{Server, Wanted, image, index, name, push, serves, tag};
+    use crate::client::RawManifest;
 
     #[test]
     fn patterns_match_parts_and_tags() {
@@ -281,6 +311,55 @@ mod tests {
         assert_eq!((done, synced.same), (vec![(tag("v1"), true), (tag("v0"), false)], 1));
         let left = to.local().tags(&name("copies/app")).await.unwrap();
         assert_eq!(left.unwrap(), [tag("mine"), tag("v1"), tag("v2")]);
+    }
+
+    async fn copied(from: &Server, to: &Server, policy: &Policy) -> Synced {
+        let (source, target) = (from.remote(), to.remote());
+        Sync { from: &source, to: &target, policy, progress: &|_, _, _| {} }.run().await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn signatures_under_tags_come_along_with_what_they_sign() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let (one, child, signature) = (image("one", None), image("child", None), image("signature", None));
+        let tag_of = |raw: &RawManifest, what: &str| format!("sha256-{}.{what}", raw.digest.hex());
+        let (of_one, of_child) = (tag_of(&one.manifest, "sig"), tag_of(&child.manifest, "att"));
+        let of_signature = tag_of(&signature.manifest, "sbom");
+        for (label, image) in [
+            (Some("v1"), &one),
+            (None, &child),
+            (Some(&*of_one), &signature),
+            (Some(&*of_child), &child),
+            (Some(&*of_signature), &one),
+            (Some("other"), &one),
+        ] {
+            push(&from, "team/app", label, image).await.unwrap();
+        }
+        let (all, app, always) = (index(&[&child.manifest]), name("team/app"), PutCondition::Always);
+        from.remote().put_manifest(&app, Some(&tag("v2")), &all, &always, None).await.unwrap();
+        let policy = Policy {
+            repositories: vec!["team/app".to_owned()],
+            tags: vec!["v*".to_owned()],
+            delete: true,
+            ..Policy::default()
+        };
+        from.faults.asked("");
+        let synced = copied(&from, &to, &policy).await;
+        assert_eq!((synced.failed.len(), from.faults.asked("/tags/list").len()), (0, 1), "one list for all images");
+        for (label, image) in [("v1", &one), (&*of_one, &signature), (&*of_child, &child), (&*of_signature, &one)] {
+            assert!(serves(&to, "team/app", label, image).await, "{label}");
+        }
+        assert_eq!(to.local().tags(&app).await.unwrap().unwrap().len(), 5, "and v2");
+        // What is signed later is found although the image is there.
+        let later = tag_of(&one.manifest, "att");
+        push(&from, "team/app", Some(&later), &child).await.unwrap();
+        let synced = copied(&from, &to, &policy).await;
+        assert_eq!(synced.done.iter().map(|step| step.tag.as_str()).collect::<Vec<_>>(), [later.as_str()]);
+        assert!(serves(&to, "team/app", &later, &child).await);
+        // And nothing of all that where it is to be left behind.
+        let bare = Policy { without_referrers: true, prefix: Some(name("bare")), ..policy };
+        copied(&from, &to, &bare).await;
+        assert_eq!(to.local().tags(&name("bare/team/app")).await.unwrap(), Some(vec![tag("v1"), tag("v2")]));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode, Version};
-use jeroboam_model::SystemClock;
+use jeroboam_model::{Clock as _, SystemClock};
 use jeroboam_oci::Digest;
 use jeroboam_registry::auth::{HashMethod, hash_password};
 use jeroboam_registry::config::Config;
@@ -148,13 +148,17 @@ async fn what_others_count_is_among_the_numbers() {
     for line in [
         r#"registry_quota_limit_bytes{namespace="team"} 1048576"#,
         r#"registry_quota_used_tags{namespace="team"} 1"#,
-        r#"registry_notifications_events_total{type="Lost"} 0"#,
+        r#"registry_notifications_events_total{type="Lost",endpoint="nobody"} 0"#,
+        r#"registry_storage_cache_errors_total 0"#,
     ] {
         assert!(numbers.lines().any(|found| found == line), "{line} is not in\n{numbers}");
     }
     for name in [
         "registry_quota_used_bytes{",
-        "registry_notifications_events_total{",
+        "registry_notifications_events_total{type=\"Errors\",endpoint=\"nobody\"}",
+        "registry_notifications_pending_total{endpoint=\"nobody\"}",
+        "registry_storage_cache_requests_total ",
+        "registry_storage_cache_hits_total ",
         "registry_replication_waiting{target=\"south\"}",
     ] {
         assert!(numbers.lines().any(|line| line.starts_with(name)), "{name} is not in\n{numbers}");
@@ -192,6 +196,39 @@ async fn what_is_pushed_is_served_shown_and_counted() {
         assert!(numbers.lines().any(|found| found == line), "{line} is not in\n{numbers}");
     }
     assert!(numbers.contains(r#"registry_storage_action_seconds_count{action="PutContent",driver="filesystem"}"#));
+    bed.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_no_number_of_tags_gets_all() {
+    const TAGS: usize = 1100;
+    let bed = Bed::start("version: 0.1\nstorage: inmemory\nhttp: {addr: '127.0.0.1:PORT'}\n").await;
+    bed.push("team/app", "v").await;
+    let manifest = bed.get("/v2/team/app/manifests/v").await.bytes().await.expect("a manifest");
+    let digest = Digest::sha256(&manifest);
+    let names: Vec<String> = (1..TAGS).map(|number| format!("tag=t{number}")).collect();
+    for some in names.chunks(50) {
+        let path = format!("/v2/team/app/manifests/{digest}?{}", some.join("&"));
+        assert_eq!(bed.send(Method::PUT, &path, manifest.clone()).await.status(), StatusCode::CREATED);
+    }
+    for (query, count, more) in [("", TAGS, false), ("?last=u", 1, false), ("?n=7", 7, true), ("?n=5000", 1000, true)] {
+        let page = bed.get(&format!("/v2/team/app/tags/list{query}")).await;
+        assert_eq!(page.headers().contains_key("link"), more, "{query}");
+        let page: serde_json::Value = serde_json::from_str(&page.text().await.expect("a text")).expect("JSON");
+        assert_eq!(page["tags"].as_array().map(Vec::len), Some(count), "{query}");
+    }
+    bed.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_warns_of_what_is_configured() {
+    let text = format!("{PLAIN}jeroboam: {{insecureopen: true, warnings: ['this registry moves', 'to \"b\"']}}\n");
+    let bed = Bed::start(&text).await;
+    for path in ["/v2/", "/v2/nothing/tags/list"] {
+        let answer = bed.get(path).await;
+        let shown: Vec<_> = answer.headers().get_all("warning").iter().collect();
+        assert_eq!(shown, [r#"299 - "this registry moves""#, r#"299 - "to \"b\"""#], "{path}");
+    }
     bed.stop().await;
 }
 
@@ -343,6 +380,11 @@ async fn too_long_a_header_and_too_long_an_address_are_refused() {
     let bed = Bed::start(PLAIN).await;
     let long = bed.client.get(bed.url("/v2/")).header("x-long", "y".repeat(70_000)).send().await.expect("an answer");
     assert_eq!(long.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let said: serde_json::Value = long.json().await.expect("JSON");
+    assert_eq!(said["errors"][0]["message"], "the header is too long");
+    // What is much too long is not even read.
+    let longer = bed.client.get(bed.url("/v2/")).header("x-long", "y".repeat(200_000)).send().await.expect("an answer");
+    assert_eq!(longer.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     let fits = bed.client.get(bed.url("/v2/")).header("x-long", "y".repeat(50_000)).send().await.expect("an answer");
     assert_eq!(fits.status(), StatusCode::OK);
     assert_eq!(bed.get(&format!("/v2/{}", "a".repeat(20_000))).await.status(), StatusCode::URI_TOO_LONG);
@@ -390,7 +432,7 @@ async fn tls_is_spoken_and_a_certificate_is_somebody() {
     let roots = reqwest::Certificate::from_pem(authority.pem().as_bytes()).expect("an authority");
     let client = || Client::builder().no_proxy().tls_certs_only([roots.clone()]);
     let nobody = client().build().expect("a client").get(&url).send().await.expect("an answer");
-    assert_eq!((nobody.status(), nobody.version()), (StatusCode::UNAUTHORIZED, Version::HTTP_2));
+    assert_eq!((nobody.status(), nobody.version()), (StatusCode::FORBIDDEN, Version::HTTP_2));
     let (certificate, key) = issue("node");
     let own = reqwest::Identity::from_pem(format!("{certificate}{key}").as_bytes()).expect("an identity");
     let node = client().identity(own).build().expect("a client").get(&url).send().await.expect("an answer");
@@ -486,6 +528,77 @@ async fn a_store_that_is_away_keeps_nobody_from_starting() {
     let (status, wrong) = bed.operator("/debug/health").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(wrong.contains("storagedriver"), "{wrong}");
+    bed.stop().await;
+}
+
+/// A service that says the same to everybody. Gives its port.
+async fn saying(answer: (StatusCode, [(&'static str, String); 2], &'static str), tasks: &mut JoinSet<()>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let app = axum::Router::new().fallback(move || async move { answer });
+    tasks.spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+    port
+}
+
+#[tokio::test]
+async fn operators_are_told_why_the_store_lets_nobody_in_and_clients_are_not() {
+    let mut keystones = JoinSet::new();
+    for (status, scope, told) in [
+        (StatusCode::UNAUTHORIZED, "tenant: t", "identity refused the credentials: not you"),
+        (StatusCode::FORBIDDEN, "tenant: t", "identity answered 403 to POST /auth/tokens: not you"),
+        (StatusCode::NOT_FOUND, "trustid: t-1", "trust t-1 is no longer there: not you"),
+    ] {
+        let headers = [("content-type", "application/json".to_owned()), ("vary", "X-Auth-Token".to_owned())];
+        let keystone = saying((status, headers, r#"{"error": {"message": "not you"}}"#), &mut keystones).await;
+        let swift = format!(
+            "storage: {{swift: {{authurl: 'http://127.0.0.1:{keystone}/v3', username: u, password: opensesame, {scope}, domain: Default, container: c}}}}"
+        );
+        let text = PLAIN.replace("storage: {filesystem: {rootdirectory: DIR/store}, delete: {enabled: true}}", &swift);
+        let bed = Bed::start(&text).await;
+        let wait = async {
+            loop {
+                let (_, wrong) = bed.operator("/debug/health").await;
+                if wrong.contains(told) {
+                    return wrong;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let wrong = timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("operators are not told: {told}"));
+        assert!(!wrong.contains("opensesame"), "{wrong}");
+        assert_eq!(bed.get("/readyz").await.text().await.expect("a text"), "not ready\n");
+        let missing = bed.get("/v2/a/manifests/b").await.text().await.expect("a text");
+        assert!(missing.contains("UNAVAILABLE") && !missing.contains("not you"), "{missing}");
+        bed.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn how_far_the_clock_of_the_store_is_ahead_is_among_the_numbers() {
+    install_provider();
+    let mut stores = JoinSet::new();
+    let later = SystemClock.now() + Duration::from_secs(3600);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&later).expect("a date");
+    let headers = [("content-type", "application/xml".to_owned()), ("date", date)];
+    let store = saying((StatusCode::OK, headers, "<ListBucketResult></ListBucketResult>"), &mut stores).await;
+    let s3 = format!(
+        "storage: {{s3: {{region: r, bucket: b, regionendpoint: 'http://127.0.0.1:{store}', accesskey: a, secretkey: s}}}}"
+    );
+    let text = PLAIN.replace("storage: {filesystem: {rootdirectory: DIR/store}, delete: {enabled: true}}", &s3);
+    let bed = Bed::start(&text).await;
+    let wait = async {
+        loop {
+            let (_, numbers) = bed.operator("/metrics").await;
+            let line = numbers.lines().find_map(|line| line.strip_prefix("registry_clock_ahead_seconds "));
+            if let Some(ahead) = line.and_then(|ahead| ahead.parse::<i64>().ok()) {
+                return ahead;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let ahead = timeout(PATIENCE, wait).await.expect("in time");
+    // It stands still at an hour from the beginning of the test.
+    assert!((3500..=3601).contains(&ahead), "{ahead}");
     bed.stop().await;
 }
 

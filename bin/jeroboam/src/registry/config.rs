@@ -14,11 +14,10 @@ fn path(args: &RegistryConfigArgs) -> Result<PathBuf> {
     if let Some(path) = &args.config {
         return Ok(path.clone());
     }
-    let found = USUAL_PLACES.iter().map(Path::new).find(|path| path.exists());
-    let Some(found) = found else {
+    let Some(found) = config::usual_place(Path::new("/")) else {
         bail!("there is no configuration: name a file, or put one at {}", USUAL_PLACES.join(" or "));
     };
-    Ok(found.to_owned())
+    Ok(found)
 }
 
 fn read(args: &RegistryConfigArgs) -> Result<(PathBuf, Read)> {

@@ -60,6 +60,13 @@ impl Directory {
         Ok(Self { disk: Disk::open(root, policy).await? })
     }
 
+    /// So often a file or a directory was synced since this was opened. Whoever writes waits for each of these.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.disk.syncs().count()
+    }
+
     fn file(&self, path: &str) -> Result<PathBuf> {
         place::file(self.disk.root(), path)
     }

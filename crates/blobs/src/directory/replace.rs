@@ -52,7 +52,7 @@ impl Temporary {
     /// Makes it appear. It is synced before and its directories after.
     pub(super) fn commit(mut self, condition: Condition) -> io::Result<Written> {
         let ordered = self.disk.is_ordered(&self.file)?;
-        self.file.sync_all()?;
+        self.disk.syncs().file(&self.file)?;
         if self.appear(condition)? == Written::Refused {
             return Ok(Written::Refused);
         }
@@ -65,7 +65,7 @@ impl Temporary {
         if self.appear(condition)? == Written::Refused {
             return Ok(Written::Refused);
         }
-        self.file.sync_all()?;
+        self.disk.syncs().file(&self.file)?;
         self.disk.syncs().settled(folder_of(&self.target), &self.changed);
         Ok(Written::Yes)
     }

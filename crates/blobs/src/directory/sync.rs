@@ -1,4 +1,4 @@
-//! Syncs of directories, shared by all who changed one at the same time.
+//! Syncs: those of files, and those of directories, which are shared by all who changed one at the same time.
 //!
 //! A rename or a new directory survives a power cut once the directory above is synced. Whoever changed one takes a number and
 //! then the directory's lock: the first syncs for all who had a number by then, and they find their numbers covered.
@@ -16,8 +16,12 @@ pub(super) struct Syncs {
     waiting: Mutex<HashMap<PathBuf, Arc<Turns>>>,
     /// Directories that were made and whose entry above is not yet known to be safe.
     fresh: Mutex<HashSet<PathBuf>>,
-    #[cfg(test)]
+    /// So many directories were synced.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) made: AtomicU64,
+    /// So many files were.
+    #[cfg(any(test, feature = "testing"))]
+    files: AtomicU64,
 }
 
 /// Who waits for one directory.
@@ -36,12 +40,32 @@ struct Done {
 }
 
 impl Syncs {
+    /// Makes a file survive a power cut, with all that there is to it.
+    pub(super) fn file(&self, file: &File) -> io::Result<()> {
+        #[cfg(any(test, feature = "testing"))]
+        self.files.fetch_add(1, Ordering::SeqCst);
+        file.sync_all()
+    }
+
+    /// Makes the bytes of a file survive a power cut.
+    pub(super) fn data(&self, file: &File) -> io::Result<()> {
+        #[cfg(any(test, feature = "testing"))]
+        self.files.fetch_add(1, Ordering::SeqCst);
+        file.sync_data()
+    }
+
+    /// So often a file or a directory was synced.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn count(&self) -> u64 {
+        self.files.load(Ordering::SeqCst) + self.made.load(Ordering::SeqCst)
+    }
+
     /// Makes what was changed in `directory` before this call survive a power cut.
     pub(super) fn sync(&self, directory: &Path) -> io::Result<()> {
         let turns = Arc::clone(lock(&self.waiting).entry(directory.to_owned()).or_default());
         let number = turns.numbers.fetch_add(1, Ordering::SeqCst) + 1;
         let outcome = turns.wait(number, || {
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             self.made.fetch_add(1, Ordering::SeqCst);
             File::open(directory)?.sync_all()
         });

@@ -104,7 +104,7 @@ impl FileUpload {
         let changed = begun.changed.clone();
         let sync = move |disk: &Arc<Disk>| {
             still_has(&named, &file)?;
-            file.sync_data()?;
+            disk.syncs().data(&file)?;
             let Some(changed) = changed else { return Ok(()) };
             let folder = replace::folder_of(&named);
             if disk.is_ordered(&file)? {
@@ -129,7 +129,7 @@ impl FileUpload {
         let file = Arc::clone(begun.pieces.file());
         let source = self.file;
         let commit = move |disk: &Arc<Disk>| -> io::Result<()> {
-            file.sync_all()?;
+            disk.syncs().file(&file)?;
             still_has(&source, &file)?;
             replace::move_to(disk, &source, &target)?;
             replace::prune(disk, replace::folder_of(&source));

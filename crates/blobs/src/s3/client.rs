@@ -1,6 +1,7 @@
 //! One signed request and its answer, with bounded retries and limits of time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use super::body::Body;
 use super::config::S3Config;
 use super::credentials::{Credentials, Source};
+use super::object;
 use super::retry::{self, Health, Verdict};
 use super::sign::{self, Keys, Scope, Unsigned};
 use super::xml::{self, ErrorBody};
@@ -34,6 +36,8 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// So many bytes of parts beyond the first of each writer may be in memory, in units of [`UNIT`].
 const BUFFERS: usize = 256;
 pub(super) const UNIT: u64 = 1024 * 1024;
+/// How far the store's clock is ahead, before it has said what time it is.
+const UNKNOWN: i64 = i64::MIN;
 /// From here on hashing a body would hold up others.
 const LONG_HASH: usize = 256 * 1024;
 
@@ -45,6 +49,8 @@ pub(super) struct Client {
     pub(super) config: S3Config,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
+    /// So many seconds the store's clock is ahead of ours.
+    ahead: AtomicI64,
     health: Health,
     /// Room for parts beyond the first of each writer.
     pub(super) buffers: Arc<Semaphore>,
@@ -155,7 +161,13 @@ impl Client {
         let (origin, host, base) = address(&config);
         let credentials = Credentials::new(source, http.clone(), Arc::clone(&clock));
         let buffers = Arc::new(Semaphore::new(BUFFERS));
-        Ok(Self { http, patient, config, credentials, clock, health: Health::default(), buffers, base, origin, host })
+        let (health, ahead) = (Health::default(), AtomicI64::new(UNKNOWN));
+        Ok(Self { http, patient, config, credentials, clock, ahead, health, buffers, base, origin, host })
+    }
+
+    /// So many seconds the store's clock is ahead of ours, once it has answered.
+    pub(super) fn seconds_ahead(&self) -> Option<i64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
     }
 
     /// Makes a request until it is answered well, or until that is the last word. The body of the answer is still to be read.
@@ -243,7 +255,13 @@ impl Client {
             false => ANSWER + Duration::from_secs(call.body.len() as u64 / SLOWEST),
         };
         match tokio::time::timeout(limit, request.send()).await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(answer)) => {
+                if let Some(date) = object::time(answer.headers(), "date") {
+                    let ahead = date.as_second() - self.clock.now().as_second();
+                    self.ahead.store(ahead, Ordering::Relaxed);
+                }
+                Ok(answer)
+            }
             Ok(Err(error)) => Err(Failure::Other(Error::new(Kind::Unavailable, "reach S3").because(error))),
             Err(late) => Err(Failure::Other(Error::new(Kind::Unavailable, "wait for an answer of S3").because(late))),
         }

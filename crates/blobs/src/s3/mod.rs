@@ -78,6 +78,10 @@ impl Blobs for S3 {
         Capabilities { create_if_absent: self.conditions.are_kept(), listing_is_fresh: true, presign: true }
     }
 
+    fn seconds_ahead(&self) -> Option<i64> {
+        self.client.seconds_ahead()
+    }
+
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
         async move {
             let root = self.client.config.key_root();

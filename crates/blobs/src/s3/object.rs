@@ -77,7 +77,12 @@ fn known(headers: &HeaderMap, key: &str) -> Result<ObjectMeta> {
 }
 
 pub(super) fn modified(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get("last-modified")?.to_str().ok()?;
+    time(headers, "last-modified")
+}
+
+/// The time in a header.
+pub(super) fn time(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    let text = headers.get(name)?.to_str().ok()?;
     jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
 }
 

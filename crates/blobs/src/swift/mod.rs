@@ -120,12 +120,6 @@ impl Swift {
         };
         Ok(Self { inner: Arc::new(inner) })
     }
-
-    /// So many seconds the store's clock is ahead of ours, as far as its answers told.
-    #[must_use]
-    pub fn seconds_ahead(&self) -> i64 {
-        self.inner.store.seconds_ahead()
-    }
 }
 
 impl Inner {
@@ -243,6 +237,10 @@ impl Blobs for Swift {
         let facts = self.inner.facts.get().copied().unwrap_or_default();
         let presign = self.inner.signing.may_work();
         Capabilities { create_if_absent: facts.create_if_absent, listing_is_fresh: false, presign }
+    }
+
+    fn seconds_ahead(&self) -> Option<i64> {
+        self.inner.ready.initialized().then(|| self.inner.store.seconds_ahead())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<()>> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jeroboam_openstack::object_store::{LegacyAccess, V2Scope};
 use jeroboam_openstack::{
@@ -55,6 +56,12 @@ impl Given<'_> {
         }
     }
 
+    fn seconds(&self, name: &'static str) -> Result<Option<Duration>, BadParameters> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let seconds = text.parse().map_err(|_| BadParameters::Unreadable { name, wanted: "a number of seconds" })?;
+        Ok(Some(Duration::from_secs(seconds)))
+    }
+
     fn domain(&self, name: &str, id: &str) -> Option<DomainRef> {
         self.text(id).map(DomainRef::Id).or_else(|| self.text(name).map(DomainRef::Name))
     }
@@ -86,6 +93,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "storageurl",
     "tempurlcontainerkey",
     "tempurlmethods",
+    "tempurlrotateafter",
     "tenant",
     "tenantdomain",
     "tenantdomainid",
@@ -128,6 +136,7 @@ impl SwiftConfig {
         if let Some(methods) = given.text("tempurlmethods") {
             config.temp_url.enabled = methods.to_ascii_uppercase().contains("GET");
         }
+        config.temp_url.rotate_after = given.seconds("tempurlrotateafter")?;
         Ok((config, unknown))
     }
 }
@@ -329,6 +338,16 @@ mod tests {
             (vec![("authurl", "http://k/v3"), ("username", "u")], "swift has no password"),
             (vec![("authurl", "http://k/v3"), ("username", "u"), ("password", "p")], "swift has no container"),
             (vec![("authurl", "http://k/v9"), ("authversion", "9")], "authversion of swift is not 1, 2 or 3"),
+            (
+                vec![
+                    ("authurl", "http://k/v3"),
+                    ("username", "u"),
+                    ("password", "p"),
+                    ("container", "c"),
+                    ("tempurlrotateafter", "7d"),
+                ],
+                "tempurlrotateafter of swift is not a number of seconds",
+            ),
             (
                 vec![("container", "c")],
                 "no cloud is configured: set OS_CLOUD and write a clouds.yaml, or set OS_AUTH_URL and its companions",

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::Method;
-use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Sweep, Swift, Written};
+use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Listed, Sweep, Swift, Written};
 use jeroboam_model::{SystemClock, Timestamp};
 use jeroboam_openstack::object_store::Newest;
 
 use crate::checks::{bytes, read, write};
 use crate::places::Place;
-use crate::pretended::{Fault, Quirks, Rule};
+use crate::pretended::{Fault, Quirks, Rule, Seen};
 
 async fn place() -> (Place, Swift) {
     with(Quirks::default()).await
@@ -331,6 +331,46 @@ async fn what_is_overwritten_is_read_anew_where_that_is_asked_for() {
     assert_eq!(old.body.try_collect::<Vec<Bytes>>().await.unwrap().concat(), b"one", "or the test shows nothing");
     assert_eq!(read(&swift, "tag").await.unwrap(), "two");
     assert!(place.faults().seen().iter().any(|seen| seen.newest));
+}
+
+/// An operator may have set a limit that is not Swift's own.
+#[tokio::test]
+async fn a_swift_that_refuses_long_pages_is_listed_in_shorter_ones() {
+    for (longest, no_info) in [(2, false), (1000, true)] {
+        let quirks = Quirks { longest_page: Some(longest), no_info, ..Quirks::default() };
+        let (place, swift) = with(quirks).await;
+        let paths = ["a", "b", "c", "d", "e"];
+        for path in paths {
+            swift.put(path, Bytes::from_static(b"x"), Condition::Always).await.unwrap();
+        }
+        let (mut found, mut after) = (0, None);
+        loop {
+            let list = List { prefix: "", after: after.as_deref(), folders: false, limit: 10_000 };
+            let page = swift.list(list).await.unwrap();
+            found += page.items.len();
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(found, paths.len(), "{quirks:?}");
+        let refused = |seen: &Seen| seen.query.contains("limit=10000");
+        assert_eq!(place.faults().seen().iter().filter(|seen| refused(seen)).count(), 1, "it is asked for once");
+    }
+}
+
+/// Whoever knows how long it was sees that something is missing: nothing else tells it of a dynamic one.
+#[tokio::test]
+async fn a_large_object_without_one_of_its_segments_is_shorter() {
+    let (place, swift) = place().await;
+    write(&swift, "blob", None, &bytes(4_000_000, 1)).await;
+    let segments: Vec<String> = place.faults().names().into_iter().filter(|name| name.contains("segments/")).collect();
+    assert_eq!(segments.len(), 3);
+    place.faults().remove(&segments[1]);
+    let left = swift.head("blob", Freshness::Newest).await.unwrap().unwrap().size;
+    assert_eq!((left, read(&swift, "blob").await.unwrap().len()), (2_500_000, 2_500_000));
+    let page = swift.list(List { prefix: "", after: None, folders: false, limit: 10 }).await.unwrap();
+    assert!(matches!(page.items[..], [Listed::Object { size: 0, .. }]), "a listing does not tell: {page:?}");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ pub struct TokenMakeArgs {
 /// Which configuration of a registry.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RegistryConfigArgs {
-    /// The configuration [default: /etc/docker/registry/config.yml, else /etc/distribution/config.yml]
+    /// The configuration [default: the first of /etc/docker/registry/config.yml, /etc/distribution/config.yml, /etc/jeroboam/registry.yml]
     #[arg(value_name = "CONFIG")]
     pub config: Option<PathBuf>,
 }

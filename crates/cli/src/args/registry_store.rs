@@ -156,7 +156,7 @@ Examples:
 /// `jeroboam registry gc restore`
 #[derive(Clone, Debug, Args)]
 pub struct RestoreArgs {
-    /// The configuration [default: /etc/docker/registry/config.yml, else /etc/distribution/config.yml]
+    /// The configuration [default: the first of /etc/docker/registry/config.yml, /etc/distribution/config.yml, /etc/jeroboam/registry.yml]
     #[arg(value_name = "CONFIG")]
     pub config: Option<PathBuf>,
     /// The digest of a blob or a manifest

@@ -13,8 +13,8 @@ use crate::{Algorithm, Digest, RepositoryName, Tag, UploadId};
 
 pub use meaning::{Folder, InRepository, Meaning, folder, meaning};
 pub use own::{
-    Area, OWN, area, mirrored, mirrored_of_repository, own, referrer, referrers, referrers_complete,
-    referrers_of_repository, tag_stamp,
+    Area, OWN, area, is_referrers_complete, mirrored, mirrored_of_repository, own, referrer, referrers,
+    referrers_complete, referrers_of_repository, tag_stamp,
 };
 
 /// Above everything.

@@ -117,6 +117,12 @@ pub fn referrers_complete(name: &RepositoryName) -> String {
     format!("{OWN}referrers/{name}/_complete")
 }
 
+/// Whether a path is of such a mark.
+#[must_use]
+pub fn is_referrers_complete(path: &str) -> bool {
+    path.strip_prefix(OWN).is_some_and(|rest| rest.starts_with("referrers/") && rest.ends_with("/_complete"))
+}
+
 /// Above what is known of manifests that are about another one.
 #[must_use]
 pub fn referrers(name: &RepositoryName, subject: &Digest) -> String {

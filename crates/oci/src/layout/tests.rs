@@ -78,6 +78,7 @@ fn what_is_ours_stays_below_its_folder() {
     let path = referrer(&name("a/b"), &subject, &manifest);
     assert!(path.starts_with(&referrers(&name("a/b"), &subject)));
     assert!(path.starts_with(&referrers_of_repository(&name("a/b"))));
+    assert!(is_referrers_complete(&referrers_complete(&name("a/b"))) && !is_referrers_complete(&path));
     let latest = "latest".parse().expect("a tag");
     let stamp = tag_stamp(&name("a/b"), &latest);
     assert_eq!(meaning(&stamp), Meaning::Own(Area::Replication, "@tags/a/b/_tags/latest"));

@@ -17,6 +17,8 @@ pub struct StoreInfo {
     pub is_swift: bool,
     /// Longest plain object.
     pub max_file_size: Option<u64>,
+    /// Most lines of a page of a listing.
+    pub longest_page: Option<usize>,
     /// Digests that signed addresses may have.
     pub temp_url_digests: Vec<String>,
     /// Whether there are signed addresses.
@@ -36,6 +38,7 @@ struct Wire {
 struct WireSwift {
     version: Option<String>,
     account_listing_limit: Option<usize>,
+    container_listing_limit: Option<usize>,
     max_file_size: Option<u64>,
 }
 
@@ -95,6 +98,7 @@ impl From<Wire> for StoreInfo {
             max_segments: wire.slo.max_manifest_segments,
             is_swift: wire.swift.is_itself(),
             max_file_size: wire.swift.max_file_size,
+            longest_page: wire.swift.container_listing_limit,
             temp_url_digests: digests.collect(),
             temp_url: wire.tempurl.is_some(),
         }

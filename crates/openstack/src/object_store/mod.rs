@@ -20,7 +20,7 @@ mod upload;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jeroboam_model::{Clock, Timestamp};
@@ -103,6 +103,8 @@ struct Shared {
     no_bulk: AtomicBool,
     /// Whether a page of a listing is shorter than it may be at the end alone; found out when it is first needed.
     pages_are_full: OnceCell<bool>,
+    /// Most lines of a page of a listing, as far as it is known.
+    longest_page: AtomicUsize,
 }
 
 impl fmt::Debug for ObjectStore {
@@ -129,6 +131,7 @@ impl ObjectStore {
             ahead: AtomicI64::new(0),
             no_bulk: AtomicBool::new(false),
             pages_are_full: OnceCell::new(),
+            longest_page: AtomicUsize::new(usize::MAX),
         };
         Self { shared: Arc::new(shared) }
     }

@@ -4,6 +4,7 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::debug;
 
@@ -57,6 +58,9 @@ struct ShownSegment {
 }
 
 const TYPE: (&str, &str) = ("content-type", "application/octet-stream");
+
+/// Lines of a page where a store refuses longer ones and does not tell how long they may be.
+const SHORT_PAGE: usize = 1000;
 
 impl ObjectStore {
     /// What is known of an object; `None` where there is none.
@@ -178,8 +182,30 @@ impl ObjectStore {
 
     /// A page of the container's listing; `None` where there is no container. Whether there is another is asked with [`ObjectStore::is_last`].
     pub async fn list(&self, what: &ListingQuery<'_>) -> Result<Option<Vec<ListingEntry>>, Error> {
+        let limit = self.longest_page(what.limit);
+        match self.page(what, limit).await {
+            // A cluster may be set up with shorter pages than are usual, and refuses whoever asks for more.
+            Err(error) if error.status() == Some(412) => {
+                let told = self.info().await.ok().flatten().and_then(|told| told.longest_page);
+                let longest = told.filter(|told| *told > 0).unwrap_or(SHORT_PAGE);
+                if longest >= limit {
+                    return Err(error);
+                }
+                self.shared.longest_page.store(longest, Ordering::Relaxed);
+                self.page(what, longest).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// So many lines may be asked for, where somebody wants so many.
+    fn longest_page(&self, wanted: usize) -> usize {
+        wanted.min(self.shared.longest_page.load(Ordering::Relaxed))
+    }
+
+    async fn page(&self, what: &ListingQuery<'_>, limit: usize) -> Result<Option<Vec<ListingEntry>>, Error> {
         let mut call = Call::new(Method::GET, Target::Container).answers(&[404]);
-        call = call.query("format", "json").query("limit", what.limit.to_string());
+        call = call.query("format", "json").query("limit", limit.to_string());
         for (name, value) in [("prefix", Some(what.prefix)), ("marker", what.marker), ("end_marker", what.end)] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 call = call.query(name, value);
@@ -198,7 +224,7 @@ impl ObjectStore {
     /// Whether nothing comes behind a page. One with nothing in it is the end. That one which is shorter than it may be is the end, too, can be
     /// relied on in Swift itself alone: a Ceph gateway gives a thousand lines at most, and at times fewer, whatever it was asked for.
     pub async fn is_last(&self, page: &[ListingEntry], limit: usize) -> bool {
-        page.is_empty() || (page.len() < limit && self.pages_are_full().await)
+        page.is_empty() || (page.len() < self.longest_page(limit) && self.pages_are_full().await)
     }
 
     async fn pages_are_full(&self) -> bool {

@@ -20,6 +20,7 @@ use super::credentials::Credentials;
 use super::identity::{Identity, Unknown};
 use super::scope::{self, Scope};
 use super::{AGAIN, AUDIT, Auth, Caller, Peer, Shared};
+use crate::http::failure::seconds;
 use crate::http::{HttpConfig, location};
 
 /// Where it is.
@@ -228,7 +229,7 @@ fn too_many(wait: Duration) -> Response<Body> {
 }
 
 fn again(mut response: Response<Body>, wait: Duration) -> Response<Body> {
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    response.headers_mut().insert(RETRY_AFTER, seconds(wait));
     response
 }
 

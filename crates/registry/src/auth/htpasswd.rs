@@ -1,7 +1,7 @@
 //! A file of users: `name:hash` lines, as Apache's htpasswd writes them.
 //!
-//! The file is read again when it changes, and never made. A name that nobody has costs as much time as one that somebody has; a password that was
-//! right a moment ago is remembered by its keyed hash, so that a client that shows it with each request costs little.
+//! The file is read again when it changes, and never made. A name that nobody has costs as much time as one that somebody has; a password is
+//! remembered by its keyed hash for a while, right or wrong, so that a client that shows it with each request costs little.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use super::keyed::{Keyed, Sum};
 use super::permissions::Permissions;
 use crate::config::{HtpasswdConfig, Rule};
 
-/// How long a password that was right is remembered.
+/// How long a password is remembered.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// So many are remembered.
+/// So many that were right are remembered, and so many that were wrong.
 const MOST: u64 = 10_000;
 /// Who has not had a turn at hashing by then is told to come again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +43,7 @@ pub(super) struct Htpasswd {
     file: Followed<HashMap<String, Hash>>,
     keyed: Keyed,
     right: Cache<Sum, ()>,
+    wrong: Cache<Sum, ()>,
     room: Semaphore,
     /// Compared with the password of a name that nobody has.
     nobody: Hash,
@@ -51,13 +52,15 @@ pub(super) struct Htpasswd {
 impl Htpasswd {
     pub(super) fn open(config: HtpasswdConfig, hashing: usize, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
         let file = Followed::open(config.path, |text| Ok(parse(text)), clock)?;
+        let memory = || Cache::builder().max_capacity(MOST).time_to_live(REMEMBERED).build();
         let made = hash::hash_password(&"nobody".into(), hash::Method::Bcrypt, Some(hash::USUAL_COST));
         Ok(Self {
             realm: config.realm,
             rules: config.rules,
             file,
             keyed: Keyed::random(),
-            right: Cache::builder().max_capacity(MOST).time_to_live(REMEMBERED).build(),
+            right: memory(),
+            wrong: memory(),
             room: Semaphore::new(hashing),
             nobody: Hash::Bcrypt(made.unwrap_or_default()),
         })
@@ -78,15 +81,23 @@ impl Htpasswd {
         if known.is_some() && self.right.contains_key(&sum) {
             return Outcome::Right;
         }
+        if self.wrong.contains_key(&sum) {
+            return Outcome::Wrong;
+        }
         let Ok(Ok(place)) = tokio::time::timeout(PATIENCE, self.room.acquire()).await else { return Outcome::Busy };
         let password = password.clone();
-        let matches = tokio::task::spawn_blocking(move || hash.matches(&password)).await.unwrap_or(false);
+        let matches = tokio::task::spawn_blocking(move || hash.matches(&password)).await;
         drop(place);
-        if known.is_some() && matches {
-            self.right.insert(sum, ());
-            Outcome::Right
-        } else {
-            Outcome::Wrong
+        match matches {
+            Ok(true) if known.is_some() => {
+                self.right.insert(sum, ());
+                Outcome::Right
+            }
+            Ok(_) => {
+                self.wrong.insert(sum, ());
+                Outcome::Wrong
+            }
+            Err(_) => Outcome::Wrong,
         }
     }
 
@@ -153,6 +164,8 @@ mod tests {
             ("ada", "one", Outcome::Right),
             ("ada", "one", Outcome::Right),
             ("ada", "two", Outcome::Wrong),
+            ("ada", "two", Outcome::Wrong),
+            ("ada", "a new one", Outcome::Wrong),
             ("old", "one", Outcome::Wrong),
             ("nobody", "nobody", Outcome::Wrong),
         ] {

@@ -130,7 +130,9 @@ impl Shared {
         // Taken before anybody looks at the password: many at once are no more tries than one after the other.
         let attempt = self.failures.begin(key, now).await.map_err(Unknown::TooOften)?;
         let outcome = self.ask(name, password).await;
-        if !matches!(outcome, Err(Unknown::Wrong(_))) {
+        // A client that shows the same wrong password with each request learns nothing more by it.
+        let is_guess = matches!(outcome, Err(Unknown::Wrong(_))) && self.wrong.is_new(caller.address, name, password);
+        if !is_guess {
             attempt.give_back();
         }
         outcome

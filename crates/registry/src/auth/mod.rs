@@ -19,11 +19,13 @@ mod rates;
 mod refusal;
 mod scope;
 mod token;
+mod wrong;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::request::Parts;
 use jeroboam_model::Clock;
 use jeroboam_oci::{ErrorCode, Query, RepositoryName};
@@ -39,6 +41,7 @@ use identity::{Identity, Unknown};
 use keystone::Keystone;
 use rates::Rates;
 use token::{Builtin, External, RefreshTokens};
+use wrong::Wrong;
 
 pub use endpoint::{TOKEN_PATH, routes};
 pub use followed::FileError;
@@ -53,6 +56,9 @@ pub const AUDIT: &str = "jeroboam_registry::audit";
 
 /// When a client may come again to somebody who does not answer.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Tokens for so many seconds may be asked for at once: a client wants one for each repository that it might mount from.
+const BURST: u32 = 10;
 
 /// Decides about requests. Clones share what they know.
 #[derive(Clone, Default)]
@@ -80,6 +86,7 @@ struct Shared {
     certificates: Vec<Rule>,
     anonymous: Vec<Prefix>,
     failures: Rates<(Option<IpAddr>, String)>,
+    wrong: Wrong,
     tokens: Rates<Option<IpAddr>>,
     /// How clients are told where the token endpoint is, and whose word about clients' addresses counts.
     locations: HttpConfig,
@@ -144,7 +151,8 @@ impl Auth {
             certificates: config.certificates,
             anonymous: config.anonymous,
             failures: Rates::new(config.limits.failures, minute),
-            tokens: Rates::new(config.limits.tokens, Duration::from_secs(1)),
+            wrong: Wrong::new(minute),
+            tokens: Rates::new(config.limits.tokens.saturating_mul(BURST), Duration::from_secs(1) * BURST),
             // A client of a token server knows no address to which another would be relative.
             locations: HttpConfig { relative_urls: false, ..locations.clone() },
             clock,
@@ -226,7 +234,7 @@ enum No {
 
 impl Shared {
     fn caller<'a>(&self, request: &Parts, peer: &'a Peer) -> Caller<'a> {
-        Caller { peer, address: location::client(&self.locations, request, peer) }
+        Caller { peer, address: location::client(&self.locations, &request.headers, peer) }
     }
 
     async fn decide(
@@ -306,7 +314,7 @@ impl Shared {
             }
             No::NotAllowed(_) => (ErrorCode::Denied, "requested access to the resource is denied", None, None),
         };
-        let challenges = if code == ErrorCode::Unauthorized {
+        let challenges: Vec<HeaderValue> = if code == ErrorCode::Unauthorized {
             let wishes = wish(request);
             let scopes = scope::of_needs(needs.iter().chain(&wishes));
             let ways = self.ways(request, peer, service);
@@ -314,6 +322,11 @@ impl Shared {
         } else {
             Vec::new()
         };
+        // A 401 has to say whom to turn to, and there is nobody: neither a password nor a token helps here.
+        if code == ErrorCode::Unauthorized && challenges.is_empty() {
+            let message = "only a client's certificate helps here: connect with one that a rule of this registry names";
+            return Refusal::new(ErrorCode::Denied, message);
+        }
         Refusal { code, message: message.to_owned(), challenges, retry_after }
     }
 

@@ -160,11 +160,16 @@ async fn rules_say_what_a_user_may_do() {
 #[tokio::test]
 async fn who_fails_too_often_is_refused_unseen_and_only_there() {
     let bed = Bed::new(&format!("{USERS}\nlimits: {{failures: 3}}"));
-    let wrong = request(Some(&basic("ada", "wrong")));
-    for _ in 0..3 {
-        assert_eq!(bed.status(&wrong, Need::Entry).await, 401);
-    }
     let right = request(Some(&basic("ada", "one")));
+    // A client shows the same wrong password with each request: that is one guess, also where many come at once.
+    let wrong: Vec<Parts> = (0..10).map(|_| request(Some(&basic("ada", "wrong")))).collect();
+    let statuses = futures::future::join_all(wrong.iter().map(|shown| bed.status(shown, Need::Entry))).await;
+    assert_eq!(statuses, [401; 10]);
+    assert_eq!(bed.status(&right, Need::Entry).await, 200);
+    for n in 0..2 {
+        assert_eq!(bed.status(&request(Some(&basic("ada", &format!("wrong {n}")))), Need::Entry).await, 401);
+    }
+    assert_eq!(bed.status(&wrong[0], Need::Entry).await, 429);
     assert_eq!(bed.status(&right, Need::Entry).await, 429);
     let elsewhere = Peer { address: Some([192, 0, 2, 2].into()), ..Peer::default() };
     let elsewhere = asking(Method::GET, "/v2/", Some(&basic("ada", "one")), elsewhere);
@@ -288,15 +293,20 @@ async fn a_refresh_token_stands_for_a_password_until_that_changes() {
 #[tokio::test]
 async fn tokens_are_given_so_often_and_no_more() {
     let bed = Bed::new(&format!("{USERS}\nbuiltin: {{}}\nlimits: {{tokens: 2}}"));
-    for status in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
-        assert_eq!(bed.get_token("", Some(("ada", "one"))).await.0, status);
+    // Twenty at once, and from then on two a second.
+    for more in [20, 2] {
+        for _ in 0..more {
+            assert_eq!(bed.get_token("", Some(("ada", "one"))).await.0, StatusCode::OK);
+        }
+        assert_eq!(bed.get_token("", Some(("ada", "one"))).await.0, StatusCode::TOO_MANY_REQUESTS);
+        bed.clock.advance(Duration::from_secs(1));
     }
 }
 
 #[tokio::test]
 async fn the_subject_of_a_certificate_is_somebody() {
-    let rules = format!("{USERS}\ncertificates:\n  rules:\n  - {{names: [node], prefixes: ['*'], actions: [pull]}}\n");
-    let bed = Bed::new(&rules);
+    let rules = "certificates:\n  rules:\n  - {names: [node], prefixes: ['*'], actions: [pull]}\n";
+    let bed = Bed::new(&format!("{USERS}\n{rules}"));
     let peer = |whole: &str, common: Option<&str>| {
         let subject = Subject { whole: whole.into(), common: common.map(Into::into) };
         Peer { subject: Some(subject), tls: true, ..Peer::default() }
@@ -308,6 +318,14 @@ async fn the_subject_of_a_certificate_is_somebody() {
         let other = asking(Method::GET, "/v2/", None, peer(whole, common));
         assert_eq!(bed.status(&other, Need::Entry).await, 401, "{whole}");
     }
+    // Where nothing else helps there is no challenge, and so no 401.
+    let bed = Bed::new(rules);
+    assert_eq!(bed.status(&node, Need::Entry).await, 200);
+    for shown in [None, Some(basic("ada", "one")), Some("Bearer x.y.z".to_owned())] {
+        assert_eq!(bed.check(&request(shown.as_deref()), &[Need::Entry]).await, Err((403, Vec::new())), "{shown:?}");
+    }
+    let other = asking(Method::GET, "/v2/", None, peer("CN=other", Some("other")));
+    assert_eq!(bed.status(&other, Need::Entry).await, 403);
 }
 
 #[tokio::test]

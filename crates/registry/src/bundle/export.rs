@@ -1,5 +1,6 @@
 //! Packs images.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use super::layout::{Assumed, INDEX, Index, MARK, Mark, blob_path};
 use super::sink::Sink;
 use super::{ASSUMED, Bundle, BundleError, CONTAINERD_NAME, ImageName, REF_NAME, REPOSITORY, Result};
 use crate::client::{ClientError, RawManifest};
+use crate::copy::Attached;
 use crate::images::Images;
 
 /// What is packed, and whereto.
@@ -55,6 +57,15 @@ struct Gathered {
     /// What the index names: the images, and what is about them.
     named: Vec<Descriptor>,
     images: Vec<(ImageName, Digest)>,
+}
+
+impl Gathered {
+    /// Has the index name a manifest, once.
+    fn name(&mut self, descriptor: Descriptor) {
+        if !self.named.contains(&descriptor) {
+            self.named.push(descriptor);
+        }
+    }
 }
 
 impl Export<'_> {
@@ -107,6 +118,7 @@ impl Export<'_> {
 
     async fn gather(&self) -> Result<Gathered> {
         let mut gathered = Gathered::default();
+        let mut attached: BTreeMap<RepositoryName, Attached> = BTreeMap::new();
         let mut images = self.images.to_vec();
         images.sort_by_key(ToString::to_string);
         images.dedup();
@@ -114,15 +126,34 @@ impl Export<'_> {
             let raw = self.from.manifest(&image.repository, &image.reference).await?;
             let raw = raw.ok_or_else(|| BundleError::NoImage(image.clone()))?;
             let digest = raw.digest.clone();
-            gathered.named.push(named(&raw, &image, false));
+            gathered.name(named(&raw, &image, false));
             gathered.images.push((image.clone(), digest.clone()));
-            self.follow(&image.repository, raw, &mut gathered).await?;
+            let belong = match attached.entry(image.repository.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.attached(&image.repository).await?),
+            };
+            self.follow(&image.repository, raw, belong, &mut gathered).await?;
         }
         Ok(gathered)
     }
 
+    /// Tags of a repository that belong to its manifests, if what is about an image is packed with it.
+    async fn attached(&self, repository: &RepositoryName) -> Result<Attached> {
+        if !self.referrers {
+            return Ok(Attached::default());
+        }
+        let tags = self.from.tags(repository).await?.unwrap_or_default();
+        Ok(Attached::among(&tags))
+    }
+
     /// All that a manifest names, and what is about it.
-    async fn follow(&self, repository: &RepositoryName, raw: RawManifest, gathered: &mut Gathered) -> Result<()> {
+    async fn follow(
+        &self,
+        repository: &RepositoryName,
+        raw: RawManifest,
+        attached: &Attached,
+        gathered: &mut Gathered,
+    ) -> Result<()> {
         let mut left = VecDeque::from([raw]);
         let mut seen = BTreeSet::new();
         while let Some(raw) = left.pop_front() {
@@ -157,10 +188,13 @@ impl Export<'_> {
                     let reference = Reference::Digest(referrer.digest.clone());
                     let Some(about) = self.from.manifest(repository, &reference).await? else { continue };
                     let image = ImageName { repository: repository.clone(), reference };
-                    let descriptor = named(&about, &image, true);
-                    if !gathered.named.contains(&descriptor) {
-                        gathered.named.push(descriptor);
-                    }
+                    gathered.name(named(&about, &image, true));
+                    left.push_back(about);
+                }
+                for tag in attached.to(&raw.digest) {
+                    let image = ImageName { repository: repository.clone(), reference: Reference::Tag(tag.clone()) };
+                    let Some(about) = self.from.manifest(repository, &image.reference).await? else { continue };
+                    gathered.name(named(&about, &image, false));
                     left.push_back(about);
                 }
             }

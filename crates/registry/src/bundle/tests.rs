@@ -96,6 +96,28 @@ async fn images_travel_in_an_archive_with_what_is_about_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signatures_under_tags_travel_with_what_they_sign() {
+    let (from, folder) = (filled().await, tempfile::tempdir().unwrap());
+    let (app, path) = (name("team/app"), folder.path().join("bundle.tar"));
+    let all = from.remote().manifest(&app, &by_tag("all")).await.unwrap().unwrap().digest;
+    let (child, signature) = (image("one", None), image("cosign", None));
+    let tag_of = |digest: &Digest, what: &str| format!("sha256-{}.{what}", digest.hex());
+    let (of_all, of_child) = (tag_of(&all, "sig"), tag_of(&child.manifest.digest, "sbom"));
+    for label in [&of_all, &of_child, &tag_of(&Digest::sha256(b"another"), "sig")] {
+        push(&from, "team/app", Some(label), &signature).await.unwrap();
+    }
+    from.faults.asked("");
+    export(&from.remote(), &["team/app:all", "team/app:v1"], &path, &[], None).await.unwrap();
+    assert_eq!(from.faults.asked("/tags/list").len(), 1, "once, and not for each image");
+    let to = Server::start(Wanted::default()).await;
+    import(&Bundle::open(&path).await.unwrap(), &to.remote()).await.unwrap();
+    for label in [&of_all, &of_child] {
+        assert!(serves(&to, "team/app", label, &signature).await, "{label}");
+    }
+    assert_eq!(to.local().tags(&app).await.unwrap().unwrap().len(), 4, "the others are all and v1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_images_make_the_same_bytes() {
     let (from, folder) = (filled().await, tempfile::tempdir().unwrap());
     let paths = ["1.tar", "2.tar", "3.tar"].map(|name| folder.path().join(name));

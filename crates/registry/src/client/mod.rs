@@ -30,7 +30,7 @@ use url::Url;
 pub use auth::{Credentials, Password};
 pub use download::BlobStream;
 pub use error::{ClientError, Result, Trouble};
-pub use lists::Snapshot;
+pub use lists::{Most, Snapshot};
 pub use manifests::{Head, PutCondition, RawManifest, STAMP, Stamp, TagState};
 pub use retry::Retries;
 pub use throttle::Throttle;

@@ -248,9 +248,11 @@ async fn lists_have_all_pages_and_referrers_are_found_under_a_tag_too() {
         .put_manifest(&name("team/app"), Some(&fallback), &listed, &PutCondition::Always, None)
         .await
         .unwrap();
-    server.faults.refuse("/referrers/", StatusCode::NOT_FOUND, "");
-    let found = server.remote().referrers(&name("team/app"), &one.manifest.digest).await.unwrap();
-    assert_eq!(found[0].digest, signature.manifest.digest);
+    for status in [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST, StatusCode::METHOD_NOT_ALLOWED] {
+        server.faults.refuse("/referrers/", status, "");
+        let found = server.remote().referrers(&name("team/app"), &one.manifest.digest).await.unwrap();
+        assert_eq!(found[0].digest, signature.manifest.digest, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -294,6 +296,15 @@ async fn half_a_list_is_an_error_and_not_a_short_list() {
         let tags = remote.tags(&name("a")).await;
         assert_eq!(tags.as_ref().is_ok_and(|tags| tags.as_ref().unwrap().len() == 2), whole, "{next}: {tags:?}");
         assert!(whole || tags.is_err(), "{next}: {tags:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_of_a_list_is_read_than_is_wanted() {
+    let (remote, _tasks) = listing("/v2/a/tags/list?last=v1", StatusCode::OK).await;
+    for (pages, bytes, fits) in [(2, 1000, true), (1, 1000, false), (2, 30, false)] {
+        let tags = remote.tags_up_to(&name("a"), Most { pages, bytes }).await;
+        assert_eq!(tags.is_ok(), fits, "{pages} pages, {bytes} bytes: {tags:?}");
     }
 }
 

@@ -1,10 +1,13 @@
 //! Who may do what, as it is configured.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::namespaces::{self, Namespace, Namespaces};
 use super::section::Section;
 use crate::access::Action;
+use crate::mirror::overlap;
 
 /// Repositories of a name and below it, or all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,11 +30,28 @@ impl Prefix {
         }
     }
 
+    /// Whether there may be repositories that are of both.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Below(one), Self::Below(other)) => overlap(one, other),
+            (Self::All, _) | (_, Self::All) => true,
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Self {
         match text.trim_end_matches(['*', '/']) {
             "" => Self::All,
             name => Self::Below(name.to_owned()),
         }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "*",
+            Self::Below(name) => name,
+        })
     }
 }
 
@@ -91,16 +111,6 @@ pub struct BuiltinConfig {
     pub refresh_tokens: Option<PathBuf>,
 }
 
-/// How projects and repositories belong together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Namespaces {
-    /// `p-<id>/` is a project's, and what the table of namespaces says.
-    #[default]
-    ProjectId,
-    /// Only what the table says.
-    TableAlone,
-}
-
 /// `auth.keystone`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
@@ -121,21 +131,12 @@ pub struct KeystoneConfig {
     pub all_projects: Vec<String>,
 }
 
-/// A namespace and the project that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Namespace {
-    /// Where.
-    pub prefix: Prefix,
-    /// Id of the project.
-    pub project: String,
-}
-
 /// How often somebody may try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimits {
-    /// Failed log-ins of one user from one address in a minute.
+    /// Failed log-ins of one user from one address in a minute, each wrong password counted once.
     pub failures: u32,
-    /// Requests for tokens from one address in a second.
+    /// Requests for tokens from one address in a second, on the average.
     pub tokens: u32,
     /// Passwords that are hashed at a time.
     pub hashing: usize,
@@ -188,6 +189,8 @@ pub(super) fn read(root: &Section<'_>) -> AuthConfig {
     let there = |name: &str| Some(auth.section(name)).filter(Section::is_there);
     let keystone = there("keystone").and_then(|section| keystone(&section));
     let builtin = there("builtin").map(|section| builtin(&section));
+    let by_id = keystone.as_ref().map_or(Namespaces::TableAlone, |keystone| keystone.namespaces);
+    let table = namespaces::read(&root.section("jeroboam"), by_id);
     let config = AuthConfig {
         none: auth.section("none").is_there(),
         silly: there("silly")
@@ -202,7 +205,7 @@ pub(super) fn read(root: &Section<'_>) -> AuthConfig {
         keystone,
         certificates: rules(&auth.section("certificates")),
         anonymous: prefixes(&auth.section("anonymous"), "pull"),
-        table: root.section("jeroboam").list("namespaces").iter().map(namespace).collect(),
+        table,
         limits: limits(&auth.section("limits")),
     };
     // Somebody wanted to keep others out, and a slip of the pen would let them in. distribution does not start either.
@@ -215,7 +218,7 @@ pub(super) fn read(root: &Section<'_>) -> AuthConfig {
     config
 }
 
-fn needed(section: &Section<'_>, name: &str) -> String {
+pub(super) fn needed(section: &Section<'_>, name: &str) -> String {
     let text = section.given(name);
     if text.is_none() {
         section.refuse(name, "is missing");
@@ -328,10 +331,6 @@ fn keystone(section: &Section<'_>) -> Option<KeystoneConfig> {
         all: roles("all", &[]),
         all_projects: roles("allprojects", &[]),
     })
-}
-
-fn namespace(section: &Section<'_>) -> Namespace {
-    Namespace { prefix: Prefix::parse(&needed(section, "prefix")), project: needed(section, "project") }
 }
 
 fn limits(section: &Section<'_>) -> AttemptLimits {

@@ -196,12 +196,12 @@ pub struct ManifestsConfig {
     pub children: Children,
     /// Most repositories of one page.
     pub catalog_page: usize,
-    /// Most tags of one page.
+    /// Most tags of one page, for those who ask for a number of them.
     pub tags_page: usize,
 }
 
-/// Longest page that anybody may set.
-const LONGEST_PAGE: usize = 10_000;
+/// Longest page that anybody may set, and that anybody gets.
+pub(crate) const LONGEST_PAGE: usize = 10_000;
 
 pub(super) fn manifests(root: &Section<'_>) -> ManifestsConfig {
     let section = root.section("validation");

@@ -8,6 +8,7 @@ mod expressions;
 mod http;
 mod keys;
 mod log;
+mod namespaces;
 mod ours;
 mod overrides;
 #[cfg(any(test, feature = "testing"))]
@@ -21,21 +22,22 @@ mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 pub use auth::{
-    AttemptLimits, AuthConfig, BuiltinConfig, HtpasswdConfig, KeystoneConfig, Namespace, Namespaces, Prefix, Rule,
-    SillyConfig, TokenConfig,
+    AttemptLimits, AuthConfig, BuiltinConfig, HtpasswdConfig, KeystoneConfig, Prefix, Rule, SillyConfig, TokenConfig,
 };
+pub(crate) use distribution::LONGEST_PAGE;
 pub use distribution::{
     Cadence, CheckKind, Children, EndpointConfig, HealthConfig, ManifestsConfig, NotificationsConfig, ProxyConfig,
 };
 pub use expressions::{BadAddress, Expressions};
 pub use http::{Address, DebugConfig, HttpConfig, MinimumTls, TlsConfig};
 pub use log::{Level, LogConfig};
+pub use namespaces::{Namespace, Namespaces};
 pub use ours::{
-    Acknowledge, Additions, CollectionConfig, ConflictRule, ImmutableRule, LimitsConfig, MirrorConfig, NodeCacheConfig,
-    QuotaRule, RedirectConfig, RedirectMode, RemoteConfig, ReplicationConfig, RetentionRule, ScrubbingConfig,
-    TargetConfig,
+    Acknowledge, Additions, CollectionConfig, ImmutableRule, LimitsConfig, MirrorConfig, NodeCacheConfig, QuotaRule,
+    RedirectConfig, RedirectMode, RemoteConfig, ReplicationConfig, RetentionRule, ScrubbingConfig, TargetConfig,
 };
 pub use reference::{reference, sample};
 pub use remarks::{Remark, Severity};
@@ -45,8 +47,16 @@ pub use tree::{BadYaml, Place};
 use section::Section;
 use tree::{Node, Value};
 
-/// Where a configuration is looked for when nobody names one: where images of registry:2 and of registry:3 have it.
-pub const USUAL_PLACES: [&str; 2] = ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml"];
+/// Where a configuration is looked for when nobody names one: where images of registry:2 and of registry:3 have it, and last where our image has the one
+/// that it is shipped with. So whatever is mounted at one of the first two counts.
+pub const USUAL_PLACES: [&str; 3] =
+    ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml", "/etc/jeroboam/registry.yml"];
+
+/// The first of the usual places at which there is something, in the file system below `root`.
+#[must_use]
+pub fn usual_place(root: &Path) -> Option<PathBuf> {
+    USUAL_PLACES.iter().map(|place| root.join(place.trim_start_matches('/'))).find(|path| path.exists())
+}
 
 /// All that is configured.
 #[derive(Clone, Debug)]

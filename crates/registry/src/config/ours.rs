@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
 use jeroboam_blobs::SyncPolicy;
 use jeroboam_oci::RepositoryName;
 use jeroboam_oci::gc::Times;
@@ -12,10 +13,14 @@ use super::auth::Prefix;
 use super::distribution::WEEK;
 use super::section::Section;
 use crate::gc::Window;
-use crate::http::Network;
-use crate::mirror::overlap;
+use crate::http::{Network, warnings};
+use crate::mirror::{UpstreamLimits, overlap};
+use crate::replicate::Rule;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longest time for which it is believed that a blob is there while distribution may remove it.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 /// Whether blobs are read from the store itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,23 +155,14 @@ pub enum Acknowledge {
     Quorum,
 }
 
-/// Which of two tags wins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the values, which the reference explains")]
-pub enum ConflictRule {
-    #[default]
-    Newest,
-    Primary,
-    Deny,
-}
-
 /// `jeroboam.replication`.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct ReplicationConfig {
     pub acknowledge: Acknowledge,
-    pub conflict: ConflictRule,
-    pub primary: Option<String>,
+    pub conflict: Rule,
+    /// Of the first that covers a repository, the rule there.
+    pub conflicts: Vec<(Prefix, Rule)>,
     pub interval: Duration,
     pub rate: Option<u64>,
     pub deletes: bool,
@@ -183,6 +179,9 @@ pub struct MirrorConfig {
     pub host: Option<String>,
     pub remote: RemoteConfig,
     pub ttl: Duration,
+    pub limits: UpstreamLimits,
+    /// Most bytes a second; none for as many as come.
+    pub rate: Option<u64>,
 }
 
 /// `jeroboam.nodecache`.
@@ -206,6 +205,7 @@ pub struct Additions {
     pub read_only_file: Option<PathBuf>,
     pub verify_reads: u32,
     pub trusted_proxies: Vec<Network>,
+    pub warnings: Vec<HeaderValue>,
     pub manifest_cache: u64,
     pub existence_ttl: Duration,
     pub tag_ttl: Duration,
@@ -232,16 +232,21 @@ const SYNCS: [(&str, SyncPolicy); 3] =
 pub(super) fn read(root: &Section<'_>) -> Additions {
     let ours = root.section("jeroboam");
     let cache = ours.section("cache");
+    let exclusive = ours.choice("compat", &[("shared", false), ("exclusive", true)]).unwrap_or(false);
     Additions {
         is_there: ours.is_there(),
-        exclusive: ours.choice("compat", &[("shared", false), ("exclusive", true)]).unwrap_or(false),
+        exclusive,
         syncs: ours.section("directory").choice("syncs", &SYNCS).unwrap_or_default(),
         insecure_open: ours.flag("insecureopen").unwrap_or(false),
         verify_reads: ours.number("verifyreads").map_or(100, |number| u32::try_from(number).unwrap_or(u32::MAX)),
         read_only_file: ours.given("readonlyfile").map(PathBuf::from),
         trusted_proxies: networks(&ours, "trustedproxies"),
+        warnings: warnings(&ours.texts("warnings").unwrap_or_default()).unwrap_or_else(|why| {
+            ours.refuse("warnings", &why.to_string());
+            Vec::new()
+        }),
         manifest_cache: cache.size("manifests").unwrap_or(64 << 20),
-        existence_ttl: cache.duration("existence").unwrap_or(Duration::from_secs(60)),
+        existence_ttl: existence(&cache, exclusive),
         tag_ttl: cache.duration("tags").unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1)),
         redirect: redirect(&ours.section("redirect")),
         limits: limits(&ours.section("limits")),
@@ -262,6 +267,16 @@ pub(super) fn read(root: &Section<'_>) -> Additions {
         mirrors: mirrors(&ours),
         node_cache: node_cache(&ours.section("nodecache")),
     }
+}
+
+/// A blob that distribution removed meanwhile would be promised to whoever pushes a manifest that names it.
+fn existence(cache: &Section<'_>, exclusive: bool) -> Duration {
+    let time = cache.duration("existence").unwrap_or(BELIEVED);
+    if !exclusive && time > BELIEVED {
+        let why = "has to be at most 60s with compat: shared: distribution may remove what is believed to be there for longer";
+        cache.refuse("existence", why);
+    }
+    time
 }
 
 fn networks(section: &Section<'_>, name: &str) -> Vec<Network> {
@@ -421,7 +436,6 @@ fn remote(section: &Section<'_>) -> Option<RemoteConfig> {
 
 fn replication(section: &Section<'_>) -> ReplicationConfig {
     let acknowledge = [("local", Acknowledge::Local), ("all", Acknowledge::All), ("quorum", Acknowledge::Quorum)];
-    let conflict = [("newest", ConflictRule::Newest), ("primary", ConflictRule::Primary), ("deny", ConflictRule::Deny)];
     let targets = section.list("targets");
     let targets = targets.iter().filter_map(|target| {
         let remote = remote(target)?;
@@ -434,13 +448,34 @@ fn replication(section: &Section<'_>) -> ReplicationConfig {
     });
     ReplicationConfig {
         acknowledge: section.choice("ack", &acknowledge).unwrap_or_default(),
-        conflict: section.choice("conflict", &conflict).unwrap_or_default(),
-        primary: section.given("primary"),
+        conflict: rule(section, "conflict", section.given("primary")),
+        conflicts: section.list("conflicts").iter().map(|one| conflict(one, section)).collect(),
         interval: section.duration("interval").unwrap_or(Duration::from_secs(600)),
         rate: section.size("rate"),
         deletes: section.flag("deletes").unwrap_or(false),
         peers: section.texts("peers").unwrap_or_default(),
         targets: targets.collect(),
+    }
+}
+
+/// Which of two tags wins in some repositories. Which origin is the primary one may be said once for all.
+fn conflict(section: &Section<'_>, replication: &Section<'_>) -> (Prefix, Rule) {
+    if section.given("rule").is_none() {
+        section.refuse("rule", "is missing");
+    }
+    let primary = section.given("primary").or_else(|| replication.given("primary"));
+    (prefix(section), rule(section, "rule", primary))
+}
+
+fn rule(section: &Section<'_>, name: &str, primary: Option<String>) -> Rule {
+    match (section.choice(name, &["newest", "primary", "deny"].map(|word| (word, word))), primary) {
+        (Some("primary"), Some(primary)) => Rule::Primary(primary),
+        (Some("primary"), None) => {
+            section.refuse("primary", &format!("is missing: with {name}: primary it is the origin whose tags win"));
+            Rule::Deny
+        }
+        (Some("deny"), _) => Rule::Deny,
+        _ => Rule::Newest,
     }
 }
 
@@ -473,8 +508,21 @@ fn mirror(section: &Section<'_>) -> Option<MirrorConfig> {
         section.refuse("prefix", &why);
         return None;
     };
-    let ttl = section.duration("ttl").unwrap_or(WEEK);
-    Some(MirrorConfig { prefix, host, remote: remote(section)?, ttl })
+    let usual = UpstreamLimits::default();
+    let limits = UpstreamLimits {
+        check: section.duration("check").unwrap_or(usual.check),
+        absent: section.duration("absent").unwrap_or(usual.absent),
+        patience: some(section, "patience", usual.patience),
+        fetches: section.count("fetches").unwrap_or(usual.fetches).max(1),
+    };
+    Some(MirrorConfig {
+        prefix,
+        host,
+        remote: remote(section)?,
+        ttl: section.duration("ttl").unwrap_or(WEEK),
+        limits,
+        rate: section.size("rate"),
+    })
 }
 
 /// A host as the beginning of names.

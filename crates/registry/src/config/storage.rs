@@ -119,6 +119,9 @@ pub(super) fn read(root: &Section<'_>) -> Option<StorageConfig> {
             None
         }
     };
+    if let Some(PlaceConfig::Swift(swift)) = &place {
+        check_rotation(root, swift);
+    }
     let maintenance = storage.section("maintenance");
     Some(StorageConfig {
         place: place?,
@@ -161,7 +164,7 @@ fn place(storage: &Section<'_>, driver: &str) -> Option<PlaceConfig> {
     }
 }
 
-/// What is written down for a driver, as text that says the same: sizes are bytes, flags `true` or `false`.
+/// What is written down for a driver, as text that says the same: sizes are bytes, times whole seconds, flags `true` or `false`.
 fn parameters(section: &Section<'_>, driver: &'static str, needed: &str) -> Option<Parameters> {
     let mut given = BTreeMap::new();
     for name in keys::children(&["storage".to_owned(), driver.to_owned()]) {
@@ -169,6 +172,7 @@ fn parameters(section: &Section<'_>, driver: &'static str, needed: &str) -> Opti
             Some(Kind::Flag) => section.flag(name).map(|flag| flag.to_string()),
             Some(Kind::Number) => section.number(name).map(|number| number.to_string()),
             Some(Kind::Size) => section.size(name).map(|size| size.to_string()),
+            Some(Kind::Duration) => section.duration(name).map(|time| time.as_secs().to_string()),
             Some(Kind::Texts) => section.texts(name).map(|texts| texts.join(",")),
             Some(Kind::Text | Kind::Secret) => section.given(name),
             _ => None,
@@ -180,6 +184,24 @@ fn parameters(section: &Section<'_>, driver: &'static str, needed: &str) -> Opti
         return None;
     }
     Some(Parameters { driver, given })
+}
+
+/// Says so where the key of temporary addresses is not replaced, or more often than the old one goes.
+fn check_rotation(root: &Section<'_>, parameters: &Parameters) {
+    let name = "tempurlrotateafter";
+    let Some(seconds) = parameters.get(name).and_then(|text| text.parse::<u64>().ok()) else { return };
+    let swift = root.section("storage").section("swift");
+    if seconds < 24 * 3600 {
+        swift.refuse(name, "has to be at least 24h: the old key stays for so long beside the new one");
+    }
+    if parameters.get("secretkey").is_some() {
+        swift.warn(name, "has no effect with secretkey: whoever set that key replaces it");
+    } else if root.section("jeroboam").given("compat").is_none_or(|compat| !compat.eq_ignore_ascii_case("exclusive")) {
+        swift.warn(
+            name,
+            "has no effect with compat: shared: distribution reads the key once, and would sign with the old one",
+        );
+    }
 }
 
 /// What is dangerous about it although it can be used.

@@ -198,6 +198,14 @@ fn what_cannot_stay_as_it_is_is_named_with_its_place() {
             "line 4: jeroboam.compat is \"none\" and has to be one of shared, exclusive",
         ),
         (
+            "version: 0.1\nstorage: inmemory\njeroboam:\n  cache: {existence: 61s}\n",
+            "line 4: jeroboam.cache.existence has to be at most 60s with compat: shared: distribution may remove what is believed to be there for longer",
+        ),
+        (
+            "version: 0.1\nstorage: inmemory\njeroboam:\n  warnings: [größer]\n",
+            "line 4: jeroboam.warnings has \"größer\": a warning is a line of ASCII, and not empty",
+        ),
+        (
             "version: 0.1\nstorage: inmemory\nnotifications: {endpoints: [{name: a}]}\n",
             "line 3: notifications.endpoints[].url is missing",
         ),
@@ -207,10 +215,40 @@ fn what_cannot_stay_as_it_is_is_named_with_its_place() {
 }
 
 #[test]
+fn that_a_blob_is_there_is_believed_for_long_where_distribution_removes_none() {
+    for (ours, seconds) in
+        [("", 60), ("cache: {existence: 60s}", 60), ("compat: exclusive, cache: {existence: 1h}", 3600)]
+    {
+        let config = config(&format!("version: 0.1\nstorage: inmemory\njeroboam: {{{ours}}}\n"), &[]);
+        assert_eq!(config.ours.existence_ttl.as_secs(), seconds, "{ours}");
+    }
+}
+
+#[test]
 fn the_sample_is_read_without_a_word() {
     assert!(remarks(sample()).is_empty(), "{:#?}", remarks(sample()));
     let config = config(sample(), &[]);
     assert!(matches!(config.storage.place, PlaceConfig::Filesystem { .. }));
+}
+
+#[test]
+fn what_is_mounted_comes_before_what_an_image_is_shipped_with() {
+    let cases: [(&[usize], Option<usize>); 5] =
+        [(&[], None), (&[2], Some(2)), (&[1, 2], Some(1)), (&[0, 2], Some(0)), (&[0, 1, 2], Some(0))];
+    for (there, found) in cases {
+        let root = tempfile::tempdir().expect("a folder");
+        let at = |place: usize| root.path().join(USUAL_PLACES[place].trim_start_matches('/'));
+        for place in there {
+            std::fs::create_dir_all(at(*place).parent().expect("a folder")).expect("made");
+            std::fs::write(at(*place), "").expect("written");
+        }
+        assert_eq!(usual_place(root.path()), found.map(at), "{there:?}");
+    }
+    // Our image has its own in the last place alone, and names none, so that it looks into all of them.
+    let image = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/registry/Containerfile"));
+    let copied = image.lines().filter_map(|line| line.strip_prefix("COPY image.yml "));
+    assert_eq!(copied.collect::<Vec<_>>(), [USUAL_PLACES[2]]);
+    assert!(!image.lines().any(|line| line.starts_with("CMD")), "{image}");
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! each endpoint, and another sends it from there until the endpoint takes it. What was written before a restart is sent after it; an endpoint may therefore hear
 //! something twice, under the same id.
 
+mod counts;
 mod sender;
 mod writer;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
@@ -22,6 +22,8 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::config::NotificationsConfig;
+
+pub use counts::{Counts, EndpointCounts};
 
 /// Events that wait in memory for the store.
 const WAITING: usize = 10_000;
@@ -56,37 +58,6 @@ struct Queue {
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue").field("counts", &self.counts).finish_non_exhaustive()
-    }
-}
-
-/// How telling goes, since the process began.
-#[derive(Debug, Default)]
-pub struct Counts {
-    told: AtomicU64,
-    sent: AtomicU64,
-    failed: AtomicU64,
-    lost: AtomicU64,
-}
-
-impl Counts {
-    /// Events that were told.
-    pub fn told(&self) -> u64 {
-        self.told.load(Ordering::Relaxed)
-    }
-
-    /// Events that endpoints took, once for each endpoint.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Attempts that an endpoint did not take.
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-
-    /// Events for which there was no room.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -128,13 +99,12 @@ impl Events {
             return Ok(Self::silent());
         }
         let instance = Uuid::new_v4();
-        let counts = Arc::new(Counts::default());
         let (waiting, told) = mpsc::channel(WAITING);
         let mut endpoints = Vec::new();
         let queues = queue_names(config.notifications.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
-        for (endpoint, queue) in config.notifications.endpoints.iter().zip(queues) {
+        let counts = Arc::new(Counts::of(&queues));
+        for (endpoint, counts) in config.notifications.endpoints.iter().zip(counts.endpoints()) {
             let place = sender::Place {
-                queue,
                 blobs: blobs.clone(),
                 clock: clock.clone(),
                 instance: instance.simple().to_string(),
@@ -143,7 +113,7 @@ impl Events {
             };
             endpoints.push(sender::start(endpoint, place, tasks, cancel)?);
         }
-        tasks.spawn(writer::run(told, endpoints, counts.clone(), cancel.clone()));
+        tasks.spawn(writer::run(told, endpoints, cancel.clone()));
         let source = Source { addr: config.address.clone(), instance_id: instance.to_string() };
         let include_references = config.notifications.include_references;
         Ok(Self { queue: Some(Arc::new(Queue { clock: clock.clone(), source, include_references, waiting, counts })) })
@@ -177,9 +147,9 @@ impl Events {
             actor: EventActor { name: actor },
             source: queue.source.clone(),
         };
-        queue.counts.told.fetch_add(1, Ordering::Relaxed);
+        queue.counts.tell();
         if queue.waiting.try_send(event).is_err() {
-            let lost = queue.counts.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            let lost = queue.counts.lose();
             // The first, and then ever more rarely: whoever loses thousands needs no thousand lines.
             if lost.is_power_of_two() {
                 warn!(events.lost = lost, "there is no room for what happened: notifications are lost");

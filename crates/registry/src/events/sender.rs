@@ -2,11 +2,11 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jeroboam_blobs::{Kind, SharedBlobs};
 use jeroboam_model::Clock;
 use jeroboam_oci::events::{Envelope, Event, MEDIA_TYPE};
@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::Counts;
+use super::EndpointCounts;
 use crate::config::EndpointConfig;
+use crate::http::failure::chain;
 use crate::journal::{BEAT, EntryName, Journal};
 
 /// Envelopes that wait in memory; those beyond stay in the store alone.
@@ -32,12 +33,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where an endpoint's envelopes wait, and what all endpoints have in common.
 pub(super) struct Place {
-    /// The name of its queue, which no other endpoint has.
-    pub(super) queue: String,
     pub(super) blobs: SharedBlobs,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: String,
-    pub(super) counts: Arc<Counts>,
+    /// With the name of its queue, which no other endpoint has.
+    pub(super) counts: Arc<EndpointCounts>,
     pub(super) longest_backoff: Duration,
 }
 
@@ -54,7 +54,7 @@ struct Shared {
     journal: Journal,
     /// Whether there are envelopes in the store that are not in memory; then newer ones wait behind them.
     behind: AtomicBool,
-    kept: AtomicU64,
+    counts: Arc<EndpointCounts>,
 }
 
 /// An envelope, and its name in the store; none where the store did not take it.
@@ -70,18 +70,26 @@ impl Outbox {
             && !self.ignored_actions.iter().any(|ignored| ignored == action)
     }
 
+    pub(super) fn counts(&self) -> &EndpointCounts {
+        &self.shared.counts
+    }
+
     /// Keeps an envelope and has it sent; `false` where there is no room for it.
     pub(super) async fn put(&self, body: Bytes) -> bool {
-        if self.shared.kept.load(Ordering::Relaxed) >= IN_STORE {
+        if self.shared.counts.waiting() >= IN_STORE {
             return false;
         }
         let name = match self.shared.journal.append(body.clone()).await {
             Ok(name) => {
-                self.shared.kept.fetch_add(1, Ordering::Relaxed);
+                self.shared.counts.keep();
                 Some(name)
             }
             Err(error) => {
-                warn!(endpoint = self.name, error = %error, "a notification could not be kept: it is only in memory");
+                warn!(
+                    endpoint = self.name,
+                    error = chain(&error),
+                    "a notification could not be kept: it is only in memory"
+                );
                 None
             }
         };
@@ -112,10 +120,10 @@ pub(super) fn start(
         .timeout(endpoint.timeout)
         .redirect(redirect::Policy::none())
         .build()?;
-    let Place { queue, blobs, clock, instance, counts, longest_backoff } = place;
-    let journal = Journal::new(blobs, clock, Area::Events, &queue, &instance);
+    let Place { blobs, clock, instance, counts, longest_backoff } = place;
+    let journal = Journal::new(blobs, clock, Area::Events, counts.name(), &instance);
     // What a process before this one did not send is in the store.
-    let shared = Arc::new(Shared { journal, behind: AtomicBool::new(true), kept: AtomicU64::new(0) });
+    let shared = Arc::new(Shared { journal, behind: AtomicBool::new(true), counts });
     let (fresh, letters) = mpsc::channel(IN_MEMORY);
     let sender = Sender {
         client,
@@ -124,7 +132,6 @@ pub(super) fn start(
         name: endpoint.name.clone(),
         threshold: endpoint.threshold,
         backoff: endpoint.backoff.min(longest_backoff),
-        counts,
         shared: shared.clone(),
     };
     tasks.spawn(sender.run(letters, cancel.clone()));
@@ -161,7 +168,6 @@ struct Sender {
     name: String,
     threshold: u64,
     backoff: Duration,
-    counts: Arc<Counts>,
     shared: Arc<Shared>,
 }
 
@@ -174,7 +180,11 @@ impl Sender {
             () = cancel.cancelled() => {}
         }
         if let Err(error) = self.shared.journal.leave().await {
-            warn!(endpoint = self.name, error = %error, "notifications that wait are sent only after some minutes");
+            warn!(
+                endpoint = self.name,
+                error = chain(&error),
+                "notifications that wait are sent only after some minutes"
+            );
         }
     }
 
@@ -204,7 +214,7 @@ impl Sender {
     async fn beat(&self) {
         loop {
             if let Err(error) = self.shared.journal.beat().await {
-                warn!(endpoint = self.name, error = %error, "a queue of notifications cannot be written");
+                warn!(endpoint = self.name, error = chain(&error), "a queue of notifications cannot be written");
             }
             tokio::time::sleep(BEAT).await;
         }
@@ -218,21 +228,21 @@ impl Sender {
         }
         // From here on new envelopes go into memory again; those that come between this line and the listing are in both.
         self.shared.behind.store(false, Ordering::Release);
-        let mut pending: VecDeque<EntryName> = match self
-            .shared
-            .journal
-            .pending(usize::try_from(IN_STORE).unwrap_or(usize::MAX))
-            .await
-        {
-            Ok(pending) => pending.into(),
-            Err(error) => {
-                warn!(endpoint = self.name, error = %error, "a queue of notifications cannot be read; trying again");
-                self.shared.behind.store(true, Ordering::Release);
-                tokio::time::sleep(self.backoff.max(PAUSE)).await;
-                return sent;
-            }
-        };
-        self.shared.kept.store(pending.len() as u64, Ordering::Relaxed);
+        let mut pending: VecDeque<EntryName> =
+            match self.shared.journal.pending(usize::try_from(IN_STORE).unwrap_or(usize::MAX)).await {
+                Ok(pending) => pending.into(),
+                Err(error) => {
+                    warn!(
+                        endpoint = self.name,
+                        error = chain(&error),
+                        "a queue of notifications cannot be read; trying again"
+                    );
+                    self.shared.behind.store(true, Ordering::Release);
+                    tokio::time::sleep(self.backoff.max(PAUSE)).await;
+                    return sent;
+                }
+            };
+        self.shared.counts.keeps(pending.len() as u64);
         if !pending.is_empty() {
             info!(endpoint = self.name, envelopes = pending.len(), "sending notifications that waited");
         }
@@ -245,10 +255,10 @@ impl Sender {
                 Ok(None) => {}
                 Err(error) if error.kind() == Kind::Broken => {
                     // A disk that is wrong once is not always: it is looked at again with the next look, and holds up no other.
-                    warn!(endpoint = self.name, error = %error, "a notification cannot be read, and waits");
+                    warn!(endpoint = self.name, error = chain(&error), "a notification cannot be read, and waits");
                 }
                 Err(error) => {
-                    warn!(endpoint = self.name, error = %error, "a notification cannot be read; trying again");
+                    warn!(endpoint = self.name, error = chain(&error), "a notification cannot be read; trying again");
                     self.shared.behind.store(true, Ordering::Release);
                     tokio::time::sleep(self.backoff.max(PAUSE)).await;
                     return sent;
@@ -266,7 +276,6 @@ impl Sender {
                 Ok(()) => break,
                 Err(why) => {
                     failures += 1;
-                    self.counts.failed.fetch_add(1, Ordering::Relaxed);
                     if failures == self.threshold {
                         warn!(
                             endpoint = self.name,
@@ -282,15 +291,12 @@ impl Sender {
             info!(endpoint = self.name, failures, "an endpoint takes notifications again");
         }
         let count = serde_json::from_slice::<Envelope>(&letter.body).map_or(1, |envelope| envelope.events.len());
-        self.counts.sent.fetch_add(count as u64, Ordering::Relaxed);
+        self.shared.counts.send(count as u64);
         if let Some(name) = letter.name {
             match self.shared.journal.remove(&[name]).await {
-                Ok(()) => {
-                    let _ =
-                        self.shared.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |kept| kept.checked_sub(1));
-                }
+                Ok(()) => self.shared.counts.let_go(),
                 Err(error) => {
-                    warn!(endpoint = self.name, error = %error, "a notification was sent and may be sent again");
+                    warn!(endpoint = self.name, error = chain(&error), "a notification was sent and may be sent again");
                 }
             }
         }
@@ -298,9 +304,15 @@ impl Sender {
 
     async fn post(&self, body: Bytes) -> Result<(), String> {
         let request = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
-        let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
+        let outcome = request.send().await.map(|answer| answer.status());
         // distribution: anything below 400 is taken.
-        let status = answer.status().as_u16();
-        if (200..400).contains(&status) { Ok(()) } else { Err(format!("status {status}")) }
+        let is_taken = |status: &StatusCode| status.is_success() || status.is_redirection();
+        let taken = outcome.as_ref().is_ok_and(is_taken);
+        self.shared.counts.answered(outcome.as_ref().ok().copied(), taken);
+        match outcome {
+            Ok(_) if taken => Ok(()),
+            Ok(status) => Err(format!("status {}", status.as_u16())),
+            Err(error) => Err(error.without_url().to_string()),
+        }
     }
 }

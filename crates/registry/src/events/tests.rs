@@ -131,7 +131,18 @@ async fn an_endpoint_is_told_in_order_and_again_until_it_takes_it() {
     assert_eq!(headers["content-type"], "application/vnd.docker.distribution.events.v1+json");
     assert_eq!(headers["authorization"], "Bearer x");
     let counts = running.events.counts().expect("it is heard");
-    assert_eq!((counts.told(), counts.failed(), counts.lost()), (5, 3, 0));
+    let [hook] = counts.endpoints() else { panic!("one endpoint: {counts:?}") };
+    while hook.sent() < 3 || hook.waiting() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((counts.told(), counts.lost_before()), (5, 0));
+    assert_eq!((hook.name(), hook.wanted(), hook.sent()), ("hook", 3, 3));
+    assert_eq!((hook.refused(), hook.unanswered(), hook.lost()), (3, 0, 0));
+    let statuses = hook.statuses();
+    for refusal in ["404 Not Found", "502 Bad Gateway", "503 Service Unavailable"] {
+        assert!(statuses.contains(&(refusal.to_owned(), 1)), "{refusal} is not in {statuses:?}");
+    }
+    assert!(statuses[0].0 == "200 OK" && statuses.len() == 4, "{statuses:?}");
     running.end().await;
 }
 
@@ -147,7 +158,8 @@ async fn what_was_not_sent_is_sent_after_a_restart() {
     for n in 0..250 {
         running.events.record(happened(EventAction::Push, n));
     }
-    while running.events.counts().expect("it is heard").failed() < 3 {
+    let hook = running.events.counts().expect("it is heard").endpoints()[0].clone();
+    while hook.unanswered() < 3 {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     running.end().await;

@@ -15,7 +15,7 @@ pub struct GcConfig {
     pub per_second: Option<u32>,
     /// The hours in which something is removed; `None`: any.
     pub window: Option<Window>,
-    /// How long what is taken away can be restored; `None`: not at all.
+    /// How long what is taken away can be restored; `None`: not at all, and what is in the trash stays as long as it was to when it was put there.
     pub trash: Option<Duration>,
     /// Whether what a tag once pointed to stays, as long as the tag does.
     pub tag_history: bool,

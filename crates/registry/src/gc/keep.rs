@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Collector, GcError, Outcome};
+use crate::http::failure::chain;
 
 /// A store that is away does not keep a process from ending.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -44,7 +45,9 @@ pub async fn keep_house(collector: &Collector, keeping: Keeping<'_>, stop: Cance
     }
     match tokio::time::timeout(FAREWELL, collector.resign()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "the next collector has to wait until the word of this one is old"),
+        Ok(Err(error)) => {
+            warn!(error = chain(&error), "the next collector has to wait until the word of this one is old");
+        }
         Err(_) => warn!("the next collector has to wait until the word of this one is old: the store does not answer"),
     }
 }
@@ -70,8 +73,7 @@ async fn turn(collector: &Collector, keeping: &Keeping<'_>, stop: &CancellationT
             look
         }
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            warn!(%error, %cause, "garbage is not collected now");
+            warn!(error = chain(&error), "garbage is not collected now");
             look
         }
     }

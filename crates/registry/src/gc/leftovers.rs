@@ -33,9 +33,8 @@ pub(super) async fn clear(blobs: &SharedBlobs, config: &GcConfig, now: Timestamp
     if !dry_run {
         forget_instances(blobs, older_than).await?;
     }
-    if let Some(kept) = config.trash {
-        left_over.trash = trash::empty(blobs, kept, now, dry_run).await?;
-    }
+    // Also where nothing is put there any more.
+    left_over.trash = trash::empty(blobs, config.trash, now, dry_run).await?;
     Ok(left_over)
 }
 

@@ -33,6 +33,7 @@ pub use config::{BadWindow, GcConfig, Window};
 pub use keep::{Keeping, keep_house};
 pub use leftovers::{Purged, purge_uploads};
 pub use report::{Collected, Found, LeftOver, Report, RepositoryShare, Unreadable};
+pub use sweep::{Sweeping, Teller};
 pub use trash::{InTrash, Restored};
 
 /// Candidates in one file: what each takes is small, and nobody has to hold more than one part to write it.
@@ -89,6 +90,7 @@ pub struct Collector {
     clock: Arc<dyn Clock>,
     config: GcConfig,
     me: String,
+    teller: Option<Teller>,
 }
 
 impl Collector {
@@ -103,7 +105,13 @@ impl Collector {
         if compat == Compat::Shared {
             return Err(GcError::Shared);
         }
-        Ok(Self { blobs, clock, config, me })
+        Ok(Self { blobs, clock, config, me, teller: None })
+    }
+
+    /// Has somebody hear how far a sweep is, which takes hours where there is much.
+    #[must_use]
+    pub fn telling(self, teller: Teller) -> Self {
+        Self { teller: Some(teller), ..self }
     }
 
     /// Finds what nothing refers to now, and changes nothing.
@@ -235,6 +243,7 @@ impl Collector {
             me: &self.me,
             leading,
             epoch: &epoch,
+            teller: self.teller.as_ref(),
         };
         let mut position = done;
         let ended = sweeper.run(&files, &mut position, stop, &mut report.collected).await;

@@ -14,6 +14,7 @@ use jeroboam_oci::{Algorithm, Digest, layout};
 use tracing::warn;
 
 use super::documents::read_bytes;
+use crate::http::failure::chain;
 
 /// With fewer manifests than this, reading them again is as cheap as reading what they refer to.
 const WORTH_IT: usize = 1_000;
@@ -61,7 +62,7 @@ impl Shard {
             Ok(Some(bytes)) => parse(&bytes).unwrap_or_default(),
             Ok(None) => HashMap::new(),
             Err(error) => {
-                warn!(%error, "what manifests refer to is read anew");
+                warn!(error = chain(&error), "what manifests refer to is read anew");
                 HashMap::new()
             }
         };

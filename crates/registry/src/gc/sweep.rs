@@ -26,6 +26,20 @@ const TELL: u64 = 500;
 /// So many links are removed in one go.
 const LINKS: usize = 1_000;
 
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sweeping {
+    /// What was announced.
+    pub candidates: u64,
+    /// So many of them are decided. Those that something refers to by now count at the end.
+    pub done: u64,
+    /// What this step has collected so far: it begins with nothing.
+    pub collected: Collected,
+}
+
+/// Hears how far a sweep is: when a step begins, now and then, and when the step ends.
+pub type Teller = Box<dyn Fn(Sweeping) + Send + Sync>;
+
 /// A line of the list of what is collected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
@@ -82,11 +96,31 @@ pub(super) struct Sweeper<'a> {
     pub(super) me: &'a str,
     pub(super) leading: &'a Term,
     pub(super) epoch: &'a Epoch,
+    pub(super) teller: Option<&'a Teller>,
 }
 
 impl Sweeper<'_> {
     /// Goes through the list from a line on, and says in `done` how far it is, also where it fails. Gives whether it came to the end.
     pub(super) async fn run(
+        &self,
+        files: &[String],
+        done: &mut u64,
+        stop: &CancellationToken,
+        collected: &mut Collected,
+    ) -> Result<bool, GcError> {
+        self.tell(*done, collected);
+        let ended = self.go_through(files, done, stop, collected).await;
+        self.tell(if matches!(ended, Ok(true)) { self.epoch.candidates } else { *done }, collected);
+        ended
+    }
+
+    fn tell(&self, done: u64, collected: &Collected) {
+        if let Some(teller) = self.teller {
+            teller(Sweeping { candidates: self.epoch.candidates, done, collected: *collected });
+        }
+    }
+
+    async fn go_through(
         &self,
         files: &[String],
         done: &mut u64,
@@ -121,6 +155,7 @@ impl Sweeper<'_> {
                             gc.removed = collected.removed,
                             "sweeping"
                         );
+                        self.tell(*done, collected);
                         // Whoever goes on after a crash begins here.
                         self.keep_position(*done).await?;
                     }
@@ -201,8 +236,8 @@ impl Sweeper<'_> {
     async fn remove(&self, line: &Line, warrant: &Warrant, collected: &mut Collected) -> Result<(), GcError> {
         let digest = digest_of(&line.key);
         let path = layout::blob(&digest);
-        if self.config.trash.is_some() {
-            trash::label(self.blobs, &digest, &line.links, self.clock.now()).await?;
+        if let Some(kept) = self.config.trash {
+            trash::label(self.blobs, &digest, &line.links, kept, self.clock.now()).await?;
         }
         for links in line.links.chunks(LINKS) {
             self.blobs.delete(links).await?;

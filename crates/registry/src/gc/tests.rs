@@ -1,6 +1,6 @@
 //! Pushes, deletions and collections over a store in memory, with a clock that is moved by hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Collector, GcConfig, Outcome, Report};
+use super::{Collector, GcConfig, Outcome, Report, Sweeping};
 use crate::leases::Leases;
 use crate::store::{Compat, NewManifest, Store, StoreConfig, TagCondition};
 
@@ -249,6 +249,31 @@ async fn a_deleted_manifest_goes_with_what_it_named_and_the_trash_gives_it_back(
 }
 
 #[tokio::test]
+async fn the_trash_is_emptied_also_where_nobody_wants_one_any_more() {
+    let mut bed = Bed::new();
+    bed.config.trash = Some(DAY * 2);
+    bed.push_blob("a", b"orphan").await;
+    assert_eq!(bed.collect().await.collected.removed, 1);
+    // From before it was written down how long something was to stay.
+    let old = Digest::sha256(b"old");
+    let label = json!({"removed": bed.clock.now(), "links": []}).to_string();
+    for (part, bytes) in [("label", label.as_str()), ("data", "old")] {
+        let path = layout::own(Area::Trash, &["sha256", old.hex(), part]);
+        bed.blobs.put(&path, Bytes::copy_from_slice(bytes.as_bytes()), Condition::Always).await.unwrap();
+    }
+    bed.config.trash = None;
+    bed.clock.advance(DAY);
+    assert_eq!(bed.collector("other").look().await.unwrap().left_over.trash, 0, "it is not time yet");
+    bed.clock.advance(DAY * 2);
+    let Outcome::Announced(_, report) = bed.step("late").await else { panic!("it announces") };
+    assert_eq!(report.left_over.trash, 1);
+    let left = bed.collector("other").trash().await.unwrap();
+    assert_eq!(left.iter().map(|one| &one.digest).collect::<Vec<_>>(), [&old]);
+    bed.clock.advance(DAY * 5);
+    assert_eq!(bed.collector("other").look().await.unwrap().left_over.trash, 1, "a week is over");
+}
+
+#[tokio::test]
 async fn a_manifest_comes_back_with_all_that_it_names() {
     let mut bed = Bed::new();
     bed.config.trash = Some(DAY);
@@ -310,6 +335,28 @@ async fn a_sweep_that_is_stopped_goes_on_where_it_was() {
     bed.clock.advance(Duration::from_secs(221));
     let Outcome::Swept(report) = bed.step("other").await else { panic!("it sweeps") };
     assert_eq!(report.collected.removed, 3);
+}
+
+#[tokio::test]
+async fn it_is_told_how_far_a_sweep_is_before_it_ends() {
+    let bed = Bed::new();
+    for number in 0..1_002_u32 {
+        let bytes = number.to_be_bytes();
+        let path = layout::blob(&Digest::sha256(&bytes));
+        bed.blobs.put(&path, Bytes::copy_from_slice(&bytes), Condition::Always).await.unwrap();
+    }
+    bed.step("collector").await;
+    bed.clock.advance(Duration::from_secs(1230));
+    // Something refers to one of them by now: it is not gone through.
+    let kept = bed.push_blob("a", &[0, 0, 0, 0]).await;
+    bed.push_manifest("a", "v1", &kept, &[]).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let teller = Box::new(move |now: Sweeping| hears.lock().unwrap().push((now.candidates, now.done, now.collected)));
+    let outcome = bed.collector("collector").telling(teller).step(&CancellationToken::new()).await;
+    assert!(matches!(outcome, Ok(Outcome::Swept(_))));
+    let told: Vec<_> = told.lock().unwrap().iter().map(|(all, done, now)| (*all, *done, now.removed)).collect();
+    assert_eq!(told, [(1002, 0, 0), (1002, 500, 500), (1002, 1000, 1000), (1002, 1002, 1001)]);
 }
 
 #[tokio::test]

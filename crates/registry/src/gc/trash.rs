@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::documents::{ReadDocument, read, read_bytes, write};
 use super::pages::{all_objects, each_object};
 
+/// How long something stays where neither the configuration says it nor what is written beside it.
+const USUAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// What is longer is no manifest that anybody took.
 const LARGEST_MANIFEST: u64 = 16 << 20;
 
@@ -51,6 +54,9 @@ pub struct Restored {
 struct Label {
     removed: Timestamp,
     links: Vec<String>,
+    /// How long it was to stay when it was put there.
+    #[serde(default)]
+    kept_seconds: Option<u64>,
 }
 
 fn folder(digest: &Digest) -> String {
@@ -63,7 +69,13 @@ fn place(digest: &Digest, part: &str) -> String {
 
 /// Writes down what is about to be in the trash, with the links that led to it: also those that an attempt wrote down that did not come to its end, and
 /// that are no more.
-pub(super) async fn label(blobs: &SharedBlobs, digest: &Digest, links: &[String], now: Timestamp) -> Result<()> {
+pub(super) async fn label(
+    blobs: &SharedBlobs,
+    digest: &Digest,
+    links: &[String],
+    kept: Duration,
+    now: Timestamp,
+) -> Result<()> {
     let path = place(digest, "label");
     let before: Option<Label> = match read(blobs, &path).await? {
         ReadDocument::Is(label) => Some(label),
@@ -71,7 +83,8 @@ pub(super) async fn label(blobs: &SharedBlobs, digest: &Digest, links: &[String]
     };
     let all: BTreeSet<String> =
         before.into_iter().flat_map(|before| before.links).chain(links.iter().cloned()).collect();
-    write(blobs, &path, &Label { removed: now, links: all.into_iter().collect() }).await
+    let label = Label { removed: now, links: all.into_iter().collect(), kept_seconds: Some(kept.as_secs()) };
+    write(blobs, &path, &label).await
 }
 
 /// Puts a blob into the trash that has its label there. `false`: it was not there any more.
@@ -163,8 +176,8 @@ pub(super) async fn list(blobs: &SharedBlobs) -> Result<Vec<InTrash>> {
     Ok(found)
 }
 
-/// Removes what has been in the trash for longer than it is kept. Gives how many blobs.
-pub(super) async fn empty(blobs: &SharedBlobs, kept: Duration, now: Timestamp, dry_run: bool) -> Result<u64> {
+/// Removes what has been in the trash for longer than `kept`, or without that for longer than was promised when it was put there. Gives how many blobs.
+pub(super) async fn empty(blobs: &SharedBlobs, kept: Option<Duration>, now: Timestamp, dry_run: bool) -> Result<u64> {
     let mut labels = Vec::new();
     each_object(blobs, &layout::area(Area::Trash), |entry| {
         if matches!(layout::meaning(&entry.path), Meaning::Own(Area::Trash, rest) if rest.ends_with("/label")) {
@@ -176,6 +189,7 @@ pub(super) async fn empty(blobs: &SharedBlobs, kept: Duration, now: Timestamp, d
     for path in labels {
         // Of what has no label that can be read nobody knows when it came: it stays, and the log has said so.
         let ReadDocument::Is(label) = read::<Label>(blobs, &path).await? else { continue };
+        let kept = kept.or(label.kept_seconds.map(Duration::from_secs)).unwrap_or(USUAL);
         let over = label.removed.saturating_add(kept).unwrap_or(Timestamp::MAX);
         if over < now {
             count += 1;

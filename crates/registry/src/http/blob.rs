@@ -13,6 +13,7 @@ use jeroboam_oci::{Digest, ErrorCode, RepositoryName};
 use tracing::warn;
 
 use super::dispatch::Call;
+use super::failure::chain;
 use super::reply::{self, Answer};
 use super::{Failure, Redirect, conditional, location};
 use crate::client::BlobStream;
@@ -78,7 +79,7 @@ fn coming_blob(call: &Call, name: &RepositoryName, digest: &Digest, coming: &OnI
     }
     call.tell_blob(EventAction::Pull, name, &blob);
     let sent = |bytes: BlobStream| {
-        Body::from_stream(bytes.inspect_err(|error| warn!(%error, "a blob that is fetched ends early")))
+        Body::from_stream(bytes.inspect_err(|error| warn!(error = error.chain(), "a blob that is fetched ends early")))
     };
     match range::select(wanted_range(call, digest), blob.size) {
         Selection::Whole => Ok(described(StatusCode::OK, &blob, blob.size, sent(coming.read(None)))),
@@ -108,7 +109,7 @@ async fn redirect(call: &Call, blob: &BlobView) -> Option<String> {
         Redirect::Off => false,
         Redirect::On => true,
         Redirect::Auto(networks) => {
-            let client = location::client(config, &call.parts, &call.peer);
+            let client = location::client(config, &call.parts.headers, &call.peer);
             let reaches = |client| networks.iter().any(|network| network.contains(client));
             blob.size >= config.redirect_minimum && (networks.is_empty() || client.is_some_and(reaches))
         }
@@ -119,7 +120,7 @@ async fn redirect(call: &Call, blob: &BlobView) -> Option<String> {
     match call.registry.store.presign_blob(blob, config.redirect_lifetime).await {
         Ok(address) => address,
         Err(error) => {
-            warn!(digest = %blob.digest, %error, "the store gives no address for a blob");
+            warn!(digest = %blob.digest, error = chain(&error), "the store gives no address for a blob");
             None
         }
     }
@@ -145,5 +146,7 @@ fn partial(blob: &BlobView, part: &Range<u64>, bytes: Body) -> Response<Body> {
 
 /// The bytes on their way. Where the store breaks off, so do we: a body that is short is no blob.
 fn body(bytes: ByteStream) -> Body {
-    Body::from_stream(bytes.inspect_err(|error| warn!(%error, "the store broke off while a blob was read")))
+    Body::from_stream(
+        bytes.inspect_err(|error| warn!(error = chain(error), "the store broke off while a blob was read")),
+    )
 }

@@ -27,8 +27,8 @@ pub struct HttpConfig {
     pub redirect_minimum: u64,
     /// How long an address of the store is good.
     pub redirect_lifetime: Duration,
-    /// Most names of a page of tags.
-    pub tags_page: usize,
+    /// Most names of a page of tags where no number is asked for, and where one is.
+    pub tags_page: (usize, usize),
     /// Names of a page of the catalog where nothing is said, and at most.
     pub catalog_page: (usize, usize),
     /// Most tags that one push of a manifest may give it.
@@ -53,7 +53,7 @@ impl Default for HttpConfig {
             redirect: Redirect::Off,
             redirect_minimum: 1 << 20,
             redirect_lifetime: Duration::from_secs(20 * 60),
-            tags_page: 10_000,
+            tags_page: (10_000, 10_000),
             catalog_page: (100, 1000),
             tags_per_push: 100,
             longest_target: 16 << 10,
@@ -66,12 +66,30 @@ impl Default for HttpConfig {
 /// Most bytes of all warnings of an answer together.
 const WARNINGS: usize = 4096;
 
-/// The header `Warning` for a text. What a header cannot hold is left away, and so is what is too long.
-#[must_use]
-pub fn warning(text: &str) -> Option<HeaderValue> {
-    let shown: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-    let quoted = shown.replace('\\', "\\\\").replace('"', "\\\"");
-    HeaderValue::from_str(&format!("299 - \"{quoted}\"")).ok().filter(|value| value.len() <= WARNINGS)
+/// Why something is no warning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadWarning {
+    /// A header cannot hold it.
+    #[error("has {0:?}: a warning is a line of ASCII, and not empty")]
+    Text(String),
+    /// No client has to read so much.
+    #[error("has more than {} bytes", WARNINGS)]
+    TooLong,
+}
+
+/// The headers `Warning` for these texts.
+pub fn warnings(texts: &[String]) -> Result<Vec<HeaderValue>, BadWarning> {
+    let mut values = Vec::new();
+    for text in texts {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let value = HeaderValue::from_str(&format!("299 - \"{quoted}\"")).ok();
+        let is_line = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+        values.push(value.filter(|_| is_line).ok_or_else(|| BadWarning::Text(text.clone()))?);
+    }
+    if values.iter().map(HeaderValue::len).sum::<usize>() > WARNINGS {
+        return Err(BadWarning::TooLong);
+    }
+    Ok(values)
 }
 
 /// Whether clients are sent to the store for the bytes of blobs.
@@ -132,8 +150,14 @@ mod tests {
 
     #[test]
     fn warnings_are_quoted() {
-        assert_eq!(warning("moves \"soon\"\n").unwrap(), r#"299 - "moves \"soon\"""#);
-        assert_eq!(warning(&"x".repeat(5000)), None);
+        let of = |texts: &[&str]| warnings(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["moves \"soon\"", "ends"]).unwrap(), [r#"299 - "moves \"soon\"""#, r#"299 - "ends""#]);
+        for text in ["", "two\nlines", "größer"] {
+            assert_eq!(of(&[text]), Err(BadWarning::Text(text.to_owned())));
+        }
+        let half = "x".repeat(2500);
+        assert!(of(&[&half]).is_ok());
+        assert_eq!(of(&[&half, &half]), Err(BadWarning::TooLong), "all of them together");
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Failure {
     #[must_use]
     pub fn retry_after(self, wait: Option<Duration>) -> Self {
         match wait {
-            Some(wait) => self.header(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1))),
+            Some(wait) => self.header(RETRY_AFTER, seconds(wait)),
             None => self,
         }
     }
@@ -139,6 +139,12 @@ impl Failure {
     }
 }
 
+/// The value of `Retry-After`: whoever comes again then is not too early.
+pub(crate) fn seconds(wait: Duration) -> HeaderValue {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(wait.as_secs().saturating_add(begun).max(1))
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let mut failure = Self::new(refusal.code, &refusal.message).status(refusal.status());
@@ -185,4 +191,16 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_as_long_as_is_said_is_not_too_early() {
+        for (millis, said) in [(0, "1"), (100, "1"), (1000, "1"), (3400, "4"), (20_000, "20")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), said, "{millis}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Addresses that clients are given.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{FORWARDED, HOST};
 use http::request::Parts;
@@ -46,14 +46,26 @@ fn base(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<String> {
 }
 
 /// Where the client itself is, as far as can be believed.
-pub(crate) fn client(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<IpAddr> {
+pub(crate) fn client(config: &HttpConfig, headers: &HeaderMap, peer: &Peer) -> Option<IpAddr> {
     if !is_trusted(config, peer) {
         return peer.address;
     }
-    // The last one was written by the proxy that we trust; what stands before it may be anybody's.
-    let told = request.headers.get_all(&FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
-    let told = told.and_then(|list| list.rsplit(',').next()).and_then(|address| address.trim().parse().ok());
-    told.or(peer.address)
+    // The last one was written by the proxy that we trust; what stands before it may be anybody's. Most proxies write `X-Forwarded-For`, and let pass what a
+    // client says in `Forwarded`: so that counts only where the other one is not there at all.
+    let node = if headers.contains_key(&FORWARDED_FOR) {
+        last(headers, &FORWARDED_FOR)
+    } else {
+        last(headers, &FORWARDED).and_then(|element| parameter(element, "for"))
+    };
+    node.and_then(address).or(peer.address)
+}
+
+/// The address of a node, which may have a port: `192.0.2.1`, `[2001:db8::1]:4711`. What hides behind another name has none.
+fn address(node: &str) -> Option<IpAddr> {
+    let node = node.trim().trim_matches('"');
+    let bare: Option<IpAddr> = node.trim_matches(['[', ']']).parse().ok();
+    let with_port = || Some(node.parse::<SocketAddr>().ok()?.ip());
+    bare.or_else(with_port).map(|address| address.to_canonical())
 }
 
 fn is_trusted(config: &HttpConfig, peer: &Peer) -> bool {
@@ -76,14 +88,8 @@ impl<'a> Told<'a> {
             port: first(headers, &FORWARDED_PORT).and_then(|port| port.parse().ok()),
         };
         let forwarded = first(headers, &FORWARDED).unwrap_or_default();
-        for (name, value) in forwarded.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-            let value = value.trim_matches('"');
-            if name.eq_ignore_ascii_case("proto") {
-                told.scheme = scheme(value).or(told.scheme);
-            } else if name.eq_ignore_ascii_case("host") {
-                told.host = Some(value);
-            }
-        }
+        told.scheme = parameter(forwarded, "proto").and_then(scheme).or(told.scheme);
+        told.host = parameter(forwarded, "host").or(told.host);
         told
     }
 }
@@ -96,6 +102,20 @@ fn scheme(text: &str) -> Option<&'static str> {
 fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let value = headers.get(name)?.to_str().ok()?;
     Some(value.split(',').next().unwrap_or_default().trim()).filter(|value| !value.is_empty())
+}
+
+/// The last of a list, over all its lines: that of the proxy next to us.
+fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    // Whatever a client wrote into the same line before it.
+    let line = headers.get_all(name).iter().next_back()?.as_bytes();
+    let last = line.rsplit(|byte| *byte == b',').next()?;
+    std::str::from_utf8(last).ok().map(str::trim)
+}
+
+/// What an element of `Forwarded` says of something.
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim_matches('"'))
 }
 
 fn is_host(host: &str) -> bool {
@@ -145,5 +165,41 @@ mod tests {
         check(&set, "10.0.0.1", &told, "https://set/p/v2/x");
         let relative = HttpConfig { relative_urls: true, ..set };
         check(&relative, "10.0.0.1", &told, "/p/v2/x");
+    }
+
+    #[test]
+    fn the_client_of_a_trusted_proxy_is_whom_the_proxy_names() {
+        let config = HttpConfig { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..HttpConfig::default() };
+        type Headers = &'static [(&'static str, &'static [u8])];
+        let cases: &[(&str, Headers, &str)] = &[
+            ("192.0.2.1", &[("x-forwarded-for", b"203.0.113.9")], "192.0.2.1"),
+            ("192.0.2.1", &[("forwarded", b"for=203.0.113.9")], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &[("x-forwarded-for", b"198.51.100.1, 203.0.113.9")], "203.0.113.9"),
+            (
+                "10.0.0.1",
+                &[("x-forwarded-for", b"198.51.100.1"), ("x-forwarded-for", b"203.0.113.9:80")],
+                "203.0.113.9",
+            ),
+            ("10.0.0.1", &[("forwarded", b"for=198.51.100.1, for=203.0.113.9;proto=https")], "203.0.113.9"),
+            ("10.0.0.1", &[("forwarded", b"proto=https;For=\"[2001:db8::1]:4711\"")], "2001:db8::1"),
+            ("10.0.0.1", &[("forwarded", b"for=\"[2001:db8::1]\"")], "2001:db8::1"),
+            ("10.0.0.1", &[("forwarded", b"for=_hidden")], "10.0.0.1"),
+            ("10.0.0.1", &[("forwarded", b"for=unknown;by=203.0.113.9")], "10.0.0.1"),
+            // What the client says itself does not count beside what the proxy does, nor does it hide that.
+            ("10.0.0.1", &[("forwarded", b"for=198.51.100.1"), ("x-forwarded-for", b"203.0.113.9")], "203.0.113.9"),
+            ("10.0.0.1", &[("forwarded", b"for=198.51.100.1"), ("x-forwarded-for", b"unknown")], "10.0.0.1"),
+            ("10.0.0.1", &[("x-forwarded-for", b"\xff, 203.0.113.9")], "203.0.113.9"),
+        ];
+        for (peer, headers, expected) in cases {
+            let mut request = Request::builder().uri("/v2/");
+            for (name, value) in *headers {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let peer = Peer { address: Some(peer.parse().unwrap()), ..Peer::default() };
+            let found = client(&config, &parts.headers, &peer);
+            assert_eq!(found, Some(expected.parse().unwrap()), "{headers:?}");
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::mirror::Mirror;
 use crate::replicate::Replication;
 use crate::store::Store;
 
-pub use config::{BadNetwork, HttpConfig, Network, Redirect, warning};
+pub use config::{BadNetwork, BadWarning, HttpConfig, Network, Redirect, warnings};
 pub use failure::Failure;
 
 /// A registry that answers requests. Clones are the same registry.
@@ -79,6 +79,11 @@ impl Registry {
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// How it answers.
+    pub(crate) fn config(&self) -> &Arc<HttpConfig> {
+        &self.config
     }
 
     /// Answers a request of any path. Whoever serves puts an [`crate::auth::Peer`] into the request's extensions.

@@ -19,8 +19,10 @@ const LOOKED_AT: usize = 10_000;
 pub(super) async fn list(call: &Call, name: &RepositoryName, subject: &Digest) -> Answer {
     let artifact_type = call.query.first("artifactType").filter(|wanted| !wanted.is_empty());
     let after: Option<Digest> = call.query.first(AFTER).map(str::parse).transpose()?;
-    let store = &call.registry.store;
-    let mut found = store.referrers_after(name, subject, after.as_ref()).await?;
+    let mut found = match &call.mirrored {
+        Some(mirrored) => call.registry.mirror.referrers_after(mirrored, subject, after.as_ref()).await?,
+        None => call.registry.store.referrers_after(name, subject, after.as_ref()).await?,
+    };
     let (mut filling, mut looked_at, mut more) = (Filling::new(), 0, false);
     while let Some(descriptor) = found.try_next().await? {
         looked_at += 1;

@@ -20,7 +20,7 @@ impl Call {
         let text = |name: HeaderName| {
             self.parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
         };
-        let client = location::client(&self.registry.config, &self.parts, &self.peer);
+        let client = location::client(&self.registry.config, &self.parts.headers, &self.peer);
         let request = Request {
             id: text(REQUEST_ID),
             addr: client.map(|client| client.to_string()).unwrap_or_default(),

@@ -12,7 +12,7 @@ use super::dispatch::Call;
 use super::reply::{self, Answer};
 use super::upload;
 use crate::access::{Action, Need};
-use crate::store::BlobView;
+use crate::store::{BlobView, StoreError};
 
 pub(super) async fn begin(call: &Call, name: &RepositoryName) -> Answer {
     if let Some(digest) = call.query.first("mount")
@@ -50,9 +50,15 @@ async fn mount(call: &Call, name: &RepositoryName, digest: &str) -> Result<Optio
         if !may {
             continue;
         }
-        if let Some(blob) = store.mount_blob(name, &from, &digest).await? {
-            call.tell_mount(name, &from, &blob);
-            return Ok(Some(blob));
+        match store.mount_blob(name, &from, &digest).await {
+            Ok(Some(blob)) => {
+                call.tell_mount(name, &from, &blob);
+                return Ok(Some(blob));
+            }
+            Ok(None) => {}
+            // There is no room for it, from wherever it comes: who sends the bytes is told so.
+            Err(StoreError::OverQuota { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(None)

@@ -1,7 +1,7 @@
 //! Looks at a problem again, under exact names: a registry may serve while its store is read, and what was pushed or deleted meanwhile is no problem.
 
 use jeroboam_blobs::{Freshness, List, Result, SharedBlobs};
-use jeroboam_oci::{Digest, layout, link};
+use jeroboam_oci::{Digest, RepositoryName, Tag, layout, link};
 
 use super::Problem;
 use crate::gc::documents::read_bytes;
@@ -24,6 +24,19 @@ async fn is_torn(blobs: &SharedBlobs, path: &str) -> Result<bool> {
 
 async fn leads_to(blobs: &SharedBlobs, path: &str, digest: &Digest) -> Result<bool> {
     Ok(matches!(read_link(blobs, path).await?, Link::To(found) if found == *digest))
+}
+
+/// Whether a tag still leads to a manifest; where none did, whether the repository still has a link to that.
+async fn is_had(
+    blobs: &SharedBlobs,
+    repository: &RepositoryName,
+    tag: Option<&Tag>,
+    manifest: &Digest,
+) -> Result<bool> {
+    match tag {
+        Some(tag) => leads_to(blobs, &layout::tag_current(repository, tag), manifest).await,
+        None => Ok(!matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::Absent)),
+    }
 }
 
 /// Bytes of a blob; `None` where there is none.
@@ -56,11 +69,19 @@ async fn look(blobs: &SharedBlobs, problem: &Problem) -> Result<bool> {
             let linked = matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::To(_));
             Ok(!linked || size(blobs, manifest).await?.unwrap_or(0) == 0)
         }
-        Problem::TagNotWhole { repository, tag, manifest, .. } => {
-            leads_to(blobs, &layout::tag_current(repository, tag), manifest).await
-        }
-        Problem::ManifestNotWhole { repository, manifest, .. } => {
-            Ok(!matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::Absent))
+        Problem::TagNotWhole { repository, tag, manifest, .. } => is_had(blobs, repository, Some(tag), manifest).await,
+        Problem::ManifestNotWhole { repository, manifest, .. } => is_had(blobs, repository, None, manifest).await,
+        Problem::WrongSize { repository, tag, manifest, .. } => is_had(blobs, repository, tag.as_ref(), manifest).await,
+        Problem::PartWithoutLink { repository, tag, manifest, digest, is_manifest } => {
+            // One tag stands for all that need it, and may have been moved.
+            let linked = is_had(blobs, repository, None, manifest).await?;
+            if !linked && !is_had(blobs, repository, tag.as_ref(), manifest).await? {
+                return Ok(false);
+            }
+            let as_manifest =
+                *is_manifest && matches!(read_link(blobs, &layout::revision(repository, digest)).await?, Link::To(_));
+            let as_blob = matches!(read_link(blobs, &layout::layer(repository, digest)).await?, Link::To(_));
+            Ok(!as_manifest && !as_blob)
         }
         Problem::TornRevision { repository, digest, .. } => is_torn(blobs, &layout::revision(repository, digest)).await,
         Problem::TornLayer { repository, digest, .. } => is_torn(blobs, &layout::layer(repository, digest)).await,

@@ -1,7 +1,7 @@
 //! What is in a store, and what is wrong with it. Reads only.
 //!
 //! What is found is either damage, which somebody will meet who pulls, or garbage, which only takes room. A store is fine when each of its tags leads
-//! to a manifest all of whose parts are there; garbage never makes it less so.
+//! to a manifest all of whose parts its repository has; garbage never makes it less so.
 
 mod again;
 mod problem;

@@ -71,6 +71,20 @@ pub enum Problem {
         /// What is wrong with it.
         why: String,
     },
+    /// A part of a manifest that is in the store, and to which the repository has no link, or a torn one: whoever asks for it there is told that it is
+    /// unknown.
+    PartWithoutLink {
+        /// Whose.
+        repository: RepositoryName,
+        /// A tag that needs it, where one does.
+        tag: Option<Tag>,
+        /// What needs it; it or a manifest that it names names the part.
+        manifest: Digest,
+        /// The part.
+        digest: Digest,
+        /// Whether the part is a manifest.
+        is_manifest: bool,
+    },
     /// A link to a manifest that is empty, cut, or no link.
     TornRevision {
         /// Whose.
@@ -115,6 +129,21 @@ pub enum Problem {
         /// The digest of its bytes.
         found: Digest,
     },
+    /// A manifest that says another size of a part than that has, whose bytes are those of its digest. It was pushed so; whoever compares sizes refuses it.
+    WrongSize {
+        /// Whose.
+        repository: RepositoryName,
+        /// The tag that leads to it, where one does.
+        tag: Option<Tag>,
+        /// Which; it or a manifest that it names says so.
+        manifest: Digest,
+        /// The part.
+        digest: Digest,
+        /// So many bytes it is said to have.
+        said: u64,
+        /// So many it has.
+        size: u64,
+    },
     /// An object that the place cannot give, although it answers, or that is none that belongs there.
     Unreadable {
         /// Where it is.
@@ -138,10 +167,13 @@ impl Problem {
         match self {
             Self::TornTag { .. } | Self::TagWithoutManifest { .. } | Self::TagNotWhole { .. } => Severity::Damage,
             Self::WrongBytes { .. } | Self::Unreadable { .. } => Severity::Damage,
+            Self::WrongSize { tag: Some(_), .. } | Self::PartWithoutLink { tag: Some(_), .. } => Severity::Damage,
             Self::ManifestNotWhole { .. }
+            | Self::PartWithoutLink { tag: None, .. }
             | Self::TornRevision { .. }
             | Self::TornLayer { .. }
             | Self::EmptyBlob { .. }
+            | Self::WrongSize { tag: None, .. }
             | Self::Unlisted { .. } => Severity::Trouble,
             Self::RevisionToNothing { .. } | Self::LayerToNothing { .. } => Severity::Garbage,
         }
@@ -162,6 +194,11 @@ impl fmt::Display for Problem {
                 write!(f, "{repository}:{tag} ({manifest}): {why}")
             }
             Self::ManifestNotWhole { repository, manifest, why } => write!(f, "{repository}@{manifest}: {why}"),
+            Self::PartWithoutLink { repository, tag, manifest, digest, is_manifest } => {
+                write_pulled(f, repository, tag.as_ref(), manifest)?;
+                let what = if *is_manifest { "manifest" } else { "blob" };
+                write!(f, ": it needs {what} {digest}, to which the repository has no link")
+            }
             Self::TornRevision { repository, digest, why } => {
                 write!(f, "the link of {repository} to manifest {digest}: {why}")
             }
@@ -172,10 +209,30 @@ impl fmt::Display for Problem {
             Self::LayerToNothing { repository, digest } => write!(f, "{repository} links {digest}, which is not there"),
             Self::EmptyBlob { digest } => write!(f, "{digest} has no bytes"),
             Self::WrongBytes { digest, found } => write!(f, "{digest} has bytes whose digest is {found}"),
+            Self::WrongSize { repository, tag, manifest, digest, said, size } => {
+                write_pulled(f, repository, tag.as_ref(), manifest)?;
+                write!(
+                    f,
+                    ": it says that {digest} has {said} bytes; that has {size}, which are those of its digest: the manifest is wrong, and clients that compare sizes refuse it"
+                )
+            }
             Self::Unreadable { path, why } => write!(f, "{path} cannot be read: {why}"),
             Self::Unlisted { repository, .. } => {
                 write!(f, "{repository} links no blob, so that distribution does not list it")
             }
         }
+    }
+}
+
+/// What is pulled: a tag, or a manifest to which none leads.
+fn write_pulled(
+    f: &mut fmt::Formatter<'_>,
+    repository: &RepositoryName,
+    tag: Option<&Tag>,
+    manifest: &Digest,
+) -> fmt::Result {
+    match tag {
+        Some(tag) => write!(f, "{repository}:{tag} ({manifest})"),
+        None => write!(f, "{repository}@{manifest}"),
     }
 }

@@ -1,5 +1,8 @@
 //! Reads a store, whole.
 
+mod links;
+mod sizes;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt, stream};
@@ -24,6 +27,8 @@ pub(crate) struct Held {
     pub(crate) layers: BTreeMap<Digest, u64>,
     /// Links to manifests, and their lengths.
     pub(crate) revisions: BTreeMap<Digest, u64>,
+    /// Links to manifests that are torn, which are not among those.
+    pub(crate) torn: BTreeSet<Digest>,
     pub(crate) tags: BTreeSet<Tag>,
     /// What tags once pointed to, and since when.
     pub(crate) once: BTreeMap<Tag, Vec<(Option<Timestamp>, Digest)>>,
@@ -37,6 +42,8 @@ pub(crate) struct Scan {
     /// Sizes of blobs.
     pub(crate) blobs: HashMap<Digest, u64>,
     pub(crate) repositories: BTreeMap<RepositoryName, Held>,
+    /// Names of repositories that have something from another registry.
+    caches: BTreeSet<RepositoryName>,
     /// Where the bytes of uploads are.
     pub(crate) uploads: Vec<String>,
     /// Bytes of uploads that no record names, and their lengths.
@@ -48,8 +55,18 @@ pub(crate) struct Scan {
     aliases: HashMap<Digest, Digest>,
     referenced: BTreeSet<Digest>,
     manifests: HashMap<Digest, std::result::Result<Manifest, String>>,
+    /// Blobs of another size than a manifest says that were read, and whether their bytes are those of their digests.
+    compared: BTreeMap<Digest, bool>,
     verified: u64,
     foreign_uploads: BTreeSet<String>,
+}
+
+/// What keeps a manifest from being pulled.
+enum Flaw {
+    /// It or a part of it is not there, or is not what it should be.
+    NotWhole(String),
+    /// All of it is there, and of a part another size is said than it has.
+    WrongSize { digest: Digest, said: u64, size: u64 },
 }
 
 /// Reads a store, whole.
@@ -60,7 +77,9 @@ pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions) -> Result
     scan.read_links(blobs).await?;
     scan.read_manifests(blobs).await?;
     scan.look_for_missing(blobs).await?;
+    scan.compare_sizes(blobs).await?;
     scan.judge();
+    scan.judge_links();
     scan.look_again(blobs).await?;
     scan.verify(blobs, options.verify_percent).await?;
     Ok(scan)
@@ -97,6 +116,11 @@ impl Scan {
             Meaning::Own(Area::Sessions, _) if is_data(&entry.path) => {
                 self.strays.insert(entry.path.clone(), entry.size);
                 self.uploads.push(entry.path);
+            }
+            Meaning::Own(Area::Mirror, rest) => {
+                let name: Option<RepositoryName> =
+                    rest.split_once("/_manifests/").and_then(|(name, _)| name.parse().ok());
+                self.caches.extend(name);
             }
             Meaning::Own(..) | Meaning::Foreign => {}
         })
@@ -193,6 +217,7 @@ impl Scan {
                     }
                     Link::Torn(why) => {
                         held.revisions.remove(&digest);
+                        held.torn.insert(digest.clone());
                         self.problems.insert(Problem::TornRevision { repository: name.clone(), digest, why });
                     }
                     Link::Unreadable(path, why) => {
@@ -223,7 +248,8 @@ impl Scan {
         let canonical = |digest: &&Digest| digest.algorithm() == Algorithm::Sha256;
         let mut pending: BTreeSet<Digest> = BTreeSet::new();
         for held in self.repositories.values() {
-            pending.extend(held.revisions.keys().filter(canonical).cloned());
+            // What a torn link leads to belongs to its repository as soon as it is mended.
+            pending.extend(held.revisions.keys().chain(&held.torn).filter(canonical).cloned());
             pending.extend(held.targets.values().cloned());
         }
         while !pending.is_empty() {
@@ -311,8 +337,13 @@ impl Scan {
                 let bytes_are_there = self.manifests.contains_key(&manifest);
                 if !held.revisions.contains_key(&manifest) || !bytes_are_there {
                     found.push(Problem::TagWithoutManifest { repository, tag, manifest, bytes_are_there });
-                } else if let Some(why) = self.not_whole(&manifest) {
-                    found.push(Problem::TagNotWhole { repository, tag, manifest, why });
+                } else if let Some(flaw) = self.flaw(&manifest) {
+                    found.push(match flaw {
+                        Flaw::NotWhole(why) => Problem::TagNotWhole { repository, tag, manifest, why },
+                        Flaw::WrongSize { digest, said, size } => {
+                            Problem::WrongSize { repository, tag: Some(tag), manifest, digest, said, size }
+                        }
+                    });
                 }
             }
             for digest in held.revisions.keys().filter(|digest| digest.algorithm() == Algorithm::Sha256) {
@@ -320,9 +351,14 @@ impl Scan {
                 if !self.manifests.contains_key(digest) {
                     found.push(Problem::RevisionToNothing { repository, manifest });
                 } else if !tagged.contains(digest)
-                    && let Some(why) = self.not_whole(digest)
+                    && let Some(flaw) = self.flaw(digest)
                 {
-                    found.push(Problem::ManifestNotWhole { repository, manifest, why });
+                    found.push(match flaw {
+                        Flaw::NotWhole(why) => Problem::ManifestNotWhole { repository, manifest, why },
+                        Flaw::WrongSize { digest, said, size } => {
+                            Problem::WrongSize { repository, tag: None, manifest, digest, said, size }
+                        }
+                    });
                 }
             }
             for digest in held.layers.keys().filter(|digest| digest.algorithm() == Algorithm::Sha256) {
@@ -340,56 +376,71 @@ impl Scan {
     }
 
     /// What keeps a manifest, or one that it names, from being pulled.
-    fn not_whole(&self, digest: &Digest) -> Option<String> {
+    fn flaw(&self, digest: &Digest) -> Option<Flaw> {
         let mut pending = vec![digest];
         let mut seen = BTreeSet::new();
+        let mut wrong_size = None;
         while let Some(digest) = pending.pop() {
             if !seen.insert(digest) {
                 continue;
             }
             let manifest = match self.manifests.get(digest) {
                 Some(Ok(manifest)) => manifest,
-                Some(Err(why)) => return Some(format!("{digest} cannot be read as a manifest: {why}")),
+                Some(Err(why)) => {
+                    return Some(Flaw::NotWhole(format!("{digest} cannot be read as a manifest: {why}")));
+                }
                 // An index may name manifests of platforms that nobody has copied.
                 None => continue,
             };
             for named in manifest.blobs().filter(|named| !named.is_elsewhere()) {
                 let blob = self.meant(&named.descriptor.digest);
                 if !self.blobs.contains_key(blob) {
-                    return Some(format!("{blob} is not there"));
+                    return Some(Flaw::NotWhole(format!("{blob} is not there")));
                 }
                 if self.problems.contains(&Problem::EmptyBlob { digest: blob.clone() }) {
-                    return Some(format!("{blob} has no bytes"));
+                    return Some(Flaw::NotWhole(format!("{blob} has no bytes")));
                 }
+            }
+            for (part, said, size) in self.other_sizes(manifest) {
+                if self.compared.get(part) != Some(&true) {
+                    return Some(Flaw::NotWhole(format!("{part} has {size} bytes and not {said}")));
+                }
+                wrong_size = Some(Flaw::WrongSize { digest: part.clone(), said, size });
             }
             pending.extend(manifest.children().map(|child| self.meant(&child.digest)));
         }
-        None
+        wrong_size
     }
 
     async fn verify(&mut self, blobs: &SharedBlobs, percent: u8) -> Result<()> {
         // The first two digits of a digest are as good as chance, and choose the same blobs each time.
         let chosen =
             |digest: &Digest| u32::from_str_radix(&digest.hex()[..2], 16).unwrap_or(0) * 100 < 256 * u32::from(percent);
-        let digests: Vec<Digest> = self.blobs.keys().filter(|digest| chosen(digest)).cloned().collect();
+        let unread = |digest: &&Digest| chosen(digest) && !self.compared.contains_key(*digest);
+        let digests: Vec<Digest> = self.blobs.keys().filter(unread).cloned().collect();
         for digest in digests {
-            let read = digest_of_bytes(blobs, &digest).await;
-            let found = match of_one(blobs, read).await? {
-                Ok(found) => found,
-                Err(why) => {
-                    self.problems.insert(Problem::Unreadable { path: layout::blob(&digest), why });
-                    continue;
-                }
-            };
-            if let Some(found) = found
-                && found != digest
-                && !self.problems.contains(&Problem::EmptyBlob { digest: digest.clone() })
-            {
-                self.problems.insert(Problem::WrongBytes { digest, found });
-            }
-            self.verified += 1;
+            self.compare(blobs, &digest).await?;
         }
         Ok(())
+    }
+
+    /// Reads a blob, and compares its bytes with its digest. Gives whether they are those, or nothing where it cannot be read or is gone.
+    async fn compare(&mut self, blobs: &SharedBlobs, digest: &Digest) -> Result<Option<bool>> {
+        let read = digest_of_bytes(blobs, digest).await;
+        let found = match of_one(blobs, read).await? {
+            Ok(found) => found,
+            Err(why) => {
+                self.problems.insert(Problem::Unreadable { path: layout::blob(digest), why });
+                return Ok(None);
+            }
+        };
+        self.verified += 1;
+        let Some(found) = found else { return Ok(None) };
+        let is_right = found == *digest;
+        if !is_right && !self.problems.contains(&Problem::EmptyBlob { digest: digest.clone() }) {
+            self.problems.insert(Problem::WrongBytes { digest: digest.clone(), found });
+        }
+        Ok(Some(is_right))
     }
 
     /// Manifests of repositories that cannot be read as such.

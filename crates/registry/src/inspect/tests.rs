@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jeroboam_blobs::{Condition, Memory, SharedBlobs};
+use jeroboam_blobs::{Condition, Freshness, Memory, SharedBlobs};
 use jeroboam_model::{Clock, ManualClock, Timestamp};
-use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, layout};
-use serde_json::json;
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
+use serde_json::{Value, json};
 
 use super::{InspectOptions, Inspection, Problem, inspect, is_still};
 use crate::leases::{GRACE, Leases};
@@ -24,6 +24,16 @@ fn name() -> RepositoryName {
     "team/app".parse().unwrap()
 }
 
+fn tag(text: &str) -> Tag {
+    text.parse().unwrap()
+}
+
+/// An index of these manifests.
+fn index(manifests: &[Value]) -> Value {
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    json!({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests})
+}
+
 impl Bed {
     /// A store with one image, `team/app:v1`.
     async fn new() -> Self {
@@ -35,6 +45,32 @@ impl Bed {
 
     async fn put(&self, path: &str, bytes: &'static [u8]) {
         self.blobs.put(path, Bytes::from_static(bytes), Condition::Always).await.unwrap();
+    }
+
+    async fn remove(&self, paths: &[String]) {
+        self.blobs.delete(paths).await.unwrap();
+    }
+
+    /// A manifest that a repository links.
+    async fn link_manifest(&self, repository: &RepositoryName, manifest: &Value) -> Digest {
+        let manifest = manifest.to_string();
+        let digest = Digest::sha256(manifest.as_bytes());
+        let link = digest.to_string();
+        for (path, bytes) in [(layout::blob(&digest), manifest), (layout::revision(repository, &digest), link)] {
+            self.blobs.put(&path, Bytes::from(bytes), Condition::Always).await.unwrap();
+        }
+        digest
+    }
+
+    /// A layer or a manifest of the image that its repository does not link.
+    fn without_link(&self, tag: Option<Tag>, manifest: &Digest, part: &Digest) -> Problem {
+        let (manifest, digest, is_manifest) = (manifest.clone(), part.clone(), *part == self.manifest);
+        Problem::PartWithoutLink { repository: name(), tag, manifest, digest, is_manifest }
+    }
+
+    /// Whether the layer of the image can be pulled, by somebody who has not asked before.
+    async fn has_layer(&self) -> bool {
+        store(&self.blobs, &self.clock).find_blob(&name(), &self.layer).await.is_ok()
     }
 
     async fn inspect(&self) -> Inspection {
@@ -56,9 +92,13 @@ impl Bed {
     }
 }
 
-async fn push(blobs: &SharedBlobs, clock: &Arc<ManualClock>, layer: &'static [u8]) -> (Digest, Digest) {
+fn store(blobs: &SharedBlobs, clock: &Arc<ManualClock>) -> Store {
     let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
-    let store = Store::new(blobs.clone(), clock.clone(), leases, StoreConfig::default());
+    Store::new(blobs.clone(), clock.clone(), leases, StoreConfig::default())
+}
+
+async fn push(blobs: &SharedBlobs, clock: &Arc<ManualClock>, layer: &'static [u8]) -> (Digest, Digest) {
+    let store = store(blobs, clock);
     let digest = Digest::sha256(layer);
     store.put_small_blob(&name(), &digest, Bytes::from_static(layer)).await.unwrap();
     let part = json!({"mediaType": "application/x", "digest": digest.to_string(), "size": layer.len()});
@@ -107,19 +147,129 @@ async fn a_torn_tag_points_again_to_what_it_last_pointed_to() {
 }
 
 #[tokio::test]
+async fn a_tag_stays_at_its_newest_manifest_although_the_link_to_that_is_torn_as_well() {
+    let bed = Bed::new().await;
+    bed.clock.advance(std::time::Duration::from_secs(60));
+    let (_, newer) = push(&bed.blobs, &bed.clock, b"newer layer").await;
+    let (current, revision) = (layout::tag_current(&name(), &tag("v1")), layout::revision(&name(), &newer));
+    bed.put(&current, b"").await;
+    bed.put(&revision, b"sha256:ab").await;
+    let links = [(revision, &newer), (current, &newer)].map(|(path, to)| Remedy::Link { path, to: to.clone() });
+    assert_eq!(bed.repair().await, links);
+    assert_eq!(bed.inspect().await.problems, []);
+}
+
+#[tokio::test]
+async fn all_that_one_power_cut_did_to_the_links_of_an_image_is_mended_at_once() {
+    let bed = Bed::new().await;
+    bed.put(&layout::tag_current(&name(), &tag("v1")), b"").await;
+    bed.put(&layout::revision(&name(), &bed.manifest), b"").await;
+    bed.remove(&[layout::layer(&name(), &bed.layer)]).await;
+    assert!(!bed.inspect().await.is_fine());
+    let done = repair(&bed.blobs, InspectOptions::default(), bed.clock.now(), false).await.unwrap();
+    assert!(done.is_all(), "{done}");
+    assert_eq!(bed.inspect().await.problems, []);
+    assert!(bed.has_layer().await);
+}
+
+#[tokio::test]
+async fn a_blob_that_its_repository_does_not_link_is_linked_again_where_a_manifest_names_it() {
+    let bed = Bed::new().await;
+    let (link, current) = (layout::layer(&name(), &bed.layer), layout::tag_current(&name(), &tag("v1")));
+    bed.remove(std::slice::from_ref(&link)).await;
+    assert!(!bed.has_layer().await);
+    let found = bed.inspect().await;
+    let lacks = |tag| bed.without_link(tag, &bed.manifest, &bed.layer);
+    let unlisted = Problem::Unlisted { repository: name(), manifest: bed.manifest.clone() };
+    assert_eq!(found.problems, [lacks(Some(tag("v1"))), unlisted.clone()]);
+    let said =
+        format!("team/app:v1 ({}): it needs blob {}, to which the repository has no link", bed.manifest, bed.layer);
+    assert!(found.to_string().contains(&said) && !found.is_fine(), "{found}");
+    let to = bed.layer.clone();
+    assert!(bed.repair().await.contains(&Remedy::Link { path: link.clone(), to }));
+    assert_eq!(bed.inspect().await.problems, []);
+    assert!(bed.has_layer().await);
+    bed.remove(&[link, current]).await;
+    let found = bed.inspect().await;
+    assert_eq!(found.problems, [lacks(None), unlisted]);
+    assert!(found.is_fine(), "no tag leads there");
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_not_linked_again() {
+    let bed = Bed::new().await;
+    let link = layout::layer(&name(), &bed.layer);
+    bed.put(&layout::blob(&bed.layer), b"lay").await;
+    bed.remove(&[link]).await;
+    assert!(bed.inspect().await.problems.contains(&bed.without_link(Some(tag("v1")), &bed.manifest, &bed.layer)));
+    let remedies = bed.repair().await;
+    let links = remedies.iter().filter(|remedy| matches!(remedy, Remedy::Link { to, .. } if *to == bed.layer));
+    assert_eq!(links.count(), 0, "{remedies:?}");
+    push(&bed.blobs, &bed.clock, b"layer").await;
+    assert_eq!(bed.inspect().await.problems, []);
+}
+
+#[tokio::test]
+async fn a_manifest_of_an_index_is_linked_again_where_all_that_it_names_is_there() {
+    let bed = Bed::new().await;
+    let size = bed.blobs.head(&layout::blob(&bed.manifest), Freshness::Newest).await.unwrap().unwrap().size;
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let child = json!({"mediaType": media_type, "digest": bed.manifest.to_string(), "size": size});
+    let listed = index(&[child]);
+    let whole = bed.link_manifest(&name(), &listed).await;
+    let to_whole = Bytes::from(whole.to_string());
+    bed.blobs.put(&layout::tag_current(&name(), &tag("v2")), to_whole.clone(), Condition::Always).await.unwrap();
+    // An index of platforms that nobody has copied here: their manifests are another repository's.
+    let sparse = "team/sparse".parse().unwrap();
+    bed.link_manifest(&sparse, &listed).await;
+    for path in [layout::tag_current(&sparse, &tag("v2")), layout::layer(&sparse, &whole)] {
+        bed.blobs.put(&path, to_whole.clone(), Condition::Always).await.unwrap();
+    }
+    assert_eq!(bed.inspect().await.problems, []);
+    let path = layout::revision(&name(), &bed.manifest);
+    bed.remove(&[layout::tag_current(&name(), &tag("v1")), path.clone()]).await;
+    let found = bed.inspect().await;
+    assert_eq!(found.problems, [bed.without_link(Some(tag("v2")), &whole, &bed.manifest)]);
+    assert!(!found.is_fine());
+    assert_eq!(bed.repair().await, [Remedy::Link { path, to: bed.manifest.clone() }]);
+    assert_eq!(bed.inspect().await.problems, []);
+}
+
+#[tokio::test]
+async fn what_a_cache_of_another_registry_lacks_comes_when_somebody_asks_for_it() {
+    let bed = Bed::new().await;
+    let other = Digest::sha256(b"other layer");
+    bed.put(&layout::blob(&other), b"other layer").await;
+    // What it names was pushed to another repository.
+    let part = json!({"mediaType": "application/x", "digest": other.to_string(), "size": 11});
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": part,
+        "layers": [],
+    });
+    let digest = bed.link_manifest(&name(), &manifest).await;
+    assert_eq!(bed.inspect().await.problems, [bed.without_link(None, &digest, &other)]);
+    bed.put(&layout::mirrored(&name(), &digest), b"used").await;
+    assert_eq!(bed.inspect().await.problems, []);
+    assert_eq!(bed.repair().await, []);
+}
+
+#[tokio::test]
 async fn torn_links_say_again_what_their_paths_say() {
     let bed = Bed::new().await;
     let (layer, revision) = (layout::layer(&name(), &bed.layer), layout::revision(&name(), &bed.manifest));
     bed.put(&layer, b"sha256:ab").await;
     bed.put(&revision, b"").await;
     let found = bed.inspect().await;
-    // Without its link, the manifest is not the tag's either.
-    assert_eq!(found.problems.len(), 3, "{:?}", found.problems);
+    // Without their links, the manifest is not the tag's either, and the layer not the manifest's.
+    assert_eq!(found.problems.len(), 4, "{:?}", found.problems);
+    assert!(found.problems.contains(&bed.without_link(Some(tag("v1")), &bed.manifest, &bed.layer)));
     assert!(!found.is_fine());
     let now = bed.clock.now();
     let done = repair(&bed.blobs, InspectOptions::default(), now, false).await.unwrap();
-    // The link of the manifest is what the tag lacked: it is mended once.
-    assert_eq!(done.repairs.iter().map(|repair| repair.mended_before).collect::<Vec<_>>(), [false, true, false]);
+    // Each link is what something lacked: it is mended once.
+    assert_eq!(done.repairs.iter().map(|repair| repair.mended_before).collect::<Vec<_>>(), [false, false, true, true]);
     assert_eq!(bed.inspect().await.problems, []);
 }
 
@@ -161,6 +311,57 @@ async fn other_bytes_are_found_by_reading_them() {
 }
 
 #[tokio::test]
+async fn a_blob_that_was_cut_off_is_found_although_nothing_was_to_be_read() {
+    let bed = Bed::new().await;
+    bed.put(&layout::blob(&bed.layer), b"lay").await;
+    let found = inspect(&bed.blobs, InspectOptions::default(), bed.clock.now()).await.unwrap();
+    let (digest, tag) = (bed.layer.clone(), "v1".parse().unwrap());
+    let why = format!("{digest} has 3 bytes and not 5");
+    let tag = Problem::TagNotWhole { repository: name(), tag, manifest: bed.manifest.clone(), why };
+    assert_eq!(found.problems, [tag, Problem::WrongBytes { digest, found: Digest::sha256(b"lay") }]);
+    assert!(!found.is_fine());
+    assert_eq!((found.verified, bed.inspect().await.verified), (1, 2), "nothing is read twice");
+    assert!(bed.repair().await.contains(&Remedy::Quarantine { digest: bed.layer.clone() }));
+    push(&bed.blobs, &bed.clock, b"layer").await;
+    assert_eq!(bed.inspect().await.problems, []);
+}
+
+#[tokio::test]
+async fn a_manifest_that_says_a_wrong_size_is_told_and_its_blob_is_not_blamed() {
+    let bed = Bed::new().await;
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/x", "digest": bed.layer.to_string(), "size": 7},
+        "layers": [],
+    });
+    let (manifest, tag) = (manifest.to_string(), "v2".parse().unwrap());
+    let digest = Digest::sha256(manifest.as_bytes());
+    let (link, current) = (digest.to_string(), layout::tag_current(&name(), &tag));
+    for (path, bytes) in
+        [(layout::blob(&digest), &manifest), (layout::revision(&name(), &digest), &link), (current.clone(), &link)]
+    {
+        bed.blobs.put(&path, Bytes::from(bytes.clone()), Condition::Always).await.unwrap();
+    }
+    let wrong = |tag| Problem::WrongSize {
+        repository: name(),
+        tag,
+        manifest: digest.clone(),
+        digest: bed.layer.clone(),
+        said: 7,
+        size: 5,
+    };
+    let found = bed.inspect().await;
+    assert_eq!(found.problems, [wrong(Some(tag))]);
+    assert!(!found.is_fine(), "clients that compare sizes cannot pull the tag");
+    assert!(matches!(bed.repair().await[..], [Remedy::None { .. }]));
+    bed.blobs.delete(&[current]).await.unwrap();
+    let found = bed.inspect().await;
+    assert_eq!(found.problems, [wrong(None)]);
+    assert!(found.is_fine(), "no tag leads there");
+}
+
+#[tokio::test]
 async fn what_is_only_garbage_is_no_damage() {
     let bed = Bed::new().await;
     bed.put(&layout::blob(&Digest::sha256(b"orphan")), b"orphan").await;
@@ -172,10 +373,10 @@ async fn what_is_only_garbage_is_no_damage() {
 #[tokio::test]
 async fn a_repository_that_distribution_does_not_list_gets_a_link() {
     let bed = Bed::new().await;
-    let links: Vec<String> = [&bed.layer, &bed.manifest].map(|digest| layout::layer(&name(), digest)).to_vec();
-    bed.blobs.delete(&links).await.unwrap();
+    let repository: RepositoryName = "team/lonely".parse().unwrap();
+    let manifest = bed.link_manifest(&repository, &index(&[])).await;
     let found = bed.inspect().await;
-    assert_eq!(found.problems, [Problem::Unlisted { repository: name(), manifest: bed.manifest.clone() }]);
+    assert_eq!(found.problems, [Problem::Unlisted { repository, manifest }]);
     bed.repair().await;
     assert_eq!(bed.inspect().await.problems, []);
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Shared;
+use crate::http::failure::chain;
 use crate::store::StoreError;
 
 /// How often is looked for what is old.
@@ -30,7 +31,9 @@ pub(super) async fn run(shared: Arc<Shared>, cancel: CancellationToken) {
         match shared.expire().await {
             Ok(0) => {}
             Ok(count) => info!(manifests = count, "let go of manifests that nobody asked for"),
-            Err(error) => warn!(%error, "what is old in caches of other registries could not be looked for"),
+            Err(error) => {
+                warn!(error = chain(&error), "what is old in caches of other registries could not be looked for");
+            }
         }
     }
 }
@@ -53,7 +56,7 @@ impl Shared {
             Ok(None) => {}
             Ok(Some(_)) => self.note(here, digest).await,
             Err(error) => {
-                warn!(repository = %here, %digest, %error, "whether a manifest was fetched could not be looked up");
+                warn!(repository = %here, %digest, error = chain(&error), "whether a manifest was fetched could not be looked up");
             }
         }
     }
@@ -61,7 +64,7 @@ impl Shared {
     async fn note(&self, here: &RepositoryName, digest: &Digest) {
         let path = layout::mirrored(here, digest);
         if let Err(error) = self.store.place().put(&path, Bytes::from_static(b"used"), Condition::Always).await {
-            warn!(repository = %here, %digest, %error, "the use of a manifest could not be written down");
+            warn!(repository = %here, %digest, error = chain(&error), "the use of a manifest could not be written down");
         }
     }
 
@@ -79,7 +82,7 @@ impl Shared {
                 match self.expire_one(path, &here, &digest, lifetime).await {
                     Ok(gone) => count += usize::from(gone),
                     Err(error) => {
-                        warn!(repository = %here, %digest, %error, "a manifest that nobody asks for could not be let go of");
+                        warn!(repository = %here, %digest, error = chain(&error), "a manifest that nobody asks for could not be let go of");
                     }
                 }
             }

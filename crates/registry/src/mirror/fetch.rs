@@ -10,12 +10,13 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use futures::StreamExt;
 use jeroboam_oci::Digest;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{Mirrored, Shared};
 use crate::client::{BlobStream, ClientError};
+use crate::http::failure::chain;
 use crate::store::{BodyError, StoreError};
 
 /// Bytes that are read from the file at once.
@@ -50,20 +51,14 @@ impl Fetch {
     }
 }
 
-/// Begins to fetch a blob. Called once at a time for each.
+/// Begins to fetch a blob, for which there is room until it is in the store. Called once at a time for each.
 pub(super) async fn start(
     shared: &Arc<Shared>,
     mirrored: &Mirrored,
     digest: &Digest,
     size: u64,
+    room: OwnedSemaphorePermit,
 ) -> Result<Arc<Fetch>, StoreError> {
-    {
-        let mut fetches = shared.fetches.lock().unwrap_or_else(PoisonError::into_inner);
-        fetches.retain(|_, fetch| fetch.strong_count() > 0);
-        if fetches.len() >= shared.settings.fetches {
-            return Err(StoreError::Unavailable("too many blobs are being fetched; ask again".to_owned()));
-        }
-    }
     let upstream = &mirrored.upstream;
     let body = upstream.ask(upstream.remote.blob(&mirrored.there, digest, size, 0)).await;
     let Some(body) = body.map_err(|said| mirrored.refusal(said))? else {
@@ -76,6 +71,7 @@ pub(super) async fn start(
     shared.fetches.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Arc::downgrade(&fetch));
     let (shared_s, mirrored_s, fetch_s) = (shared.clone(), mirrored.clone(), fetch.clone());
     shared.tasks.spawn(async move {
+        let _room = room;
         let work = async {
             match receive(&fetch_s, body, &tell).await {
                 Ok(()) => keep(&shared_s, &mirrored_s, &fetch_s).await,
@@ -137,7 +133,10 @@ async fn keep(shared: &Shared, mirrored: &Mirrored, fetch: &Arc<Fetch>) {
                 return;
             }
             Err(error) => {
-                warn!(repository = %mirrored.here, digest = %fetch.digest, %error, attempt, "a blob that was fetched could not be kept");
+                warn!(
+                    repository = %mirrored.here, digest = %fetch.digest, error = chain(&error), attempt,
+                    "a blob that was fetched could not be kept"
+                );
                 // What does not pass by itself would only be said again.
                 let Some(pause) = error.retry_after().filter(|_| attempt < TRIES) else { return };
                 tokio::time::sleep(pause).await;

@@ -2,10 +2,11 @@
 //!
 //! Each upstream has a beginning of names here, or is chosen by the host that a container runtime says it wants. What has been fetched is content of this registry like any
 //! other: authentication, garbage collection and pages know nothing of where it came from. A digest that is here is never asked for again; a tag is asked for when
-//! the last answer is old. Whoever asks for the same at the same time reads along with the first. What an upstream gives comes into repositories that are its caches, and nowhere else.
+//! the last answer is old, and so are lists. Whoever asks for the same at the same time reads along with the first. What an upstream gives comes into repositories that are its caches, and nowhere else.
 
 mod expire;
 mod fetch;
+mod lists;
 mod settings;
 mod upstream;
 
@@ -27,13 +28,17 @@ use crate::client::{BlobStream, ClientError, RawManifest};
 use crate::store::{Store, StoreError};
 
 pub(crate) use settings::overlap;
-pub use settings::{MirrorSettings, UpstreamSettings};
+pub use settings::{MirrorSettings, UpstreamLimits, UpstreamSettings};
 
 use fetch::Fetch;
+use lists::Lists;
 use upstream::{Said, Upstream};
 
 /// What is remembered of tags, and of what upstreams do not have.
 const REMEMBERED: u64 = 100_000;
+
+/// Longest time for which something is remembered: nobody can mean more, and the cache takes no more than a thousand years.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How long those who ask for the same hear what the first of them heard, where that was no answer.
 const SHARED_FAILURE: Duration = Duration::from_secs(2);
@@ -57,12 +62,10 @@ struct Shared {
     settings: MirrorSettings,
     tasks: TaskTracker,
     cancel: CancellationToken,
-    /// Tags about which the upstream was asked a short time ago.
-    checked: moka::future::Cache<(RepositoryName, Tag), ()>,
-    /// What an upstream did not have a short time ago.
-    absent: moka::future::Cache<Asked, ()>,
     /// Questions that were not answered a moment ago.
     failed: moka::future::Cache<Asked, Said>,
+    /// What upstreams said last that they have.
+    lists: Lists,
     /// Manifests whose use was written down a short time ago.
     used: moka::future::Cache<(RepositoryName, Digest), ()>,
     fetches: Mutex<HashMap<(RepositoryName, Digest), Weak<Fetch>>>,
@@ -100,6 +103,32 @@ pub enum Prepared {
     Here,
     /// The upstream does not have it.
     Absent,
+}
+
+/// How often something was here that one of the caches was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheCounts {
+    /// Below which name it is found here; `*` where it is everything.
+    pub prefix: String,
+    /// `manifest` or `blob`.
+    pub kind: &'static str,
+    /// What was given from here, also while somebody else's request was fetching it.
+    pub hits: u64,
+    /// What was fetched.
+    pub misses: u64,
+}
+
+/// A manifest that the store can give now.
+struct Given {
+    digest: Digest,
+    /// Whether the upstream was asked for its bytes.
+    fetched: bool,
+}
+
+impl Given {
+    fn from_here(digest: Digest) -> Self {
+        Self { digest, fetched: false }
+    }
 }
 
 /// A blob that is not in the store yet, while it is being fetched.
@@ -155,9 +184,8 @@ impl Mirror {
             clock,
             tasks: tasks.clone(),
             cancel: cancel.clone(),
-            checked: remember(settings.check),
-            absent: remember(settings.absent),
             failed: remember(SHARED_FAILURE),
+            lists: Lists::new(),
             used: remember(expire::WRITTEN_DOWN),
             fetches: Mutex::default(),
             turns: Mutex::default(),
@@ -194,60 +222,89 @@ impl Mirror {
         Err(StoreError::Denied(format!("{} is a cache of a registry that asks for a password: log in", mirrored.here)))
     }
 
+    /// How often something was here, of each cache.
+    #[must_use]
+    pub fn counts(&self) -> Vec<CacheCounts> {
+        let upstreams = self.shared.iter().flat_map(|shared| &shared.upstreams);
+        let counts = upstreams.flat_map(|upstream| {
+            let prefix = upstream.settings.prefix.as_ref().map_or("*", RepositoryName::as_str);
+            [("manifest", &upstream.manifests), ("blob", &upstream.blobs)].map(|(kind, counted)| CacheCounts {
+                prefix: prefix.to_owned(),
+                kind,
+                hits: counted.hits(),
+                misses: counted.misses(),
+            })
+        });
+        counts.collect()
+    }
+
     /// Makes the store ready to answer about a manifest. Whoever asks may read it.
     pub async fn prepare_manifest(&self, mirrored: &Mirrored, reference: &Reference) -> Result<Prepared, StoreError> {
         let Some(shared) = &self.shared else { return Ok(Prepared::Here) };
         let key = (mirrored.here.clone(), reference.to_string());
-        if shared.absent.get(&key).await.is_some() {
+        if mirrored.upstream.absent.get(&key).await.is_some() {
             return Ok(Prepared::Absent);
         }
         let turn = shared.turn(&key);
         let _turn = turn.lock().await;
-        if shared.absent.get(&key).await.is_some() {
+        if mirrored.upstream.absent.get(&key).await.is_some() {
             return Ok(Prepared::Absent);
         }
         if let Some(said) = shared.failed.get(&key).await {
             return Err(mirrored.refusal(said));
         }
-        let prepared = match reference {
+        let given = match reference {
             Reference::Digest(digest) => shared.by_digest(mirrored, digest).await,
             Reference::Tag(tag) => shared.by_tag(mirrored, tag).await,
         };
-        match prepared {
-            Ok(Prepared::Absent) => shared.absent.insert(key, ()).await,
-            Err(Failure::Upstream(said)) => shared.failed.insert(key, said).await,
-            Ok(Prepared::Here) | Err(Failure::Store(_)) => {}
+        match given {
+            Ok(Some(given)) => {
+                mirrored.upstream.manifests.note(!given.fetched);
+                Ok(Prepared::Here)
+            }
+            Ok(None) => {
+                mirrored.upstream.absent.insert(key, ()).await;
+                Ok(Prepared::Absent)
+            }
+            Err(failure) => {
+                if let Failure::Upstream(said) = &failure {
+                    shared.failed.insert(key, *said).await;
+                }
+                Err(failure.told(mirrored))
+            }
         }
-        prepared.map_err(|failure| failure.told(mirrored))
     }
 
     /// Finds out about a blob that the store does not have: it is there now, is on its way, or nobody has it. Whoever asks may read it.
     pub async fn prepare_blob(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<OnItsWay>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(None) };
+        let upstream = &mirrored.upstream;
         if shared.has_blob(mirrored, digest).await? {
+            upstream.blobs.note(true);
             return Ok(None);
         }
         let key = (mirrored.here.clone(), digest.to_string());
-        if shared.absent.get(&key).await.is_some() {
+        if mirrored.upstream.absent.get(&key).await.is_some() {
             return Ok(None);
         }
         let turn = shared.turn(&key);
         let _turn = turn.lock().await;
         if let Some(fetch) = shared.running(&mirrored.here, digest) {
+            upstream.blobs.note(true);
             return Ok(Some(OnItsWay { size: fetch.size(), fetch }));
         }
         // Whoever was before us may have brought it.
         if shared.has_blob(mirrored, digest).await? {
+            upstream.blobs.note(true);
             return Ok(None);
         }
         if let Some(said) = shared.failed.get(&key).await {
             return Err(mirrored.refusal(said));
         }
-        let upstream = &mirrored.upstream;
         let size = match upstream.ask(upstream.remote.blob_size(&mirrored.there, digest)).await {
             Ok(Some(size)) => size,
             Ok(None) => {
-                shared.absent.insert(key, ()).await;
+                upstream.absent.insert(key, ()).await;
                 return Ok(None);
             }
             Err(said) => {
@@ -262,10 +319,19 @@ impl Mirror {
                 && from != mirrored.here
                 && shared.store.mount_blob(&mirrored.here, &from, digest).await?.is_some()
             {
+                upstream.blobs.note(true);
                 return Ok(None);
             }
         }
-        let fetch = fetch::start(shared, mirrored, digest, size).await?;
+        let room = match upstream.room().await {
+            Ok(room) => room,
+            Err(said) => {
+                shared.failed.insert(key, said).await;
+                return Err(mirrored.refusal(said));
+            }
+        };
+        let fetch = fetch::start(shared, mirrored, digest, size, room).await?;
+        upstream.blobs.note(false);
         Ok(Some(OnItsWay { size, fetch }))
     }
 }
@@ -304,83 +370,80 @@ impl Shared {
         }
     }
 
-    async fn by_digest(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Prepared, Failure> {
+    /// A manifest by its digest; `None` where the upstream does not have it.
+    async fn by_digest(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<Given>, Failure> {
         let reference = Reference::Digest(digest.clone());
         if self.has_manifest(&mirrored.here, &reference).await?.is_some() {
             self.use_of(&mirrored.here, digest).await;
-            return Ok(Prepared::Here);
+            return Ok(Some(Given::from_here(digest.clone())));
         }
-        let Some(raw) = self.fetch_manifest(mirrored, &reference).await? else { return Ok(Prepared::Absent) };
+        let Some(raw) = self.fetch_manifest(mirrored, &reference).await? else { return Ok(None) };
         self.adopt(mirrored, &raw, None).await?;
-        Ok(Prepared::Here)
+        Ok(Some(Given { digest: raw.digest, fetched: true }))
     }
 
-    async fn by_tag(&self, mirrored: &Mirrored, tag: &Tag) -> Result<Prepared, Failure> {
+    /// The manifest that a tag points to; `None` where the upstream does not have it.
+    async fn by_tag(&self, mirrored: &Mirrored, tag: &Tag) -> Result<Option<Given>, Failure> {
         let key = (mirrored.here.clone(), tag.clone());
         let reference = Reference::Tag(tag.clone());
         let Some(here) = self.has_manifest(&mirrored.here, &reference).await? else {
             let fetched = self.fetch_tag(mirrored, tag, None).await?;
             if fetched.is_some() {
-                self.checked.insert(key, ()).await;
+                mirrored.upstream.checked.insert(key, ()).await;
             }
-            return Ok(fetched.map_or(Prepared::Absent, |_| Prepared::Here));
+            return Ok(fetched);
         };
-        if self.checked.get(&key).await.is_some() {
+        if mirrored.upstream.checked.get(&key).await.is_some() {
             self.use_of(&mirrored.here, &here).await;
-            return Ok(Prepared::Here);
+            return Ok(Some(Given::from_here(here)));
         }
         // Whoever asks gets what is here rather than wait for long.
-        let fetching = tokio::time::timeout(self.settings.patience, self.fetch_tag(mirrored, tag, Some(&here)));
+        let patience = mirrored.upstream.settings.limits.patience;
+        let fetching = tokio::time::timeout(patience, self.fetch_tag(mirrored, tag, Some(&here)));
         let fetched = fetching.await.unwrap_or_else(|_| {
             mirrored.upstream.did_not_answer();
             Err(Failure::Upstream(Said::Away))
         });
         let given = match fetched {
-            Ok(Some(digest)) => digest,
-            Ok(None) => return Ok(Prepared::Absent),
+            Ok(Some(given)) => given,
+            Ok(None) => return Ok(None),
             Err(Failure::Upstream(said)) if said != Said::Refused => {
                 debug!(upstream = mirrored.upstream.remote.name(), repository = %mirrored.here, %tag, ?said, "giving what is here");
-                here
+                Given::from_here(here)
             }
             // It cannot be moved now, and points to what it did.
-            Err(Failure::Store(StoreError::ReadOnly)) => here,
+            Err(Failure::Store(StoreError::ReadOnly)) => Given::from_here(here),
             Err(failure) => return Err(failure),
         };
         // Not again for every request, also while the upstream is away.
-        self.checked.insert(key, ()).await;
-        self.use_of(&mirrored.here, &given).await;
-        Ok(Prepared::Here)
+        mirrored.upstream.checked.insert(key, ()).await;
+        self.use_of(&mirrored.here, &given.digest).await;
+        Ok(Some(given))
     }
 
     /// Asks the upstream where a tag points, and fetches what it points to if that is not here.
-    async fn fetch_tag(
-        &self,
-        mirrored: &Mirrored,
-        tag: &Tag,
-        here: Option<&Digest>,
-    ) -> Result<Option<Digest>, Failure> {
+    async fn fetch_tag(&self, mirrored: &Mirrored, tag: &Tag, here: Option<&Digest>) -> Result<Option<Given>, Failure> {
         let (upstream, reference) = (&mirrored.upstream, Reference::Tag(tag.clone()));
         let head = upstream.ask(upstream.remote.head_manifest(&mirrored.there, &reference)).await;
         let Some(head) = head.map_err(Failure::Upstream)? else { return Ok(None) };
         if here == Some(&head.digest) {
-            return Ok(Some(head.digest));
+            return Ok(Some(Given::from_here(head.digest)));
         }
         let by_digest = Reference::Digest(head.digest.clone());
-        let raw = match self.store.find_manifest(&mirrored.here, &by_digest).await {
-            Ok(view) => RawManifest {
-                digest: view.digest,
-                media_type: view.stored.media_type.to_string(),
-                bytes: view.stored.bytes.clone(),
-            },
+        let (raw, fetched) = match self.store.find_manifest(&mirrored.here, &by_digest).await {
+            Ok(view) => {
+                let (media_type, bytes) = (view.stored.media_type.to_string(), view.stored.bytes.clone());
+                (RawManifest { digest: view.digest, media_type, bytes }, false)
+            }
             Err(StoreError::ManifestUnknown(_) | StoreError::RepositoryUnknown(_)) => {
                 let Some(raw) = self.fetch_manifest(mirrored, &by_digest).await? else { return Ok(None) };
-                raw
+                (raw, true)
             }
             Err(error) => return Err(error.into()),
         };
         self.adopt(mirrored, &raw, Some(tag)).await?;
         debug!(upstream = upstream.remote.name(), repository = %mirrored.here, %tag, digest = %head.digest, "a tag was fetched");
-        Ok(Some(head.digest))
+        Ok(Some(Given { digest: head.digest, fetched }))
     }
 
     /// Fetches a manifest that is not here, and writes down that it was.
@@ -413,6 +476,7 @@ impl Mirrored {
             },
             Said::Refused => StoreError::Denied(format!("{name} does not let this registry read {}", self.there)),
             Said::Away => StoreError::Unavailable(format!("{name} did not answer as it should; ask again")),
+            Said::Busy => StoreError::Unavailable(format!("too many blobs of {name} are being fetched; ask again")),
         }
     }
 }
@@ -423,7 +487,7 @@ where
     K: std::hash::Hash + Eq + Send + std::marker::Sync + 'static,
     V: Clone + Send + std::marker::Sync + 'static,
 {
-    moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build()
+    moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime.min(LONGEST)).build()
 }
 
 /// Why something was not fetched.

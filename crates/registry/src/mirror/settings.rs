@@ -7,6 +7,26 @@ use jeroboam_oci::RepositoryName;
 
 use crate::client::{ClientError, RemoteSettings};
 
+/// How long what one registry says is believed, and how much is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamLimits {
+    /// How long an answer about a tag is believed.
+    pub check: Duration,
+    /// How long it is believed that it does not have something.
+    pub absent: Duration,
+    /// How long a client waits until it says where a tag points that is here, and until there is room for one more blob.
+    pub patience: Duration,
+    /// Blobs that are fetched from it at once.
+    pub fetches: usize,
+}
+
+impl Default for UpstreamLimits {
+    fn default() -> Self {
+        let (check, absent, patience) = (Duration::from_secs(60), Duration::from_secs(10), Duration::from_secs(5));
+        Self { check, absent, patience, fetches: 32 }
+    }
+}
+
 /// One registry that is cached.
 #[derive(Clone, Debug)]
 pub struct UpstreamSettings {
@@ -20,6 +40,8 @@ pub struct UpstreamSettings {
     pub lifetime: Option<Duration>,
     /// Whether those may read it who are nobody here.
     pub anonymous: bool,
+    /// How much is asked of it.
+    pub limits: UpstreamLimits,
 }
 
 /// How other registries are cached.
@@ -27,25 +49,8 @@ pub struct UpstreamSettings {
 pub struct MirrorSettings {
     /// Which.
     pub upstreams: Vec<UpstreamSettings>,
-    /// How long an answer about a tag is believed.
-    pub check: Duration,
-    /// How long it is believed that an upstream does not have something.
-    pub absent: Duration,
-    /// How long an upstream has to say where a tag points that is here.
-    pub patience: Duration,
     /// Where blobs are while they are fetched.
     pub spool: PathBuf,
-    /// Blobs that are fetched at once.
-    pub fetches: usize,
-}
-
-impl MirrorSettings {
-    /// The usual settings.
-    #[must_use]
-    pub fn new(spool: PathBuf, upstreams: Vec<UpstreamSettings>) -> Self {
-        let (check, absent, patience) = (Duration::from_secs(60), Duration::from_secs(10), Duration::from_secs(5));
-        Self { upstreams, check, absent, patience, spool, fetches: 32 }
-    }
 }
 
 impl MirrorSettings {

@@ -9,7 +9,8 @@ use crate::bed::{Image, Server, Wanted, by_tag, image, index, name, pull_blob, p
 use crate::client::{PutCondition, Remote, RemoteSettings, Trouble};
 
 fn upstream(prefix: Option<&str>, remote: RemoteSettings) -> UpstreamSettings {
-    UpstreamSettings { prefix: prefix.map(name), host: None, remote, lifetime: None, anonymous: true }
+    let limits = UpstreamLimits::default();
+    UpstreamSettings { prefix: prefix.map(name), host: None, remote, lifetime: None, anonymous: true, limits }
 }
 
 struct Caches {
@@ -21,9 +22,10 @@ struct Caches {
 async fn caches(change: impl FnOnce(&mut MirrorSettings)) -> Caches {
     let hub = Server::start(Wanted::default()).await;
     let spool = tempfile::tempdir().unwrap();
-    let mut settings = MirrorSettings::new(spool.path().to_owned(), vec![upstream(Some("hub"), hub.settings())]);
-    settings.check = Duration::from_millis(200);
-    settings.absent = Duration::from_millis(200);
+    let soon = Duration::from_millis(200);
+    let mut upstream = upstream(Some("hub"), hub.settings());
+    (upstream.limits.check, upstream.limits.absent) = (soon, soon);
+    let mut settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: vec![upstream] };
     change(&mut settings);
     let cache = Server::start(Wanted { mirror: Some(settings), ..Wanted::default() }).await;
     Caches { hub, cache, _spool: spool }
@@ -94,6 +96,72 @@ async fn whoever_asks_at_the_same_time_reads_along() {
     let part = cache.remote().blob(&name("hub/team/app"), &digest, bytes.len() as u64, 1000).await.unwrap().unwrap();
     let part: Vec<bytes::Bytes> = part.map(Result::unwrap).collect().await;
     assert_eq!(part.concat(), bytes[1000..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_blobs_than_there_is_room_for_wait_for_it() {
+    let Caches { hub, cache, _spool } = caches(|settings| {
+        let upstream = &mut settings.upstreams[0];
+        upstream.remote.rate = Some(600_000);
+        (upstream.limits.fetches, upstream.limits.patience) = (1, Duration::from_secs(60));
+    })
+    .await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let pulls = join_all(one.blobs.iter().map(|(digest, _)| pull_blob(&cache, "hub/team/app", digest))).await;
+    for ((digest, bytes), pulled) in one.blobs.iter().zip(pulls) {
+        assert_eq!(pulled.as_ref(), Some(bytes), "{digest}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_is_busy_keeps_clients_waiting_for_a_short_time_and_no_other_upstream() {
+    let (hub, quay) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+    let spool = tempfile::tempdir().unwrap();
+    let slow = RemoteSettings { rate: Some(100_000), ..hub.settings() };
+    let limits = UpstreamLimits { fetches: 1, patience: Duration::from_millis(200), ..UpstreamLimits::default() };
+    let upstreams = ["hub", "quay"].into_iter().zip([slow, quay.settings()]);
+    let upstreams = upstreams.map(|(prefix, remote)| UpstreamSettings { limits, ..upstream(Some(prefix), remote) });
+    let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: upstreams.collect() };
+    let cache = Server::start(Wanted { mirror: Some(settings), ..Wanted::default() }).await;
+    let one = image("one", None);
+    for server in [&hub, &quay] {
+        push(server, "app", Some("v1"), &one).await.unwrap();
+    }
+    let get = async |upstream: &str, blob: usize| {
+        let url = format!("http://{}/v2/{upstream}/app/blobs/{}", cache.address, one.blobs[blob].0);
+        reqwest::get(url).await.unwrap()
+    };
+    // Its head is here as soon as the blob is on its way, and the rest takes three seconds.
+    let first = get("hub", 1).await;
+    let begun = std::time::Instant::now();
+    let second = get("hub", 2).await;
+    assert_eq!((second.status().as_u16(), second.headers().contains_key("retry-after")), (503, true));
+    assert!(begun.elapsed() >= limits.patience, "it waits for its turn first");
+    assert_eq!(get("quay", 2).await.status().as_u16(), 200);
+    assert_eq!(first.bytes().await.unwrap(), one.blobs[1].1);
+    until("there is room again", || async { get("hub", 2).await.status().as_u16() == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_upstream_is_believed_for_a_time_of_its_own() {
+    let hub = Server::start(Wanted::default()).await;
+    let spool = tempfile::tempdir().unwrap();
+    let upstreams =
+        [("often", Duration::from_millis(1)), ("seldom", Duration::from_secs(3600))].map(|(prefix, check)| {
+            let limits = UpstreamLimits { check, ..UpstreamLimits::default() };
+            UpstreamSettings { limits, ..upstream(Some(prefix), hub.settings()) }
+        });
+    let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: upstreams.into() };
+    let cache = Server::start(Wanted { mirror: Some(settings), ..Wanted::default() }).await;
+    let (one, two) = (image("one", None), image("two", None));
+    push(&hub, "app", Some("v1"), &one).await.unwrap();
+    for prefix in ["often", "seldom"] {
+        assert!(serves(&cache, &format!("{prefix}/app"), "v1", &one).await);
+    }
+    push(&hub, "app", Some("v1"), &two).await.unwrap();
+    assert!(serves(&cache, "often/app", "v1", &two).await);
+    assert!(serves(&cache, "seldom/app", "v1", &one).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +289,7 @@ async fn a_place_where_something_is_pushed_is_no_place_for_what_is_fetched() {
         (vec![upstream(Some("hub"), hub.settings()), upstream(Some("hubs"), hub.settings())], true),
         (vec![upstream(Some("hub"), hub.settings()), upstream(None, hub.settings())], true),
     ] {
-        let settings = MirrorSettings::new("/nowhere".into(), upstreams);
+        let settings = MirrorSettings { spool: "/nowhere".into(), upstreams };
         assert_eq!(settings.check().is_ok(), is_fine, "{settings:?}");
     }
 }
@@ -229,8 +297,8 @@ async fn a_place_where_something_is_pushed_is_no_place_for_what_is_fetched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_hangs_is_not_waited_for_again_and_again() {
     let Caches { hub, cache, _spool } = caches(|settings| {
-        settings.check = Duration::from_millis(1);
-        settings.patience = Duration::from_millis(300);
+        let limits = &mut settings.upstreams[0].limits;
+        (limits.check, limits.patience) = (Duration::from_millis(1), Duration::from_millis(300));
         let retries = crate::client::Retries { attempts: 1, ..settings.upstreams[0].remote.retries };
         let remote = &mut settings.upstreams[0].remote;
         (remote.retries, remote.read_timeout) = (retries, Duration::from_secs(1));
@@ -292,7 +360,7 @@ async fn what_was_pushed_is_never_let_go_of() {
     let spool = tempfile::tempdir().unwrap();
     let week = Duration::from_secs(7 * 24 * 3600);
     let everything = UpstreamSettings { lifetime: Some(week), ..upstream(None, hub.settings()) };
-    let settings = MirrorSettings::new(spool.path().to_owned(), vec![everything]);
+    let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: vec![everything] };
     let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
     let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
     let place = mirror.place(&name("team/app"), None).unwrap();
@@ -334,7 +402,7 @@ async fn what_nobody_asks_for_any_more_is_let_go_of() {
     let spool = tempfile::tempdir().unwrap();
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     let with_lifetime = UpstreamSettings { lifetime: Some(days(7)), ..upstream(Some("hub"), hub.settings()) };
-    let settings = MirrorSettings::new(spool.path().to_owned(), vec![with_lifetime]);
+    let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: vec![with_lifetime] };
     let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
     let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
     let place = mirror.place(&name("hub/team/app"), None).unwrap();
@@ -354,4 +422,102 @@ async fn what_nobody_asks_for_any_more_is_let_go_of() {
     is_kept(&cache, "hub/team/app", &two).await;
     assert!(cache.store.find_manifest(&name("hub/team/app"), &by_tag("v2")).await.is_ok());
     cancel.cancel();
+}
+
+fn digests(found: &[jeroboam_oci::manifest::Descriptor]) -> Vec<Digest> {
+    found.iter().map(|descriptor| descriptor.digest.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_those_of_the_upstream_and_what_is_known_of_them_while_it_is_away() {
+    let Caches { hub, cache, _spool } = caches(|settings| {
+        settings.upstreams[0].limits.check = Duration::from_secs(3600);
+    })
+    .await;
+    let (app, one) = (name("hub/team/app"), image("one", None));
+    let (signature, other) = (image("signature", Some(&one.manifest)), image("other", Some(&one.manifest)));
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    push(&hub, "team/app", None, &signature).await.unwrap();
+    hub.faults.asked("");
+    for _ in 0..3 {
+        // Nothing of it was pulled yet.
+        assert_eq!(cache.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]));
+        let found = cache.remote().referrers(&app, &one.manifest.digest).await.unwrap();
+        assert_eq!(digests(&found), std::slice::from_ref(&signature.manifest.digest));
+    }
+    assert_eq!((hub.faults.asked("/tags/list").len(), hub.faults.asked("/referrers/").len()), (1, 1));
+    assert_eq!(cache.remote().tags(&name("hub/team/none")).await.unwrap(), None, "it has no such repository");
+
+    // The tag comes into the store of the cache, and the signature does not.
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+    let (address, blobs) = hub.kill().await;
+    assert_eq!(cache.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]), "the last answer is believed");
+    let settings = cache.registry.mirror().shared.clone().unwrap().settings.clone();
+    let (cold, kept) = (Wanted { mirror: Some(settings), ..Wanted::default() }, cache.blobs.clone());
+    let cold = Server::at("127.0.0.1:0".parse().unwrap(), kept, cold).await;
+    assert_eq!(cold.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]), "what is here is better than nothing");
+    for error in [
+        cold.remote().referrers(&app, &one.manifest.digest).await.unwrap_err(),
+        cold.remote().tags(&name("hub/team/unknown")).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("503"), "nobody knows whether there is anything: {error}");
+    }
+
+    // When it is back it is asked again, once the moment is over for which it is left alone.
+    let hub = Server::at(address, blobs, Wanted::default()).await;
+    push(&hub, "team/app", Some("v2"), &one).await.unwrap();
+    push(&hub, "team/app", None, &other).await.unwrap();
+    let all = Some(vec![tag("v1"), tag("v2")]);
+    let mut both = [signature, other].map(|image| image.manifest.digest);
+    both.sort();
+    until("its lists are told", || async {
+        let found = cold.remote().referrers(&app, &one.manifest.digest).await;
+        cold.remote().tags(&app).await.unwrap() == all && found.is_ok_and(|found| digests(&found) == both)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_the_upstream_has_no_more_is_not_listed() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let (app, one) = (name("hub/team/app"), image("one", None));
+    for label in ["v1", "v2"] {
+        push(&hub, "team/app", Some(label), &one).await.unwrap();
+        assert!(serves(&cache, "hub/team/app", label, &one).await);
+    }
+    hub.remote().delete_manifest(&name("team/app"), &by_tag("v2"), None, None).await.unwrap();
+    until("it is not listed", || async { cache.remote().tags(&app).await.unwrap() == Some(vec![tag("v1")]) }).await;
+    assert!(cache.store.tag_target(&app, &tag("v2")).await.unwrap().is_some(), "although it is in the store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_read_is_told_so_and_not_that_there_is_nothing() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    hub.faults.refuse("/referrers/", StatusCode::FORBIDDEN, "");
+    let refused = cache.remote().referrers(&name("hub/team/app"), &one.manifest.digest).await.unwrap_err();
+    assert_eq!(refused.trouble(), Trouble::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_here_and_what_is_fetched_is_counted() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let mirror = cache.registry.mirror().clone();
+    let counts = |kind: &'static str| {
+        let counts = mirror.counts().into_iter().find(|counts| counts.kind == kind).unwrap();
+        (counts.prefix, counts.hits, counts.misses)
+    };
+    let pull = async || cache.remote().manifest(&name("hub/team/app"), &by_tag("v1")).await.unwrap().unwrap();
+    pull().await;
+    assert_eq!(counts("manifest"), ("hub".to_owned(), 0, 1));
+    pull().await;
+    assert_eq!(counts("manifest"), ("hub".to_owned(), 1, 1));
+    pull_blob(&cache, "hub/team/app", &one.blobs[1].0).await.unwrap();
+    assert_eq!(counts("blob").2, 1, "it was fetched once, whoever asked meanwhile");
+    assert!(counts("blob").1 > 0, "for its head and its bytes two requests are made");
+    let unknown = cache.remote().manifest(&name("hub/team/app"), &by_tag("v9")).await.unwrap();
+    assert_eq!((unknown, counts("manifest")), (None, ("hub".to_owned(), 1, 1)), "what nobody has is neither");
 }

@@ -5,11 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jeroboam_model::Clock;
+use jeroboam_oci::{RepositoryName, Tag};
+use moka::future::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::UpstreamSettings;
+use super::{Asked, UpstreamSettings, remember};
 use crate::client::{ClientError, Remote, Result, Trouble};
+use crate::hits::Hits;
 
 /// Questions one after the other that are not answered before an upstream is left alone.
 const FAILURES: u32 = 3;
@@ -30,6 +34,16 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub(super) struct Upstream {
     pub(super) settings: UpstreamSettings,
     pub(super) remote: Arc<Remote>,
+    /// Tags about which it was asked a short time ago.
+    pub(super) checked: Cache<(RepositoryName, Tag), ()>,
+    /// What it did not have a short time ago.
+    pub(super) absent: Cache<Asked, ()>,
+    /// For blobs that are fetched from it.
+    room: Arc<Semaphore>,
+    /// Manifests that were asked for, and whether they were here or had to be fetched.
+    pub(super) manifests: Hits,
+    /// The same of blobs.
+    pub(super) blobs: Hits,
     rest: Mutex<Rest>,
 }
 
@@ -48,6 +62,8 @@ pub(super) enum Said {
     Refused,
     /// It did not answer, or not as it should.
     Away,
+    /// So much is being fetched from it that one blob more would have to wait for longer than anybody does. It was not asked.
+    Busy,
 }
 
 impl Said {
@@ -66,7 +82,23 @@ impl Said {
 impl Upstream {
     pub(super) fn new(settings: &UpstreamSettings, clock: &Arc<dyn Clock>) -> Result<Self> {
         let remote = Arc::new(Remote::new(settings.remote.clone(), clock.clone())?);
-        Ok(Self { settings: settings.clone(), remote, rest: Mutex::default() })
+        let limits = settings.limits;
+        Ok(Self {
+            settings: settings.clone(),
+            remote,
+            checked: remember(limits.check),
+            absent: remember(limits.absent),
+            room: Arc::new(Semaphore::new(limits.fetches.clamp(1, Semaphore::MAX_PERMITS))),
+            manifests: Hits::default(),
+            blobs: Hits::default(),
+            rest: Mutex::default(),
+        })
+    }
+
+    /// Room for one more blob, for as long as this is held. Whoever came first has it first.
+    pub(super) async fn room(&self) -> std::result::Result<OwnedSemaphorePermit, Said> {
+        let room = tokio::time::timeout(self.settings.limits.patience, self.room.clone().acquire_owned());
+        Ok(room.await.map_err(|_| Said::Busy)?.expect("nobody closes it"))
     }
 
     /// Asks something, unless the upstream is left alone.
@@ -82,7 +114,7 @@ impl Upstream {
                 Said::TooMany(until) => self.leave_alone(until, said),
                 Said::Away if error.is_silence() => self.did_not_answer(),
                 // That is an answer.
-                Said::Away | Said::Refused => self.answered(),
+                Said::Away | Said::Refused | Said::Busy => self.answered(),
             }
             said
         })

@@ -47,6 +47,10 @@ impl Blobs for Place {
         self.objects.capabilities()
     }
 
+    fn seconds_ahead(&self) -> Option<i64> {
+        Some(7)
+    }
+
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.answer())
     }
@@ -259,6 +263,20 @@ async fn wrong_bytes_are_neither_kept_nor_given_whole() {
     let cache = bed.cache(1 << 20).await;
     assert_eq!(read(&cache, &path, None).await.expect("it is read").as_deref(), Some(&b"the right bytes"[..]));
     assert_eq!(std::fs::read(&file).expect("it is there"), b"the right bytes");
+}
+
+#[tokio::test]
+async fn what_is_on_the_disk_and_what_is_not_is_counted() {
+    let bed = Bed::new();
+    let (_, path) = bed.blob(b"some bytes").await;
+    let cache = bed.cache(1 << 20).await;
+    for _ in 0..3 {
+        assert!(read(&cache, &path, None).await.expect("it is read").is_some());
+    }
+    let absent = layout::blob(&Digest::sha256(b"nobody's"));
+    assert!(read(&cache, &absent, None).await.expect("it is asked for").is_none());
+    assert_eq!((cache.hits().hits(), cache.hits().misses()), (2, 1), "what is nowhere is neither");
+    assert_eq!(cache.seconds_ahead(), Some(7), "the clock is that of the store");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use jeroboam_oci::{ErrorCode, Reference, RepositoryName};
 
 use crate::auth::{Auth, Refusal};
 use crate::http::Registry;
+use crate::http::failure::seconds;
 use crate::mirror::Mirror;
 use crate::store::{Store, StoreError};
 use render::Pages;
@@ -138,7 +139,7 @@ impl Shared {
         let page = self.pages.sorry(&self.prefix, status, &text).unwrap_or_else(|_| text.clone());
         let mut response = html(status, page);
         if let Some(wait) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            response.headers_mut().insert(RETRY_AFTER, seconds(wait));
         }
         if let No::Refused(Refusal { code: ErrorCode::Unauthorized, .. }) = no {
             // A browser knows no tokens; a password is as good here.

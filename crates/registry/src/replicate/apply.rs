@@ -7,7 +7,7 @@ use super::conflict::{Verdict, judge};
 use super::target::Target;
 use super::{Change, Changed, Shared};
 use crate::client::{ClientError, PutCondition, RawManifest, Result, TagState, Trouble};
-use crate::copy::{Copy, Tally};
+use crate::copy::{Attached, Copy, Tally};
 use crate::images::Images;
 
 /// How often a tag is tried that somebody else moves meanwhile.
@@ -39,7 +39,7 @@ async fn apply_tag(shared: &Shared, target: &Target, repository: &RepositoryName
     for _ in 0..TRIES {
         let ours = shared.state(repository, tag).await?;
         let theirs = target.remote.tag_state(repository, tag).await?;
-        let verdict = judge(&shared.settings.rule, &ours, &theirs);
+        let verdict = judge(shared.settings.rule_of(repository), &ours, &theirs);
         debug!(target.name = target.name, repository = %repository, %tag, ?verdict, "a tag was compared");
         let done = match verdict {
             Verdict::Same => Ok(Became::There),
@@ -106,7 +106,7 @@ async fn remove(shared: &Shared, target: &Target, repository: &RepositoryName, d
             continue;
         }
         let ours = shared.state(repository, &tag).await?;
-        if ours.digest.is_none() && judge(&shared.settings.rule, &ours, &theirs) == Verdict::Ours {
+        if ours.digest.is_none() && judge(shared.settings.rule_of(repository), &ours, &theirs) == Verdict::Ours {
             return Err(ClientError::Source(format!("tag {tag} of {repository} goes there before {digest} does")));
         }
         info!(target.name = target.name, repository = %repository, %digest, %tag, "a manifest stays there: a tag leads to it");
@@ -123,6 +123,8 @@ async fn copy(
     digest: &Digest,
 ) -> Result<Option<RawManifest>> {
     let (tally, stamp) = (Tally::default(), shared.stamp_now());
+    // Each tag is brought for itself, also one that belongs to a manifest: the rule judges which one stays.
+    let attached = Attached::default();
     let copy = Copy {
         from: &shared.local,
         from_repository: repository,
@@ -130,6 +132,7 @@ async fn copy(
         to_repository: repository,
         mount_from: &[],
         referrers: true,
+        attached: &attached,
         stamp: Some(&stamp),
         tally: &tally,
     };

@@ -1,10 +1,12 @@
-//! Compares all tags now and then, and queues those that differ: whatever was lost on the way is found so.
+//! Compares all tags soon after the start and then now and then, and queues those that differ: whatever was lost on the way is found so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jeroboam_oci::{RepositoryName, Tag};
+use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::target::Target;
@@ -18,17 +20,32 @@ const AT_ONCE: usize = 8;
 /// Repositories one after the other that a target does not answer about before a comparison ends. One may be too large or too slow; all are an outage.
 const SILENT: usize = 3;
 
+/// How soon after the start tags are compared first, at the earliest; at the latest it is twice that.
+const SOON: Duration = Duration::from_secs(5);
+
 pub(super) async fn compare_often(shared: &Arc<Shared>, target: &Arc<Target>) {
+    soon_and_often(shared.settings.interval, &target.compare, || compared(shared.clone(), target.clone())).await;
+}
+
+/// Does something soon, since a process that died before this one may have left something to find, then after each interval, and whenever somebody wants it.
+async fn soon_and_often<F: Future<Output = ()>>(interval: Duration, wanted: &Notify, work: impl Fn() -> F) {
+    // Processes that begin together do not all come at once.
+    let mut pause = SOON.mul_f64(1.0 + rand::random::<f64>()).min(interval);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(shared.settings.interval) => {}
-            () = target.compare.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = wanted.notified() => {}
         }
-        match compare(shared, target).await {
-            Ok(0) => {}
-            Ok(count) => info!(target.name = target.name, tags = count, "tags differ: they are looked at one by one"),
-            Err(error) => warn!(target.name = target.name, error = error.chain(), "tags could not be compared"),
-        }
+        pause = interval;
+        work().await;
+    }
+}
+
+async fn compared(shared: Arc<Shared>, target: Arc<Target>) {
+    match compare(&shared, &target).await {
+        Ok(0) => {}
+        Ok(count) => info!(target.name = target.name, tags = count, "tags differ: they are looked at one by one"),
+        Err(error) => warn!(target.name = target.name, error = error.chain(), "tags could not be compared"),
     }
 }
 
@@ -100,4 +117,39 @@ async fn differs(
         None => target.remote.tag_state(&repository, &tag).await?.digest,
     };
     Ok((ours != their).then_some(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// In which seconds after the start something was done, up to a time.
+    async fn seconds(interval: Duration, wanted: &Notify, until: Duration) -> Vec<u64> {
+        let (begun, seconds) = (Instant::now(), RefCell::new(Vec::new()));
+        let work = || {
+            seconds.borrow_mut().push(begun.elapsed().as_secs());
+            std::future::ready(())
+        };
+        let often = soon_and_often(interval, wanted, work);
+        assert!(tokio::time::timeout(until, often).await.is_err(), "it has no end");
+        seconds.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tags_are_compared_soon_after_the_start_and_then_at_each_interval() {
+        let (wanted, minutes) = (Notify::new(), |count: u64| Duration::from_secs(60 * count));
+        let found = seconds(minutes(10), &wanted, minutes(25)).await;
+        let first = found[0];
+        assert!((SOON.as_secs()..=2 * SOON.as_secs()).contains(&first), "{found:?}");
+        assert!(found.len() == 3 && found[1] - first >= 600 && found[2] - found[1] >= 600, "{found:?}");
+        // Whoever wants it need not wait, and a short interval is not made longer.
+        wanted.notify_one();
+        assert_eq!(seconds(minutes(10), &wanted, minutes(1)).await, [0]);
+        let short = seconds(Duration::from_secs(2), &wanted, Duration::from_secs(5)).await;
+        assert_eq!(short, [2, 4]);
+    }
 }

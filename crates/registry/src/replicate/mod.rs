@@ -2,7 +2,7 @@
 //!
 //! Every push and every removal goes into a queue in the store, one for each target, before the client is answered; that a tag is removed is written down before it is. A worker brings the target to where this registry
 //! stands: blobs, then manifests, children first, then the tag, on the condition that it still points where it did. It looks at what is here when it works, not at what was
-//! here when the entry was written, so that an outage of a week leaves one copy of each tag to be made. Now and then all tags are compared. Targets may be any
+//! here when the entry was written, so that an outage of a week leaves one copy of each tag to be made. Soon after the start and then now and then all tags are compared. Targets may be any
 //! registry; registries of ours tell each other besides when a tag was moved and where, and only then a rule can tell which of two is right.
 
 mod apply;
@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 use crate::client::{ClientError, RemoteSettings, STAMP, Stamp, TagState};
 use crate::config::Prefix;
+use crate::http::failure::chain;
 use crate::images::Local;
 use crate::store::{Store, StoreError};
 
@@ -97,6 +98,8 @@ pub struct ReplicateSettings {
     pub patience: Duration,
     /// Which tag wins.
     pub rule: Rule,
+    /// Which one wins in some repositories; the first that fits one is its rule.
+    pub rules: Vec<(Prefix, Rule)>,
     /// How often all tags are compared.
     pub interval: Duration,
     /// Whether what is removed here is removed there.
@@ -118,12 +121,20 @@ impl ReplicateSettings {
             acknowledge: Acknowledge::Local,
             patience: Duration::from_secs(60),
             rule: Rule::Newest,
+            rules: Vec::new(),
             interval: Duration::from_secs(600),
             deletes: false,
             believed: Believed::Everybody,
             left_out: Vec::new(),
             targets: Vec::new(),
         }
+    }
+
+    /// Which tag of a repository wins.
+    #[must_use]
+    pub fn rule_of(&self, repository: &RepositoryName) -> &Rule {
+        let first = self.rules.iter().find(|(prefix, _)| prefix.covers(repository.as_str()));
+        first.map_or(&self.rule, |(_, rule)| rule)
     }
 }
 
@@ -194,6 +205,18 @@ impl Replication {
         tasks: &TaskTracker,
         cancel: &CancellationToken,
     ) -> Result<Self, ClientError> {
+        let replication = Self::beside(settings, store, clock)?;
+        if let Some(shared) = &replication.shared {
+            for target in &shared.targets {
+                tasks.spawn(worker::run(shared.clone(), target.clone(), cancel.clone()));
+            }
+        }
+        Ok(replication)
+    }
+
+    /// The same for a process that does not serve: what it changes is written down and queued in the store, and those who serve bring it to the targets when they
+    /// next look for what others have left.
+    pub fn beside(settings: ReplicateSettings, store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let instance = Uuid::new_v4().simple().to_string();
         let mut targets = Vec::new();
         for target in &settings.targets {
@@ -202,11 +225,8 @@ impl Replication {
         let stamps = Stamps::new(store.place().clone(), clock.clone(), &settings.origin);
         let reports = moka::future::Cache::builder().max_capacity(REPORTS).time_to_live(BELIEVED).build();
         let (local, questions) = (Local::new(store), Semaphore::new(QUESTIONS));
-        let shared = Arc::new(Shared { settings, local, clock, stamps, targets, reports, questions });
-        for target in &shared.targets {
-            tasks.spawn(worker::run(shared.clone(), target.clone(), cancel.clone()));
-        }
-        Ok(Self { shared: Some(shared) })
+        let shared = Shared { settings, local, clock, stamps, targets, reports, questions };
+        Ok(Self { shared: Some(Arc::new(shared)) })
     }
 
     /// What another region says of a push or a removal, in the headers of its request. A time in the future is none: it would win for ever. Who is not another region
@@ -230,7 +250,7 @@ impl Replication {
         match shared.stamps.state(repository, tag, digest.cloned()).await {
             Ok(state) => state.stamp,
             Err(error) => {
-                warn!(repository = %repository, %tag, %error, "a record of a tag cannot be read");
+                warn!(repository = %repository, %tag, error = chain(&error), "a record of a tag cannot be read");
                 None
             }
         }
@@ -247,7 +267,7 @@ impl Replication {
         let Some(shared) = &self.shared else { return Ok(()) };
         for tag in tags {
             if let Err(error) = shared.stamps.moved(repository, tag, Some(digest.clone()), stamp.clone()).await {
-                warn!(repository = %repository, %tag, %error, "it could not be written down when a tag was moved");
+                warn!(repository = %repository, %tag, error = chain(&error), "it could not be written down when a tag was moved");
             }
         }
         if shared.is_foreign(stamp.as_ref()) {
@@ -278,10 +298,14 @@ impl Replication {
             Reference::Tag(tag) => store.tag_target(repository, tag).await?.map(|_| tag.clone()).into_iter().collect(),
             Reference::Digest(digest) => store.tags_of(repository, digest).await?,
         };
-        for tag in &tags {
-            shared.stamps.moved(repository, tag, None, stamp.cloned()).await?;
-        }
+        shared.removing(repository, &tags, stamp).await?;
         Ok(tags)
+    }
+
+    /// Before those who keep house remove tags, whom no switch stops.
+    pub async fn removing(&self, repository: &RepositoryName, tags: &[Tag]) -> Result<(), StoreError> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        shared.removing(repository, tags, None).await
     }
 
     /// After something was removed, before the client is told. `tags` are those that are gone, and `known` those that were written down before.
@@ -296,7 +320,7 @@ impl Replication {
         let Some(shared) = &self.shared else { return };
         for tag in tags.iter().filter(|tag| !known.contains(tag)) {
             if let Err(error) = shared.stamps.moved(repository, tag, None, stamp.clone()).await {
-                warn!(repository = %repository, %tag, %error, "it could not be written down when a tag was removed");
+                warn!(repository = %repository, %tag, error = chain(&error), "it could not be written down when a tag was removed");
             }
         }
         if shared.is_foreign(stamp.as_ref()) || !shared.settings.deletes {
@@ -310,7 +334,7 @@ impl Replication {
         let _ = shared.spread_to(repository, what, 0).await;
     }
 
-    /// Where a manifest is. Whoever may read it may ask, so that the others are not asked for each of them.
+    /// Where a manifest is, with its tags. Whoever may read it may ask, so that the others are not asked for each of them.
     pub async fn report(&self, repository: &RepositoryName, digest: &Digest) -> Result<Report, StoreError> {
         let Some(shared) = &self.shared else {
             return Ok(Report { digest: digest.clone(), complete: true, targets: Vec::new() });
@@ -407,6 +431,19 @@ impl Shared {
         };
         let _ = tokio::time::timeout(self.settings.patience, enough).await;
         if have >= wanted { Ok(()) } else { Err(NotYet { have, wanted }) }
+    }
+
+    /// Writes down that tags are removed here.
+    async fn removing(
+        &self,
+        repository: &RepositoryName,
+        tags: &[Tag],
+        stamp: Option<&Stamp>,
+    ) -> Result<(), StoreError> {
+        for tag in tags {
+            self.stamps.moved(repository, tag, None, stamp.cloned()).await?;
+        }
+        Ok(())
     }
 
     /// Where a tag points here, and since when.

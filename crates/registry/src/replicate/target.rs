@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::{Change, TargetSettings};
 use crate::client::{Remote, RemoteSettings, Result, Retries};
+use crate::http::failure::chain;
 use crate::journal::{EntryName, Journal};
 
 /// How long a target has to say whether it has something.
@@ -89,7 +90,11 @@ impl Target {
         let name = match self.journal.append(json.into()).await {
             Ok(name) => name,
             Err(error) => {
-                warn!(target.name = self.name, %error, "a change could not be queued in the store: it is only in memory");
+                warn!(
+                    target.name = self.name,
+                    error = chain(&error),
+                    "a change could not be queued in the store: it is only in memory"
+                );
                 self.remember(None, change);
                 self.wake.notify_one();
                 return None;

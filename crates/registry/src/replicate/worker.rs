@@ -16,6 +16,7 @@ use super::target::Target;
 use super::{Change, Shared};
 use crate::background::keep_running;
 use crate::client::{ClientError, Result};
+use crate::http::failure::chain;
 use crate::journal::BEAT;
 
 /// Changes that are worked on at once.
@@ -47,7 +48,11 @@ pub(super) async fn run(shared: Arc<Shared>, target: Arc<Target>, cancel: Cancel
         () = cancel.cancelled() => {}
     }
     if let Err(error) = target.journal.leave().await {
-        warn!(target.name = target.name, %error, "what waits for this target is worked on only after some minutes");
+        warn!(
+            target.name = target.name,
+            error = chain(&error),
+            "what waits for this target is worked on only after some minutes"
+        );
     }
 }
 
@@ -64,7 +69,7 @@ async fn everything(shared: Arc<Shared>, target: Arc<Target>) {
 async fn beat(target: &Target) {
     loop {
         if let Err(error) = target.journal.beat().await {
-            warn!(target.name = target.name, %error, "a queue of changes cannot be written");
+            warn!(target.name = target.name, error = chain(&error), "a queue of changes cannot be written");
         }
         tokio::time::sleep(BEAT).await;
     }
@@ -140,7 +145,7 @@ async fn settle(target: &Target, queue: &mut Queue, pace: &mut Pace, change: &Ch
             target.set_trouble(None);
             let names = queue.finish(change);
             if let Err(error) = target.journal.remove(&names).await {
-                warn!(target.name = target.name, %error, "a change is done and may be looked at again");
+                warn!(target.name = target.name, error = chain(&error), "a change is done and may be looked at again");
             }
             target.done(&names, became == Became::There);
         }
@@ -202,7 +207,7 @@ async fn look_up(target: &Target, queue: &mut Queue) {
     let names = match target.journal.pending(most).await {
         Ok(names) => names,
         Err(error) => {
-            warn!(target.name = target.name, %error, "a queue of changes cannot be read; trying again");
+            warn!(target.name = target.name, error = chain(&error), "a queue of changes cannot be read; trying again");
             return;
         }
     };
@@ -221,7 +226,7 @@ async fn look_up(target: &Target, queue: &mut Queue) {
             Ok(Some(bytes)) => serde_json::from_slice::<Change>(&bytes),
             Ok(None) => continue,
             Err(error) => {
-                warn!(target.name = target.name, %error, "a change cannot be read; trying again");
+                warn!(target.name = target.name, error = chain(&error), "a change cannot be read; trying again");
                 continue;
             }
         };

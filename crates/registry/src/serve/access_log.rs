@@ -1,6 +1,8 @@
 //! One line for each request, when its answer has been sent or has broken off, and its numbers.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,8 +17,9 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use tracing::{Instrument as _, info};
 
 use super::Metrics;
-use super::metrics::handler;
+use super::metrics::{Ended, handler};
 use crate::auth::Peer;
+use crate::http::{HttpConfig, location};
 
 /// The target of these lines.
 const TARGET: &str = "jeroboam_registry::access";
@@ -31,14 +34,14 @@ pub(super) struct Watch {
     pub(super) metrics: Metrics,
     /// Whether there are lines.
     pub(super) lines: bool,
-    /// What stands before all paths.
-    pub(super) prefix: String,
+    /// What stands before all paths, and whose word of who asks is believed.
+    pub(super) http: Arc<HttpConfig>,
 }
 
 /// Answers a request and sees to it that its end is told.
 pub(super) async fn watch(State(watch): State<Watch>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let handler = handler(path.strip_prefix(watch.prefix.as_str()).unwrap_or(path));
+    let handler = handler(path.strip_prefix(watch.http.prefix.as_str()).unwrap_or(path));
     let id = id(&request);
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
@@ -47,15 +50,16 @@ pub(super) async fn watch(State(watch): State<Watch>, mut request: Request, next
         let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
         text.chars().take(LONGEST).collect::<String>()
     };
-    let client = request.extensions().get::<Peer>().and_then(|peer| peer.address);
+    let received = Arc::<AtomicU64>::default();
     let mut told = Told {
         agent: text(request.headers().get(USER_AGENT)),
-        client: client.map(|address| address.to_string()).unwrap_or_default(),
+        client: client(&watch.http, &request),
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         begun: Instant::now(),
         span: tracing::info_span!("request", request.id = %id),
         code: 0,
+        received: Arc::clone(&received),
         sent: 0,
         length: None,
         whole: false,
@@ -64,6 +68,7 @@ pub(super) async fn watch(State(watch): State<Watch>, mut request: Request, next
     };
     told.watch.metrics.begin(handler);
     let span = told.span.clone();
+    let request = request.map(|body| counted(body, received));
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -88,6 +93,18 @@ fn id(request: &Request) -> String {
     named.filter(fine).map_or_else(|| format!("req-{}", uuid::Uuid::new_v4()), str::to_owned)
 }
 
+/// Who asks: behind a proxy that is trusted, whom it names. Notifications and limits say the same.
+fn client(http: &HttpConfig, request: &Request) -> String {
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+    let client = location::client(http, request.headers(), &peer);
+    client.map(|address| address.to_string()).unwrap_or_default()
+}
+
+/// The same body, whose bytes are counted as they come.
+fn counted(body: Body, received: Arc<AtomicU64>) -> Body {
+    if body.is_end_stream() { body } else { Body::new(Counted { body, received }) }
+}
+
 /// What is told of a request when it has ended.
 struct Told {
     watch: Watch,
@@ -99,6 +116,8 @@ struct Told {
     begun: Instant,
     span: tracing::Span,
     code: u16,
+    /// Bytes of its body that came.
+    received: Arc<AtomicU64>,
     sent: u64,
     /// Bytes of the whole answer, where that is known.
     length: Option<u64>,
@@ -109,7 +128,14 @@ struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         let took = self.begun.elapsed();
-        self.watch.metrics.end(self.handler, &self.method, self.code, took, self.sent);
+        self.watch.metrics.end(&Ended {
+            handler: self.handler,
+            method: &self.method,
+            code: self.code,
+            took,
+            received: self.received.load(Ordering::Relaxed),
+            sent: self.sent,
+        });
         if !self.watch.lines {
             return;
         }
@@ -121,6 +147,41 @@ impl Drop for Told {
         let broken = if whole { "" } else { ", broken off" };
         info!(target: TARGET, { client, agent, duration_ms, sent_bytes = sent }, "{method} {path} {code}{broken}");
     }
+}
+
+/// A body whose bytes are counted.
+struct Counted {
+    body: Body,
+    received: Arc<AtomicU64>,
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.received.fetch_add(length(frame), Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Bytes of a piece of a body.
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.len() as u64)
 }
 
 /// A body whose end is noticed.
@@ -140,8 +201,7 @@ impl hyper::body::Body for Watched {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                let sent = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-                self.told.sent += sent;
+                self.told.sent += length(frame);
                 self.told.whole = self.body.is_end_stream();
             }
             Poll::Ready(None) => self.told.whole = true,
@@ -156,5 +216,52 @@ impl hyper::body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    fn behind_a_proxy() -> Arc<HttpConfig> {
+        Arc::new(HttpConfig { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..HttpConfig::default() })
+    }
+
+    #[test]
+    fn who_asks_is_whom_a_trusted_proxy_names() {
+        for (peer, client) in [("10.0.0.1", "203.0.113.9"), ("192.0.2.1", "192.0.2.1")] {
+            let mut request = Request::new(Body::empty());
+            request.headers_mut().insert("x-forwarded-for", HeaderValue::from_static("203.0.113.9"));
+            request.extensions_mut().insert(Peer { address: Some(peer.parse().unwrap()), ..Peer::default() });
+            assert_eq!(super::client(&behind_a_proxy(), &request), client);
+        }
+        assert_eq!(super::client(&behind_a_proxy(), &Request::new(Body::empty())), "", "over a unix socket");
+    }
+
+    #[tokio::test]
+    async fn what_comes_is_counted_also_where_nobody_said_how_long_it_is() {
+        let metrics = Metrics::new("1");
+        let state = Watch { metrics: metrics.clone(), lines: false, http: Arc::default() };
+        let app = Router::new()
+            .route("/v2/a/blobs/uploads/", post(|body: Bytes| async move { body }))
+            .layer(from_fn_with_state(state, watch));
+        let pieces = [[0_u8; 400], [1; 400]].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece.to_vec())));
+        let request =
+            http::Request::post("/v2/a/blobs/uploads/").body(Body::from_stream(futures::stream::iter(pieces)));
+        let answer = app.oneshot(request.unwrap()).await.unwrap();
+        let sent = axum::body::to_bytes(answer.into_body(), 1000).await.unwrap();
+        assert_eq!(sent.len(), 800);
+        let text = metrics.render();
+        for line in [
+            r#"registry_http_request_size_bytes_bucket{le="100.0",handler="blob_upload",method="post"} 0"#,
+            r#"registry_http_request_size_bytes_bucket{le="1000.0",handler="blob_upload",method="post"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
     }
 }

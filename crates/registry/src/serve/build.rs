@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use jeroboam_blobs::s3::{S3, S3Config, Source};
+use jeroboam_blobs::swift::BadParameters;
 use jeroboam_blobs::{Directory, Memory, SharedBlobs, Swift, SwiftConfig};
 use jeroboam_model::Clock;
 use jeroboam_openstack::clouds::Lookup;
 
 use super::renewed::Renewed;
 use crate::auth::Followed;
-use crate::config::{Children, Config, Expressions, Parameters, PlaceConfig, Prefix, RedirectMode};
+use crate::config::{Children, Config, Expressions, LONGEST_PAGE, Parameters, PlaceConfig, Prefix, RedirectMode};
 use crate::gc::GcConfig;
 use crate::http::{HttpConfig, Redirect};
 use crate::retention::RetentionRule;
@@ -36,7 +37,7 @@ pub enum PlaceError {
     S3(#[from] jeroboam_blobs::s3::BadS3Config),
     /// What is said of a container.
     #[error("storage.swift")]
-    Swift(#[source] jeroboam_blobs::swift::BadParameters),
+    Swift(#[source] BadParameters),
     /// The file of secrets.
     #[error("read storage.swift.secretsfile {file}: {reason}")]
     Secrets {
@@ -89,9 +90,7 @@ fn swift(
         for (name, value) in secrets {
             given.entry(name).or_insert(value);
         }
-        let (mut swift, _) = SwiftConfig::from_parameters(&given, &lookup).map_err(PlaceError::Swift)?;
-        swift.exclusive = exclusive;
-        swift.temp_url.enabled &= temp_urls;
+        let swift = swift_config(&given, &lookup, exclusive, temp_urls).map_err(PlaceError::Swift)?;
         Ok(Arc::new(Swift::new(swift, Arc::clone(&clock_s)).map_err(PlaceError::Client)?))
     };
     let Some(file) = file else { return make(BTreeMap::new()) };
@@ -102,6 +101,21 @@ fn swift(
     let followed = Followed::open(file.clone().into(), read, clock);
     let followed = followed.map_err(|error| PlaceError::Secrets { file, reason: error.to_string() })?;
     Ok(Arc::new(Renewed::new(followed)))
+}
+
+/// The parameters, and what else is configured that matters to Swift: whether nobody but us writes there, and whether anybody is sent there.
+fn swift_config(
+    given: &BTreeMap<String, String>,
+    lookup: &Lookup,
+    exclusive: bool,
+    temp_urls: bool,
+) -> Result<SwiftConfig, BadParameters> {
+    let (mut swift, _) = SwiftConfig::from_parameters(given, lookup)?;
+    swift.exclusive = exclusive;
+    swift.temp_url.enabled &= temp_urls;
+    // distribution would go on signing with the key that it read when it was started.
+    swift.temp_url.rotate_after = swift.temp_url.rotate_after.filter(|_| exclusive);
+    Ok(swift)
 }
 
 /// `name: value` lines.
@@ -202,6 +216,7 @@ pub(super) fn http_config(config: &Config) -> HttpConfig {
         prefix: http.prefix.clone(),
         trusted_proxies: ours.trusted_proxies.clone(),
         headers: headers.collect(),
+        warnings: ours.warnings.clone(),
         redirect: match ours.redirect.mode {
             _ if config.storage.redirect_disabled => Redirect::Off,
             RedirectMode::Off => Redirect::Off,
@@ -212,7 +227,7 @@ pub(super) fn http_config(config: &Config) -> HttpConfig {
         },
         redirect_minimum: ours.redirect.minimum,
         redirect_lifetime: ours.redirect.lifetime,
-        tags_page: pages.tags_page,
+        tags_page: (LONGEST_PAGE, pages.tags_page),
         catalog_page: (pages.catalog_page.min(100), pages.catalog_page),
         longest_target: ours.limits.uri,
         body_pace: (Duration::from_secs(30), ours.limits.body_rate),
@@ -284,6 +299,28 @@ mod tests {
         assert_eq!((read["password"].as_str(), read["trustid"].as_str()), ("hunter\"2", "123"));
         let error = secrets("opensesame\n").expect_err("no lines");
         assert!(error.contains("is not name: value") && !error.contains("opensesame"), "{error}");
+    }
+
+    #[test]
+    fn keys_of_temporary_addresses_are_replaced_where_nobody_else_signs_with_them() {
+        let day = 24 * 3600;
+        for (ours, age, rotate_after, remarks) in [
+            ("compat: exclusive", "30d", Some(30 * day), ""),
+            ("compat: exclusive", "86400000000000", Some(day), ""),
+            ("compat: shared", "30d", None, "no effect with compat: shared"),
+            ("compat: exclusive", "12h", None, "at least 24h"),
+        ] {
+            let text = format!(
+                "version: 0.1\nstorage: {{swift: {{authurl: 'http://k/v3', username: u, password: p, container: c, tempurl_rotate_after: {age}}}}}\njeroboam: {{{ours}}}\n"
+            );
+            let read = Config::read(&text, &BTreeMap::new()).expect("YAML");
+            let said: Vec<String> = read.remarks.iter().map(ToString::to_string).collect();
+            assert!(said.is_empty() == remarks.is_empty() && said.concat().contains(remarks), "{text}: {said:?}");
+            let Ok(config) = read.into_config() else { continue };
+            let PlaceConfig::Swift(parameters) = &config.storage.place else { panic!("{:?}", config.storage.place) };
+            let swift = swift_config(parameters.all(), &Lookup::default(), config.ours.exclusive, true).expect("Swift");
+            assert_eq!(swift.temp_url.rotate_after, rotate_after.map(Duration::from_secs), "{text}");
+        }
     }
 
     #[tokio::test]

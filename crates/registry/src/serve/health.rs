@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Cadence, CheckKind, HealthConfig};
+use crate::http::failure::chain;
 
 /// The store has so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -119,7 +120,8 @@ impl Health {
 async fn store(place: &SharedBlobs) -> Result<(), String> {
     match tokio::time::timeout(PATIENCE, place.probe()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
+        // What stands behind it says whether it is the credentials, the roles or the trust that are wrong.
+        Ok(Err(error)) => Err(chain(&error)),
         Err(_) => Err("the store does not answer in time".to_owned()),
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
 use jeroboam_model::Clock;
+use jeroboam_oci::RepositoryName;
 use jeroboam_oci::events::{EventAction, Request, Target};
-use jeroboam_oci::{Reference, RepositoryName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -23,6 +23,7 @@ use crate::background;
 use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
 use crate::events::Happened;
 use crate::gc::{Collector, GcConfig, GcError, Keeping, keep_house, purge_uploads};
+use crate::http::failure::chain;
 use crate::retention::{Removal, RetentionRule, retain};
 use crate::scrub::{self, ScrubConfig, Scrubbed, Turn};
 use crate::store::{Compat, Store};
@@ -111,9 +112,12 @@ impl House {
     async fn collect(self: Arc<Self>, stop: CancellationToken) {
         let (place, clock, gc) = (Arc::clone(&self.place), Arc::clone(&self.clock), self.gc.clone());
         let collector = match Collector::new(place, clock, self.store.config().compat, gc, self.instance.clone()) {
-            Ok(collector) => collector,
+            Ok(collector) => {
+                let metrics = self.metrics.clone();
+                collector.telling(Box::new(move |now| metrics.sweeping(now)))
+            }
             Err(error) => {
-                warn!(%error, "no garbage is collected");
+                warn!(error = chain(&error), "no garbage is collected");
                 return stop.cancelled().await;
             }
         };
@@ -181,7 +185,8 @@ impl House {
             return Ok(self.collection.interval);
         }
         let dry_run = self.collection.dry_run;
-        let retained = retain(&self.store, &self.rules, self.clock.now(), dry_run).await?;
+        let replication = &self.around.replication;
+        let retained = retain(&self.store, replication, &self.rules, self.clock.now(), dry_run).await?;
         for repository in &retained.unreadable {
             warn!(%repository, "a manifest cannot be read, and nothing without a tag goes there");
         }
@@ -194,7 +199,7 @@ impl House {
                 count += 1;
                 info!(%repository, what = %shown(removal), dry_run, "no rule keeps it");
                 if !dry_run {
-                    self.tell(repository, removal).await;
+                    self.tell(repository, removal);
                 }
             }
         }
@@ -203,18 +208,16 @@ impl House {
         Ok(if retained.failed.is_empty() { interval } else { interval.min(AGAIN) })
     }
 
-    /// Tells others, as of what a client deletes.
-    async fn tell(&self, repository: &RepositoryName, removal: &Removal) {
-        let (reference, tag, digest) = match removal {
-            Removal::Tag(tag, _) => (Reference::Tag(tag.clone()), Some(tag.clone()), None),
-            Removal::Manifest(digest) => (Reference::Digest(digest.clone()), None, Some(digest.clone())),
+    /// Notifies others, as of what a client deletes.
+    fn tell(&self, repository: &RepositoryName, removal: &Removal) {
+        let (tag, digest) = match removal {
+            Removal::Tag(tag, _) => (Some(tag.clone()), None),
+            Removal::Manifest(digest) => (None, Some(digest.clone())),
         };
-        let tags: Vec<_> = tag.iter().cloned().collect();
         self.metrics.retained(if tag.is_some() { "tag" } else { "manifest" });
         let target = Target { tag, digest, ..Target::of(repository.clone()) };
         let request = Request { useragent: "retention".to_owned(), ..Request::default() };
         self.around.events.record(Happened { action: EventAction::Delete, target, request, actor: None });
-        self.around.replication.deleted(repository, &reference, &tags, &[], None).await;
     }
 
     async fn scrub(self: Arc<Self>, stop: CancellationToken) {
@@ -260,8 +263,7 @@ where
             () = stop.cancelled() => return,
         }
         rest = turn().await.unwrap_or_else(|error| {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            warn!(%error, cause, "{failed}");
+            warn!(error = chain(&error), "{failed}");
             every.min(AGAIN)
         });
     }

@@ -1,5 +1,7 @@
 //! What keeping house counts.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jeroboam_model::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -7,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::gc::{GcError, Outcome, Report};
+use crate::gc::{Collected, GcError, Outcome, Report, Sweeping};
 
 /// What came of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,6 +32,10 @@ pub(super) struct HouseMetrics {
     removed: Counter,
     bytes: Counter,
     spared: Counter,
+    candidates: Gauge,
+    done: Gauge,
+    /// What is counted of the sweep that is under way.
+    counted: Arc<Mutex<Collected>>,
     unreferenced: Gauge,
     unreferenced_bytes: Gauge,
     unreadable: Gauge,
@@ -50,6 +56,8 @@ impl HouseMetrics {
         gc.register("removed_blobs", "Blobs that were removed, or moved to the trash", self.removed.clone());
         gc.register_with_unit("removed_size", "Their bytes", Unit::Bytes, self.bytes.clone());
         gc.register("spared_blobs", "Candidates that somebody relies on", self.spared.clone());
+        gc.register("sweep_candidates", "What was announced and is being swept, or was last", self.candidates.clone());
+        gc.register("sweep_done", "How many of them are decided", self.done.clone());
         gc.register("unreferenced_blobs", "Blobs that nothing referred to at the last look", self.unreferenced.clone());
         gc.register_with_unit("unreferenced_size", "Their bytes", Unit::Bytes, self.unreferenced_bytes.clone());
         gc.register("unreadable_manifests", "Manifests that could not be read then", self.unreadable.clone());
@@ -69,14 +77,8 @@ impl HouseMetrics {
                 self.looked(report);
                 "announced"
             }
-            Ok(Outcome::Swept(report)) => {
-                self.swept(report);
-                "swept"
-            }
-            Ok(Outcome::Paused(report)) => {
-                self.swept(report);
-                "paused"
-            }
+            Ok(Outcome::Swept(_)) => "swept",
+            Ok(Outcome::Paused(_)) => "paused",
             // Nothing was due, or somebody else does it.
             Ok(Outcome::Waits(_)) => "waiting",
             Ok(Outcome::Taken(_)) => "elsewhere",
@@ -90,7 +92,6 @@ impl HouseMetrics {
 
     /// Nothing refers to so much.
     pub(super) fn looked(&self, report: &Report) {
-        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.unreferenced.set(whole(report.found.unreferenced));
         self.unreferenced_bytes.set(whole(report.found.unreferenced_bytes));
         self.unreadable.set(whole(report.unreadable.len() as u64));
@@ -100,10 +101,17 @@ impl HouseMetrics {
         }
     }
 
-    fn swept(&self, report: &Report) {
-        self.removed.inc_by(report.collected.removed);
-        self.bytes.inc_by(report.collected.bytes);
-        self.spared.inc_by(report.collected.leased + report.collected.interrupted);
+    /// A sweep is so far. Counts what it has collected since it was last told.
+    pub(super) fn sweeping(&self, now: Sweeping) {
+        self.candidates.set(whole(now.candidates));
+        self.done.set(whole(now.done));
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, collected) = (std::mem::replace(&mut *counted, now.collected), now.collected);
+        let spared = |of: Collected| of.leased + of.interrupted;
+        // A step begins with nothing.
+        self.removed.inc_by(collected.removed.saturating_sub(before.removed));
+        self.bytes.inc_by(collected.bytes.saturating_sub(before.bytes));
+        self.spared.inc_by(spared(collected).saturating_sub(spared(before)));
     }
 
     /// Uploads were removed.
@@ -121,5 +129,34 @@ impl HouseMetrics {
         self.scrubbed.inc_by(blobs);
         self.scrubbed_bytes.inc_by(bytes);
         self.wrong.inc_by(wrong);
+    }
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_is_counted_while_it_goes_on_and_nothing_twice() {
+        let metrics = HouseMetrics::default();
+        let told = |done: u64, removed: u64, leased: u64| {
+            let collected = Collected { removed, bytes: 10 * removed, leased, ..Collected::default() };
+            metrics.sweeping(Sweeping { candidates: 1000, done, collected });
+            let counters = [&metrics.removed, &metrics.bytes, &metrics.spared].map(Counter::get);
+            (metrics.candidates.get(), metrics.done.get(), counters)
+        };
+        assert_eq!(told(0, 0, 0), (1000, 0, [0, 0, 0]));
+        assert_eq!(told(500, 499, 1), (1000, 500, [499, 4990, 1]));
+        assert_eq!(told(600, 598, 2), (1000, 600, [598, 5980, 2]));
+        // Another step goes on there.
+        assert_eq!(told(600, 0, 0), (1000, 600, [598, 5980, 2]));
+        assert_eq!(told(1000, 400, 0), (1000, 1000, [998, 9980, 2]));
+        let ended = Ok(Outcome::Swept(Box::default()));
+        metrics.collected(&ended, Timestamp::UNIX_EPOCH);
+        assert_eq!(metrics.removed.get(), 998);
     }
 }

@@ -50,6 +50,10 @@ impl Blobs for Measured {
         self.place.capabilities()
     }
 
+    fn seconds_ahead(&self) -> Option<i64> {
+        self.place.seconds_ahead()
+    }
+
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
         self.timed("Probe", self.place.probe())
     }

@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::house_metrics::HouseMetrics;
+use super::indexing::Indexed;
 use super::kept::Kept;
 use super::measured::Hears;
 
@@ -43,6 +44,18 @@ struct Action {
     driver: &'static str,
 }
 
+/// A request that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) handler: &'static str,
+    pub(super) method: &'a http::Method,
+    pub(super) code: u16,
+    pub(super) took: Duration,
+    /// Bytes of its body that came.
+    pub(super) received: u64,
+    /// Bytes of the answer that were sent.
+    pub(super) sent: u64,
+}
+
 const TIMES: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const SIZES: [f64; 7] = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
@@ -54,11 +67,13 @@ pub struct Metrics {
     registry: Arc<Registry>,
     requests: Family<Answered, Counter>,
     times: Histograms<Handled>,
+    received: Histograms<Handled>,
     sent: Histograms<Handled>,
     running: Family<Running, Gauge>,
     actions: Histograms<Action>,
     failures: Family<Action, Counter>,
     house: HouseMetrics,
+    indexed: Indexed,
     kept: Kept,
 }
 
@@ -84,11 +99,13 @@ impl Metrics {
             registry: Arc::default(),
             requests: Family::default(),
             times: Family::new_with_constructor(times),
+            received: Family::new_with_constructor(sizes),
             sent: Family::new_with_constructor(sizes),
             running: Family::default(),
             actions: Family::new_with_constructor(times),
             failures: Family::default(),
             house: HouseMetrics::default(),
+            indexed: Indexed::default(),
             kept: Kept::default(),
         };
         let mut registry = Registry::with_prefix("registry");
@@ -100,12 +117,14 @@ impl Metrics {
             Unit::Seconds,
             metrics.times.clone(),
         );
+        http.register_with_unit("request_size", "Bytes of requests' bodies", Unit::Bytes, metrics.received.clone());
         http.register_with_unit("response_size", "Bytes of answers", Unit::Bytes, metrics.sent.clone());
         http.register("in_flight_requests", "Requests that are being answered", metrics.running.clone());
         let storage = registry.sub_registry_with_prefix("storage");
         storage.register_with_unit("action", "Time of calls to the store", Unit::Seconds, metrics.actions.clone());
         storage.register("action_errors", "Calls to the store that failed", metrics.failures.clone());
         metrics.house.register(&mut registry);
+        metrics.indexed.register(&mut registry);
         let build = Info::new(vec![("version", version)]);
         registry.register_collector(Box::new(metrics.kept.clone()));
         registry.register("build", "The program", build);
@@ -123,15 +142,18 @@ impl Metrics {
         self.running.get_or_create(&Running { handler }).inc();
     }
 
-    /// A request has ended, and so many bytes were sent.
-    pub(super) fn end(&self, handler: &'static str, method: &http::Method, code: u16, took: Duration, sent: u64) {
+    /// A request has ended.
+    pub(super) fn end(&self, ended: &Ended<'_>) {
+        let handler = ended.handler;
         self.running.get_or_create(&Running { handler }).dec();
-        let method = word(method).to_owned();
-        self.requests.get_or_create(&Answered { handler, method: method.clone(), code }).inc();
+        let method = word(ended.method).to_owned();
+        self.requests.get_or_create(&Answered { handler, method: method.clone(), code: ended.code }).inc();
         let handled = Handled { handler, method };
-        self.times.get_or_create(&handled).observe(took.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "a histogram has buckets that are much wider")]
-        self.sent.get_or_create(&handled).observe(sent as f64);
+        self.times.get_or_create(&handled).observe(ended.took.as_secs_f64());
+        for (sizes, bytes) in [(&self.received, ended.received), (&self.sent, ended.sent)] {
+            #[expect(clippy::cast_precision_loss, reason = "a histogram has buckets that are much wider")]
+            sizes.get_or_create(&handled).observe(bytes as f64);
+        }
     }
 
     /// The store was asked.
@@ -152,6 +174,11 @@ impl Metrics {
     /// What keeping house counts.
     pub(super) fn house(&self) -> HouseMetrics {
         self.house.clone()
+    }
+
+    /// What comes of indexing what manifests are about.
+    pub(super) fn indexed(&self) -> Indexed {
+        self.indexed.clone()
     }
 
     /// All of it as text.
@@ -178,7 +205,7 @@ fn word(method: &http::Method) -> &'static str {
     }
 }
 
-/// The name of what answers a path. distribution: its route names.
+/// The name of what answers a path. distribution: its route names, with underscores in the numbers.
 pub(super) fn handler(path: &str) -> &'static str {
     use jeroboam_oci::Route;
     match jeroboam_oci::parse_route(path) {
@@ -187,8 +214,8 @@ pub(super) fn handler(path: &str) -> &'static str {
         Ok(Route::Tags(_)) => "tags",
         Ok(Route::Manifest(..)) => "manifest",
         Ok(Route::Blob(..)) => "blob",
-        Ok(Route::Uploads(_)) => "blob-upload",
-        Ok(Route::Upload(..)) => "blob-upload-chunk",
+        Ok(Route::Uploads(_)) => "blob_upload",
+        Ok(Route::Upload(..)) => "blob_upload_chunk",
         Ok(Route::Referrers(..)) => "referrers",
         Ok(_) => "extension",
         Err(_) => "other",
@@ -203,13 +230,15 @@ mod tests {
     fn numbers_have_the_names_of_distribution() {
         let metrics = Metrics::new("1");
         metrics.begin("manifest");
-        metrics.end("manifest", &http::Method::GET, 200, Duration::from_millis(7), 500);
+        let (method, took) = (&http::Method::GET, Duration::from_millis(7));
+        metrics.end(&Ended { handler: "manifest", method, code: 200, took, received: 50, sent: 500 });
         metrics.asked("swift", "Stat", Duration::from_millis(30), true);
         let text = metrics.render();
         for line in [
             r#"registry_http_requests_total{handler="manifest",method="get",code="200"} 1"#,
             r#"registry_http_in_flight_requests{handler="manifest"} 0"#,
             r#"registry_http_request_duration_seconds_count{handler="manifest",method="get"} 1"#,
+            r#"registry_http_request_size_bytes_bucket{le="100.0",handler="manifest",method="get"} 1"#,
             r#"registry_http_response_size_bytes_bucket{le="1000.0",handler="manifest",method="get"} 1"#,
             r#"registry_storage_action_seconds_count{action="Stat",driver="swift"} 1"#,
             r#"registry_storage_action_errors_total{action="Stat",driver="swift"} 1"#,
@@ -225,7 +254,8 @@ mod tests {
         for (path, name) in [
             ("/v2/", "base"),
             ("/v2/a/b/manifests/latest", "manifest"),
-            ("/v2/a/blobs/uploads/", "blob-upload"),
+            ("/v2/a/blobs/uploads/", "blob_upload"),
+            ("/v2/a/blobs/uploads/9a3e2b1c-8d4f-4e5a-9b6c-7d8e9f0a1b2c", "blob_upload_chunk"),
             ("/v2/a/tags/list", "tags"),
             ("/other", "other"),
         ] {

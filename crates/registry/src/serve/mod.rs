@@ -4,9 +4,11 @@
 
 mod access_log;
 mod build;
+mod clock;
 mod health;
 mod house;
 mod house_metrics;
+mod indexing;
 mod kept;
 mod measured;
 mod metrics;
@@ -32,10 +34,12 @@ use crate::auth::{Auth, AuthError};
 use crate::background;
 use crate::config::{Address, Config, HttpConfig, MinimumTls, TlsConfig};
 use crate::http::Registry;
+use crate::http::failure::chain;
 use crate::leases::{GRACE, Leases};
 use crate::store::Store;
 
 use house::House;
+use kept::Keepers;
 
 pub use build::{PlaceError, gc_config, place, retention_rules, store_config};
 pub use measured::{Hears, measured};
@@ -113,7 +117,7 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let auth = Auth::new(config.auth.clone(), &http, Arc::clone(&clock))?;
     let bare = place(&config, &environment, Arc::clone(&clock)).await?;
     let bare = measured(bare, metrics.of_calls(config.storage.place.name()));
-    let place = around::place(&config, Arc::clone(&bare)).await?;
+    let (place, node) = around::place(&config, Arc::clone(&bare)).await?;
     let instance = Uuid::new_v4().simple().to_string();
     let leases = leases(&config, &bare, &clock, &instance).await;
     let store = Store::new(Arc::clone(&place), Arc::clone(&clock), Arc::clone(&leases), store_config(&config));
@@ -136,9 +140,21 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     let around = Around::start(&config, &store, &clock, &called, spool, tasks, &token.clone())?;
     let registry = Registry::new(Arc::clone(&store), auth.clone(), around.events.clone(), http);
     let registry = around.put_around(registry);
-    metrics.kept().of(&store, &around);
+    metrics.kept().by(Keepers { store: Arc::clone(&store), around: around.clone(), node });
     let house = House::new(&config, bare, Arc::clone(&store), around, Arc::clone(&clock), metrics.house(), instance);
     house.keep(tasks, &token);
+    // Of those on nodes there are many, and the registry behind them does it.
+    if config.ours.node_cache.is_none() {
+        let (store, indexed) = (Arc::clone(&store), metrics.indexed());
+        background::spawn(tasks, &token, "indexing what manifests are about", move |stop| {
+            indexing::index(Arc::clone(&store), indexed.clone(), stop)
+        });
+    }
+    let (watched, slack) = (Arc::clone(&place), config.ours.collection.times.slack());
+    background::spawn(tasks, &token, "looking at the store's clock", move |stop| {
+        let place = Arc::clone(&watched);
+        clock::follow(move || place.seconds_ahead(), slack, clock::warn, stop)
+    });
 
     let health = health::Health::new(config.health.clone());
     tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
@@ -199,7 +215,9 @@ async fn leases(config: &Config, place: &SharedBlobs, clock: &Arc<dyn Clock>, in
     // It is read again with the first promise; a process starts without its store.
     match tokio::time::timeout(FIRST_READING, leases.read()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "what may be collected could not be read yet, and nothing is promised before"),
+        Ok(Err(error)) => {
+            warn!(error = chain(&error), "what may be collected could not be read yet, and nothing is promised before");
+        }
         Err(_) => warn!("what may be collected could not be read yet, and nothing is promised before"),
     }
     Arc::new(leases)
@@ -255,7 +273,8 @@ fn limits(http: &HttpConfig, config: &Config) -> Limits {
     Limits {
         connections: limits.connections.unwrap_or_else(|| connections(jeroboam_listen::open_files())),
         header: limits.header_timeout,
-        header_bytes: Some(limits.header),
+        // What is too long hears so from us, as long as it is not much too long: the connection counts the first line as well.
+        header_bytes: Some(limits.header.saturating_add(limits.uri)),
         idle: limits.idle_timeout,
         stall: limits.idle_timeout,
         streams: limits.streams,

@@ -1,6 +1,7 @@
 //! What goes around the API: health, metrics, the page, the token endpoint, and the other end of the connection as authentication knows it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,6 +11,7 @@ use axum::routing::get;
 use futures::FutureExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
+use jeroboam_oci::ErrorCode;
 use jeroboam_telemetry::metrics::CONTENT_TYPE as METRICS_TYPE;
 use serde_json::json;
 
@@ -19,7 +21,7 @@ use super::health::Health;
 use super::subject;
 use crate::auth::{self, Auth, Peer};
 use crate::config::Config;
-use crate::http::{Registry, service};
+use crate::http::{Failure, Registry, service};
 
 /// What is served.
 pub(super) struct Parts<'a> {
@@ -33,7 +35,7 @@ pub(super) struct Parts<'a> {
 /// Everything that clients reach.
 pub(super) fn routes(parts: Parts<'_>) -> Router {
     let Parts { registry, auth, health, metrics, config } = parts;
-    let watch = Watch { metrics, lines: config.log.requests, prefix: config.http.prefix.clone() };
+    let watch = Watch { metrics, lines: config.log.requests, http: Arc::clone(registry.config()) };
     let prefix = config.http.prefix.as_str();
     let mut around = auth::routes(&auth, prefix);
     if config.ours.page {
@@ -91,12 +93,13 @@ async fn peer(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The connection bounds what it keeps of a header, by the size of its buffers; this is the limit that was set.
+/// The connection bounds what it keeps of a header, by the size of its buffers, and says nothing but a status; this is the limit that was set.
 async fn bounded(State(most): State<usize>, request: Request, next: Next) -> Response {
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let header: usize = request.headers().iter().map(line).sum();
     if header > most {
-        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+        let failure = Failure::new(ErrorCode::Unsupported, "the header is too long");
+        return failure.status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).into_response();
     }
     next.run(request).await
 }

@@ -39,6 +39,10 @@ impl Blobs for Renewed {
         self.place().capabilities()
     }
 
+    fn seconds_ahead(&self) -> Option<i64> {
+        self.place().seconds_ahead()
+    }
+
     fn probe(&self) -> BoxFuture<'_, Result<()>> {
         let place = self.place();
         Box::pin(async move { place.probe().await })

@@ -14,6 +14,7 @@ use moka::future;
 
 use super::manifests::StoredManifest;
 use super::{Compat, StoreConfig};
+use crate::hits::Hits;
 
 /// Corners of a cache. A write makes everything in one of them to be asked again.
 const CORNERS: usize = 1024;
@@ -95,6 +96,8 @@ pub(super) struct Versioned<K, V> {
     entries: future::Cache<K, (u64, V)>,
     versions: Arc<[AtomicU64]>,
     hasher: RandomState,
+    /// How often what somebody asked for was remembered.
+    pub(super) hits: Hits,
 }
 
 /// The version that a corner had before the store was asked.
@@ -111,6 +114,7 @@ where
             entries: future::Cache::builder().max_capacity(capacity).time_to_live(ttl).build(),
             versions: (0..CORNERS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
+            hits: Hits::default(),
         }
     }
 
@@ -119,8 +123,11 @@ where
     }
 
     pub(super) async fn get(&self, key: &K) -> Option<V> {
-        let (version, value) = self.entries.get(key).await?;
-        (version == self.corner(key).load(Ordering::Acquire)).then_some(value)
+        let found = self.entries.get(key).await;
+        let is_current = |version: u64| version == self.corner(key).load(Ordering::Acquire);
+        let current = found.filter(|(version, _)| is_current(*version)).map(|(_, value)| value);
+        self.hits.note(current.is_some());
+        current
     }
 
     /// Called before the store is asked; what it answers is remembered with [`Self::learn`].
@@ -163,5 +170,6 @@ mod tests {
         assert_eq!(cache.get(&key()).await, Some(2));
         cache.forget(&key()).await;
         assert_eq!(cache.get(&key()).await, None);
+        assert_eq!((cache.hits.hits(), cache.hits.misses()), (1, 2));
     }
 }

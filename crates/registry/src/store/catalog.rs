@@ -7,10 +7,8 @@ use jeroboam_blobs::{List, Listed};
 use jeroboam_oci::RepositoryName;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 
+use super::tags::PAGE;
 use super::{Result, Store};
-
-/// How many lines of a listing are asked for at once: most of them are skipped.
-const PAGE: usize = 1000;
 
 impl Store {
     /// The names of all repositories that have a blob or a manifest, sorted.
@@ -24,7 +22,7 @@ impl Store {
     }
 
     /// Looks through the listing of everything, and jumps over what belongs to a repository that is known already: at most one request for each
-    /// repository, and only one for many small ones.
+    /// repository, and only one for many small ones. Pages are as long as places give them; most of their lines are skipped.
     async fn listed_repositories(&self) -> Result<Arc<Vec<RepositoryName>>> {
         let mut found = BTreeSet::new();
         let mut after: Option<String> = None;
@@ -51,5 +49,36 @@ impl Store {
                 (Some(next), None) => Some(next),
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use jeroboam_blobs::{Condition, Faults, Memory, Operation, SharedBlobs};
+    use jeroboam_model::{Clock, SystemClock};
+    use jeroboam_oci::Digest;
+
+    use super::*;
+    use crate::leases::{GRACE, Leases};
+    use crate::store::StoreConfig;
+
+    #[tokio::test]
+    async fn a_page_of_many_objects_is_enough_for_many_repositories() {
+        let faults = Faults::new(Arc::new(Memory::default()));
+        let blobs: SharedBlobs = Arc::new(faults.clone());
+        for repository in 0..50 {
+            let name: RepositoryName = format!("team/app-{repository:02}").parse().unwrap();
+            for blob in 0..100_u8 {
+                let path = layout::layer(&name, &Digest::sha256(&[blob]));
+                blobs.put(&path, Bytes::new(), Condition::Always).await.unwrap();
+            }
+        }
+        faults.forget_counts();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
+        let store = Store::new(blobs, clock, leases, StoreConfig::default());
+        assert_eq!(store.repositories().await.unwrap().len(), 50);
+        assert_eq!(faults.counts().get(&Operation::List), Some(&1), "5000 objects are one page");
     }
 }

@@ -7,6 +7,7 @@ use jeroboam_oci::range::BadChunk;
 use jeroboam_oci::{BadDigest, Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use super::Full;
+use crate::http::failure::chain;
 use crate::leases::NotNow;
 
 /// Why the store did not do what it was asked.
@@ -188,7 +189,7 @@ impl StoreError {
     pub(super) fn shared(&self) -> Self {
         match self {
             Self::Blobs(error) => {
-                let again = jeroboam_blobs::Error::new(error.kind(), error.to_string());
+                let again = jeroboam_blobs::Error::new(error.kind(), chain(error));
                 Self::Blobs(match error.retry_after() {
                     Some(wait) => again.after(wait),
                     None => again,

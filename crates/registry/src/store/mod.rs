@@ -19,6 +19,8 @@ mod referrers;
 mod scans;
 mod sightings;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod uploads;
 mod verify;
@@ -34,6 +36,7 @@ use jeroboam_oci::{Digest, RepositoryName, layout};
 use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 
+use crate::hits::Hits;
 use crate::leases::Leases;
 
 pub use blobs::BlobView;
@@ -132,6 +135,11 @@ impl Store {
         self.tasks.close();
         self.tasks.wait().await;
         self.quotas.stop().await;
+    }
+
+    /// How often the size of a blob was remembered that somebody asked for.
+    pub(crate) fn remembered(&self) -> &Hits {
+        &self.cache.sizes.hits
     }
 
     /// What namespaces have that rules of quotas name, as far as they were counted.

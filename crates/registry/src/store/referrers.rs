@@ -1,8 +1,8 @@
 //! Manifests by what they are about.
 //!
 //! Each push of a manifest with a subject writes one small object, so that nothing is read, changed and written again. What distribution took before us
-//! has none: the manifests of a repository are read once, when somebody asks for the first time, and again those that came since where distribution may
-//! still write. That is done beside the requests, which wait for it no longer than clients do. A manifest is shown as long as the repository has it,
+//! has none: the manifests of a repository are read once, when somebody asks for the first time or there is time for it, and again those that came since
+//! where distribution may still write. That is done beside the requests, which wait for it no longer than clients do. A manifest is shown as long as the repository has it,
 //! whatever the index says.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,6 +239,21 @@ impl Store {
         Ok(unwritten.unwrap_or_default())
     }
 
+    /// Sees to it that the index knows all manifests of a repository before anybody asks. `false`: it was written down that it does, and nothing was looked at.
+    pub async fn index_referrers(self: &Arc<Self>, repository: &RepositoryName) -> Result<bool> {
+        if self.marked(repository).await?.is_some() {
+            return Ok(false);
+        }
+        self.look_again(repository).await?;
+        Ok(true)
+    }
+
+    /// When it was written down that the index knows all manifests of a repository, if it was.
+    async fn marked(&self, repository: &RepositoryName) -> Result<Option<Timestamp>> {
+        let text = self.read_small(&layout::referrers_complete(repository), Freshness::Newest, 64).await?;
+        Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()))
+    }
+
     /// What is known of a repository that was looked through a short time ago. Where nobody did, it is done now, and goes on when the patience is over.
     async fn looked_through(self: &Arc<Self>, repository: &RepositoryName, patience: Duration) -> Result<Arc<Scan>> {
         let scan = self.scans.of(repository);
@@ -277,9 +292,7 @@ impl Store {
     /// Looks at the manifests of a repository that the index does not know.
     async fn look_through(&self, repository: &RepositoryName, scan: &Scan) -> Result<()> {
         let began = self.clock.now();
-        let path = layout::referrers_complete(repository);
-        let marked = self.read_small(&path, Freshness::Newest, 64).await?;
-        let marked: Option<Timestamp> = marked.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
+        let marked = self.marked(repository).await?;
         if marked.is_some() && self.config.compat == Compat::Exclusive {
             scan.found().end(BTreeSet::new(), began);
             return Ok(());
@@ -294,6 +307,7 @@ impl Store {
         // The mark says that everything is written down. Of an empty repository nothing need be: it is looked through in no time.
         let all_written = scan.found().unwritten.is_empty();
         if !fresh.is_empty() && all_written && !self.is_read_only() {
+            let path = layout::referrers_complete(repository);
             self.blobs.put(&path, Bytes::from(began.to_string()), Condition::Always).await?;
         }
         scan.found().end(fresh, self.clock.now());

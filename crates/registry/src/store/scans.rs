@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::referrers::Found;
 use super::{Result, StoreError};
+use crate::http::failure::chain;
 
 /// Repositories of which is remembered what was found.
 const REMEMBERED: u64 = 1000;
@@ -148,7 +149,7 @@ struct Turn {
 impl Turn {
     fn end(mut self, outcome: Result<()>) {
         if let Err(error) = &outcome {
-            warn!(repository = %self.repository, %error, "a repository could not be looked through");
+            warn!(repository = %self.repository, error = chain(error), "a repository could not be looked through");
         }
         self.outcome = outcome;
     }

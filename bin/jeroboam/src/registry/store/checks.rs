@@ -1,13 +1,16 @@
 //! `jeroboam registry inspect`, `repair`, `scrub`, `retain` and `hand-back`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use jeroboam_cli::args::{HandBackArgs, InspectArgs, RepairArgs, RetainArgs, ScrubArgs};
+use jeroboam_registry::around;
 use jeroboam_registry::hand_back::{self, HandBackOptions};
 use jeroboam_registry::inspect::{self, InspectOptions};
 use jeroboam_registry::repair;
+use jeroboam_registry::replicate::Replication;
 use jeroboam_registry::retention::{self, Removal, Retained};
 use jeroboam_registry::scrub::{self, ScrubConfig, Turn};
 use jeroboam_registry::serve;
@@ -68,7 +71,13 @@ pub(super) async fn retain(args: RetainArgs) -> Result<bool> {
         opened.may_write()?;
     }
     let (store, _) = opened.store();
-    let work = retention::retain(&store, &rules, opened.clock.now(), !args.really.yes);
+    let store = Arc::new(store);
+    // Other regions would bring back what nobody told them of.
+    let replication = match args.really.yes {
+        true => around::replication_beside(&opened.config, &store, &opened.clock)?,
+        false => Replication::none(),
+    };
+    let work = retention::retain(&store, &replication, &rules, opened.clock.now(), !args.really.yes);
     let retained = opened.follow(work).await?;
     report(&Shown(&retained), args.report)?;
     Ok(retained.unreadable.is_empty() && retained.failed.is_empty())

@@ -35,6 +35,8 @@ pub(crate) struct Quirks {
     pub(crate) gateway: bool,
     /// A page has so many lines at most; none for what is usual.
     pub(crate) page: Option<usize>,
+    /// Whoever asks for a page of more lines is refused; none for Swift's own limit.
+    pub(crate) longest_page: Option<usize>,
     /// Many objects cannot be removed with one request.
     pub(crate) no_bulk: bool,
     /// Nothing is told at `/info`.
@@ -43,6 +45,12 @@ pub(crate) struct Quirks {
     pub(crate) listing_lag: Duration,
     /// So long after it was overwritten an object may be read as it was, unless the newest is asked for.
     pub(crate) stale: Duration,
+}
+
+impl Quirks {
+    fn longest_page(self) -> usize {
+        self.longest_page.unwrap_or(10_000)
+    }
 }
 
 /// A request that came.
@@ -199,10 +207,13 @@ async fn answer(state: Arc<Mutex<State>>, url: String, request: Request<Incoming
     }
     if path == "/info" {
         let quirks = state.lock().unwrap().quirks;
-        let swift = r#"{"version": "2.30.1", "container_listing_limit": 10000, "account_listing_limit": 10000}"#;
-        let gateway = r#"{"version": "16.2.15", "container_listing_limit": 10000}"#;
+        let swift = r#""version": "2.30.1", "account_listing_limit": 10000"#;
+        let gateway = r#""version": "16.2.15""#;
         let itself = if quirks.gateway { gateway } else { swift };
-        let told = format!(r#"{{"swift": {itself}, "slo": {{"max_manifest_segments": 1000}}}}"#);
+        let longest = quirks.longest_page();
+        let told = format!(
+            r#"{{"swift": {{{itself}, "container_listing_limit": {longest}}}, "slo": {{"max_manifest_segments": 1000}}}}"#
+        );
         return Ok(if quirks.no_info { status(404) } else { text(200, told) });
     }
     let Some(rest) = path.strip_prefix("/v1/AUTH_test") else { return Ok(status(404)) };

@@ -184,7 +184,7 @@ fn list(state: &mut State, asked: &Asked) -> Response<Body> {
     let text_of = |name: &str| asked.query(name).unwrap_or_default();
     let (prefix, marker, end) = (text_of("prefix"), text_of("marker"), text_of("end_marker"));
     let limit: usize = asked.query("limit").and_then(|text| text.parse().ok()).unwrap_or(10_000);
-    if limit > 10_000 {
+    if limit > state.quirks.longest_page() {
         return status(412);
     }
     let limit = longest(state, limit);

@@ -20,6 +20,7 @@ use tracing::warn;
 use super::keyed::{Keyed, Sum};
 use super::permissions::Permissions;
 use crate::config::{KeystoneConfig, Namespace};
+use crate::http::failure::chain;
 use user::LogIn;
 
 /// Most log-ins that are remembered.
@@ -136,11 +137,15 @@ impl Keystone {
         if let Some((user, let_in)) = self.before.get(&key).await
             && now.duration_since(let_in).unsigned_abs() <= self.config.cache + self.config.stale_ok
         {
-            warn!(error = %error, user.name = user.name, "keystone does not answer: who was let in before may go on pulling");
+            warn!(
+                error = chain(&**error),
+                user.name = user.name,
+                "keystone does not answer: who was let in before may go on pulling"
+            );
             let permissions = user.permissions.clone().reading();
             return Ok(Arc::new(User { permissions, ..(*user).clone() }));
         }
-        warn!(error = %error, "keystone does not answer");
+        warn!(error = chain(&**error), "keystone does not answer");
         Err(refused.clone())
     }
 

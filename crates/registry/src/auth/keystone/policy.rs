@@ -4,10 +4,7 @@ use jeroboam_openstack::TokenInfo;
 
 use crate::access::Action;
 use crate::auth::permissions::{Grant, Permissions, Place};
-use crate::config::{KeystoneConfig, Namespace, Namespaces, Prefix};
-
-/// What begins the name of a project's repositories where nobody gave them another.
-const OWN: &str = "p-";
+use crate::config::{KeystoneConfig, Namespace, Prefix};
 
 /// What somebody with this token may do.
 pub(super) fn permissions(info: &TokenInfo, config: &KeystoneConfig, table: &[Namespace]) -> Permissions {
@@ -25,13 +22,7 @@ pub(super) fn permissions(info: &TokenInfo, config: &KeystoneConfig, table: &[Na
         return Permissions::default();
     }
     let given = table.iter().filter(|namespace| namespace.project == project).map(|namespace| namespace.prefix.clone());
-    let own = own(config.namespaces, project);
+    let own = config.namespaces.own(project);
     let grant = |prefix: Prefix| Grant::new(Place::Prefix(prefix), actions.clone());
     Permissions { grants: given.chain(own).map(grant).collect(), catalog: false }
-}
-
-fn own(namespaces: Namespaces, project: &str) -> Option<Prefix> {
-    // What cannot stand in the name of a repository cannot be anybody's by it.
-    let fits = !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
-    (namespaces == Namespaces::ProjectId && fits).then(|| Prefix::Below(format!("{OWN}{project}")))
 }

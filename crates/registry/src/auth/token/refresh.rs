@@ -3,6 +3,7 @@
 //! What goes is what is known to have ended, and the oldest one of a user who wants too many. A file that cannot be read stays: it may be the disk.
 
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,9 +71,10 @@ pub enum RefreshError {
 }
 
 impl RefreshTokens {
-    /// Keeps them in this directory, which has to be there and nobody else's.
+    /// Keeps them in this directory, which has to be nobody else's. Where it is not there it is made.
     pub(in crate::auth) fn open(directory: PathBuf, lifetime: Duration) -> Result<Self, RefreshError> {
-        match std::fs::read_dir(&directory) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        match made.and_then(|()| std::fs::read_dir(&directory)) {
             Ok(_) => Ok(Self { directory, lifetime, known: Mutex::default() }),
             Err(error) => Err(RefreshError::Directory(directory, error)),
         }
@@ -160,7 +162,22 @@ impl RefreshTokens {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn the_directory_is_made_for_nobody_else_to_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("refresh");
+        for _ in 0..2 {
+            assert!(RefreshTokens::open(path.clone(), Duration::from_secs(60)).is_ok());
+        }
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        std::fs::write(dir.path().join("file"), "").expect("written");
+        assert!(RefreshTokens::open(dir.path().join("file"), Duration::from_secs(60)).is_err());
+    }
 
     #[tokio::test]
     async fn a_refresh_token_is_found_until_it_ends_and_stands_nowhere() {

@@ -54,9 +54,14 @@ pub(super) const AUTH: Chapter = Chapter {
             "auth.limits.failures",
             Number,
             "10",
-            "Failed log-ins of one user from one address in a minute, after which further ones are refused unseen",
+            "Failed log-ins of one user from one address in a minute, after which further ones are refused unseen; the same wrong password counts once",
         ),
-        key("auth.limits.tokens", Number, "10", "Requests for tokens from one address in a second"),
+        key(
+            "auth.limits.tokens",
+            Number,
+            "10",
+            "Requests for tokens from one address in a second, on the average; after a pause ten times as many may come at once",
+        ),
         key("auth.limits.hashing", Number, "number of processors", "Passwords that are hashed at a time"),
     ],
 };
@@ -112,7 +117,7 @@ pub(super) const BUILTIN: Chapter = Chapter {
             "auth.builtin.refreshtokens",
             Text,
             "",
-            "A directory in which hashes of refresh tokens are kept; without it none are given",
+            "A directory in which hashes of refresh tokens are kept, made where it is not there; unless set none are given",
         ),
     ],
 };

@@ -101,7 +101,12 @@ pub(super) const REST: Chapter = Chapter {
     about: "What manifests have to be, how long pages are, and what is left of sections of distribution that have nothing to do here.",
     keys: &[
         key("catalog.maxentries", Number, "1000", "Most repositories of one page of the catalogue"),
-        key("tags.maxtags", Number, "1000", "Most tags of one page"),
+        key(
+            "tags.maxtags",
+            Number,
+            "1000",
+            "Most tags of one page, for those who ask for a number of them (`n`); whoever asks for none gets all, up to 10000",
+        ),
         key("validation.disabled", Flag, "false", "No checks of manifests beyond their form"),
         key("validation.enabled", Flag, "true", "The opposite, as some versions spell it"),
         key(

@@ -151,6 +151,12 @@ pub(super) const SWIFT: Chapter = Chapter {
             "a secretkey that is set is used, whether it is the account's or the container's; without one, the container's own",
         ),
         key("storage.swift.tempurlmethods", Texts, "by the service", "The methods that such addresses are made for"),
+        key(
+            "storage.swift.tempurlrotateafter",
+            Duration,
+            "",
+            "How old the container's key gets before a new one takes its place, at least 24h; never, if not set. Only with `compat: exclusive` and without `secretkey`",
+        ),
         without_effect(
             "storage.swift.rootdirectory",
             "distribution's sample shows it, and its Swift never looked at it; the key is prefix",

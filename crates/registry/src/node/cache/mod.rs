@@ -28,6 +28,7 @@ use jeroboam_oci::Digest;
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 use tokio::time::Instant;
 
+use crate::hits::Hits;
 use disk::{Disk, read_file};
 use keeping::{Keeping, keep};
 use links::{Link, Links};
@@ -59,6 +60,7 @@ pub struct NodeCache {
     known: moka::future::Cache<String, Link>,
     links: Links,
     reach: Reach,
+    hits: Arc<Hits>,
 }
 
 impl fmt::Debug for NodeCache {
@@ -103,7 +105,13 @@ impl NodeCache {
         });
         let (disk, links) = opened.await.expect("reading does not panic")?;
         let known = moka::future::Cache::builder().max_capacity(LINKS).build();
-        Ok(Self { place, disk, believed, known, links, reach: Reach::default() })
+        Ok(Self { place, disk, believed, known, links, reach: Reach::default(), hits: Arc::default() })
+    }
+
+    /// How often a blob that was to be read was on the disk.
+    #[must_use]
+    pub fn hits(&self) -> Arc<Hits> {
+        self.hits.clone()
     }
 
     /// Bytes on the disk.
@@ -204,11 +212,13 @@ impl NodeCache {
         if self.size_here(path, digest).await.is_some()
             && let Some((file, size)) = self.disk.open_blob(digest).await
         {
+            self.hits.note(true);
             let range = range.unwrap_or(0..size);
             let meta = ObjectMeta { size, modified: None };
             return Ok(Some(Object { meta, body: read_file(Arc::new(file), range) }));
         }
         let Some(object) = self.asked(self.place.read(path, range.clone(), freshness)).await? else { return Ok(None) };
+        self.hits.note(false);
         if range.is_some_and(|range| range != (0..object.meta.size)) {
             return Ok(Some(object));
         }
@@ -222,6 +232,10 @@ impl Blobs for NodeCache {
     fn capabilities(&self) -> Capabilities {
         // Whoever is sent to the store for the bytes would not leave them here.
         Capabilities { presign: false, ..self.place.capabilities() }
+    }
+
+    fn seconds_ahead(&self) -> Option<i64> {
+        self.place.seconds_ahead()
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<()>> {

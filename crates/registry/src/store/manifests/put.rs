@@ -1,4 +1,4 @@
-//! The push of a manifest: what it names is there, then its bytes, its link, what it is about, and at last its tags.
+//! The push of a manifest: what it names is there, then its bytes, what it is about, its link, and at last its tags.
 
 use std::collections::BTreeSet;
 
@@ -173,13 +173,16 @@ impl Store {
             self.write_fixed_link(layout::layer(repository, canonical), canonical).await?;
             self.quotas.linked(repository, Link::Layer, canonical, size);
         }
+        // Before its links: whoever finds the manifest by its digest need not push it again, and nobody would write this down then. Lists leave out
+        // what has no link yet.
+        self.index_referrer(repository, digest, size, manifest).await?;
         self.write_fixed_link(layout::revision(repository, canonical), canonical).await?;
         self.quotas.linked(repository, Link::Revision, canonical, size);
         if digest != canonical {
             self.write_fixed_link(layout::revision(repository, digest), canonical).await?;
         }
         self.recent.repository_is(repository);
-        self.index_referrer(repository, digest, size, manifest).await
+        Ok(())
     }
 
     async fn remember(&self, canonical: &Digest, bytes: Bytes, manifest: &Manifest) {

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use super::tally::{Key, Link, Tally, digest, key};
 use crate::gc::documents::{self, ReadDocument};
 use crate::gc::pages::each_object;
+use crate::http::failure::chain;
 use crate::store::SessionRecord;
 use crate::store::blobs::{is_canonical, is_whole};
 
@@ -125,7 +126,7 @@ pub(super) async fn read_sizes(blobs: &SharedBlobs, path: &str) -> Sizes {
     match read(blobs, path).await {
         Ok(sizes) => sizes,
         Err(error) => {
-            warn!(%path, %error, "the sizes of blobs could not be read, and are asked for one by one");
+            warn!(%path, error = chain(&error), "the sizes of blobs could not be read, and are asked for one by one");
             Sizes::new()
         }
     }
@@ -175,7 +176,7 @@ pub(super) async fn write_sizes(blobs: &SharedBlobs, path: &str, sizes: Sizes) {
         writer.commit().await
     };
     if let Err(error) = written.await {
-        warn!(%path, %error, "the sizes of blobs were not kept; the next process asks for them again");
+        warn!(%path, error = chain(&error), "the sizes of blobs were not kept; the next process asks for them again");
     }
 }
 

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use super::count::{self, Homes};
 use super::ledger::{Ledger, Limit};
 use crate::config::Prefix;
+use crate::http::failure::chain;
 use crate::store::{Result, StoreError};
 
 /// How long a push waits for a count.
@@ -166,7 +167,7 @@ impl Namespace {
         let (tally, learned) = match count::count(blobs, &self.folder(), &known, &counters.homes).await {
             Ok(counted) => counted,
             Err(error) => {
-                warn!(namespace = self.name(), %error, "what a namespace has could not be counted");
+                warn!(namespace = self.name(), error = chain(&error), "what a namespace has could not be counted");
                 return None;
             }
         };

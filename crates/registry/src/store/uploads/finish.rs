@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
+use crate::http::failure::chain;
 use crate::store::ingest::check;
 use crate::store::{BlobView, Incoming};
 
@@ -34,7 +35,7 @@ impl Store {
             Ok(blob) => {
                 if let Err(error) = self.end(session, state).await {
                     // The blob is there. What is left of its upload is purged later.
-                    warn!(upload = %session.id, %error, "the record of a finished upload was not removed");
+                    warn!(upload = %session.id, error = chain(&error), "the record of a finished upload was not removed");
                 }
                 Ok(blob)
             }

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use futures::StreamExt;
-use jeroboam_blobs::Condition;
+use jeroboam_blobs::{Condition, Kind};
+use jeroboam_oci::UploadId;
 use jeroboam_oci::range::ChunkRange;
 use tracing::warn;
 
 use super::record::hash_text;
 use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
+use crate::http::failure::chain;
 use crate::store::BodyError;
 use crate::store::quota::Room;
 
@@ -77,7 +79,11 @@ impl Store {
         }
         if state.upload.is_none() {
             let from = state.saved.as_ref().map(|saved| saved.upload.clone());
-            state.upload = Some(self.blobs.upload(&state.data, from).await?);
+            let goes_on = from.is_some();
+            state.upload = Some(match self.blobs.upload(&state.data, from).await {
+                Err(error) if goes_on && error.kind() == Kind::Broken => return Err(cannot_go_on(&session.id, &error)),
+                opened => opened?,
+            });
         }
         let upload = state.upload.as_mut().expect("it was opened above");
         state.hashes.update(&piece);
@@ -128,7 +134,7 @@ impl Store {
         if state.saved.is_none()
             && let Err(error) = self.drop_unsaved(state).await
         {
-            warn!(upload = %session.id, %error, "bytes that do not count are left, and are swept later");
+            warn!(upload = %session.id, error = chain(&error), "bytes that do not count are left, and are swept later");
         }
         self.fall_back(session, state)
     }
@@ -161,4 +167,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What the client of an upload is told whose bytes are not there any more. Where a process died after it had let go of them, or had made a blob of them, and
+/// before it took the record away, asking again would never help: the client begins anew, and the record goes with all that rest for long.
+fn cannot_go_on(id: &UploadId, error: &jeroboam_blobs::Error) -> StoreError {
+    warn!(upload = %id, error = chain(error), "an upload cannot be gone on with: its client has to begin anew");
+    StoreError::UploadUnknown
 }
