@@ -163,6 +163,13 @@ fn upstream(config: &RemoteConfig, ttl: Duration, everybody: bool) -> UpstreamSe
     }
 }
 
+/// The repositories that hold what other registries have.
+#[must_use]
+pub fn caches(config: &Config) -> Vec<Prefix> {
+    let mirrored = config.ours.mirrors.iter().map(|mirror| Prefix::Below(mirror.prefix.to_string()));
+    mirrored.chain(config.proxy.is_some().then_some(Prefix::All)).collect()
+}
+
 /// What keeps regions alike; none where this registry has neither a name nor others.
 fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
     let wanted = &config.ours.replication;
@@ -195,10 +202,9 @@ fn regions(config: &Config) -> Result<Option<ReplicateSettings>, AroundError> {
         }
         Believed::Accounts(wanted.peers.iter().cloned().collect())
     };
-    let mirrored = config.ours.mirrors.iter().map(|mirror| Prefix::Below(mirror.prefix.to_string()));
     Ok(Some(ReplicateSettings {
         believed,
-        left_out: mirrored.chain(config.proxy.is_some().then_some(Prefix::All)).collect(),
+        left_out: caches(config),
         acknowledge: match wanted.acknowledge {
             config::Acknowledge::Local => Acknowledge::Local,
             config::Acknowledge::Quorum => Acknowledge::Quorum,

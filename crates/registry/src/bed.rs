@@ -22,6 +22,7 @@ use jeroboam_oci::manifest::{Descriptor, MediaType};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,6 +46,8 @@ pub(crate) struct Faults {
     refusals: Mutex<VecDeque<(&'static str, StatusCode, &'static str)>>,
     /// Bytes after which the next bodies of blobs end, once each.
     cuts: Mutex<VecDeque<u64>>,
+    /// Requests that wait, once each: what their method and path have in them, and until when.
+    held: Mutex<Vec<(String, oneshot::Receiver<()>)>>,
     /// Bytes of blobs that were sent.
     sent: AtomicU64,
 }
@@ -56,6 +59,13 @@ impl Faults {
 
     pub(crate) fn cut(&self, after: u64) {
         self.cuts.lock().unwrap().push_back(after);
+    }
+
+    /// Holds back the next request of whose method and path this is a part, until what is returned goes.
+    pub(crate) fn hold(&self, part: &str) -> oneshot::Sender<()> {
+        let (holder, held) = oneshot::channel();
+        self.held.lock().unwrap().push((part.to_owned(), held));
+        holder
     }
 
     /// What was asked since the last time, of paths with this in it.
@@ -70,6 +80,12 @@ impl Faults {
         self.sent.swap(0, Ordering::Relaxed)
     }
 
+    fn held(&self, line: &str) -> Option<oneshot::Receiver<()>> {
+        let mut held = self.held.lock().unwrap();
+        let at = held.iter().position(|(part, _)| line.contains(part.as_str()))?;
+        Some(held.remove(at).1)
+    }
+
     fn refusal(&self, path: &str) -> Option<(StatusCode, &'static str)> {
         let mut refusals = self.refusals.lock().unwrap();
         let (part, status, retry_after) = refusals.front().copied()?;
@@ -82,7 +98,12 @@ impl Faults {
 
 async fn with_faults(State(faults): State<Arc<Faults>>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    faults.asked.lock().unwrap().push(format!("{method} {path}"));
+    let line = format!("{method} {path}");
+    let held = faults.held(&line);
+    faults.asked.lock().unwrap().push(line);
+    if let Some(held) = held {
+        let _ = held.await;
+    }
     if let Some((status, retry_after)) = faults.refusal(&path) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status;

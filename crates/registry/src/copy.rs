@@ -93,6 +93,16 @@ impl Attached {
     }
 }
 
+/// What one copy has come to.
+#[derive(Default)]
+struct Met {
+    manifests: BTreeSet<Digest>,
+    /// Those that are there.
+    there: BTreeSet<Digest>,
+    /// Tags that belong to a part of what they point to: that is on its way until its last part is there.
+    later: Vec<(Tag, RawManifest)>,
+}
+
 /// From where to where.
 pub struct Copy<'a> {
     /// Who has it.
@@ -118,14 +128,18 @@ pub struct Copy<'a> {
 impl Copy<'_> {
     /// Copies a manifest and all that belongs to it; `None` where the source has none. No tag is moved but those that belong to it.
     pub async fn closure(&self, digest: &Digest) -> Result<Option<RawManifest>> {
-        let seen = Mutex::new(BTreeSet::new());
-        self.manifest(digest, &seen, 0).await
+        let met = Mutex::new(Met::default());
+        let raw = self.manifest(digest, &met, 0).await?;
+        for (tag, raw) in met.into_inner().later {
+            self.put_tag(&tag, &raw).await?;
+        }
+        Ok(raw)
     }
 
     fn manifest<'b>(
         &'b self,
         digest: &'b Digest,
-        seen: &'b Mutex<BTreeSet<Digest>>,
+        met: &'b Mutex<Met>,
         depth: usize,
     ) -> BoxFuture<'b, Result<Option<RawManifest>>> {
         Box::pin(async move {
@@ -135,11 +149,11 @@ impl Copy<'_> {
             let reference = Reference::Digest(digest.clone());
             let Some(raw) = self.from.manifest(self.from_repository, &reference).await? else { return Ok(None) };
             let is_new = {
-                let mut seen = seen.lock().await;
-                if seen.len() >= MOST {
+                let mut met = met.lock().await;
+                if met.manifests.len() >= MOST {
                     return Err(self.unusable(digest, "too many manifests hang together"));
                 }
-                seen.insert(digest.clone())
+                met.manifests.insert(digest.clone())
             };
             if !is_new {
                 return Ok(Some(raw));
@@ -152,19 +166,20 @@ impl Copy<'_> {
                 }
                 for child in manifest.children() {
                     // Some indexes name what nobody has; whether that is taken is the other side's affair.
-                    self.manifest(&child.digest, seen, depth + 1).await?;
+                    self.manifest(&child.digest, met, depth + 1).await?;
                 }
                 let blobs: Vec<_> = manifest.blobs().map(|named| self.blob(named).boxed()).collect();
                 stream::iter(blobs).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
                 self.to.put_manifest(self.to_repository, None, &raw, &PutCondition::Always, self.stamp).await?;
                 self.tally.manifests.fetch_add(1, Ordering::Relaxed);
             }
+            met.lock().await.there.insert(digest.clone());
             if self.referrers {
                 for referrer in self.from.referrers(self.from_repository, digest).await? {
-                    self.manifest(&referrer.digest, seen, depth + 1).await?;
+                    self.manifest(&referrer.digest, met, depth + 1).await?;
                 }
                 for tag in self.attached.to(digest) {
-                    self.attached_tag(tag, seen, depth + 1).await?;
+                    self.attached_tag(tag, met, depth + 1).await?;
                 }
             }
             Ok(Some(raw))
@@ -172,15 +187,27 @@ impl Copy<'_> {
     }
 
     /// Copies a tag that belongs to a manifest, with what it points to.
-    async fn attached_tag(&self, tag: &Tag, seen: &Mutex<BTreeSet<Digest>>, depth: usize) -> Result<()> {
+    async fn attached_tag(&self, tag: &Tag, met: &Mutex<Met>, depth: usize) -> Result<()> {
         let reference = Reference::Tag(tag.clone());
         let Some(here) = self.from.head(self.from_repository, &reference).await? else { return Ok(()) };
-        let Some(raw) = self.manifest(&here.digest, seen, depth).await? else { return Ok(()) };
-        let there = self.to.head(self.to_repository, &reference).await?;
-        if there.is_some_and(|there| there.digest == here.digest) {
+        let Some(raw) = self.manifest(&here.digest, met, depth).await? else { return Ok(()) };
+        {
+            let mut met = met.lock().await;
+            if !met.there.contains(&here.digest) {
+                met.later.push((tag.clone(), raw));
+                return Ok(());
+            }
+        }
+        self.put_tag(tag, &raw).await
+    }
+
+    /// Moves a tag to a manifest that is there, unless it points to it.
+    async fn put_tag(&self, tag: &Tag, raw: &RawManifest) -> Result<()> {
+        let there = self.to.head(self.to_repository, &Reference::Tag(tag.clone())).await?;
+        if there.is_some_and(|there| there.digest == raw.digest) {
             return Ok(());
         }
-        self.to.put_manifest(self.to_repository, Some(tag), &raw, &PutCondition::Always, self.stamp).await
+        self.to.put_manifest(self.to_repository, Some(tag), raw, &PutCondition::Always, self.stamp).await
     }
 
     async fn blob(&self, named: &Named) -> Result<()> {

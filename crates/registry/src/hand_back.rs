@@ -15,6 +15,7 @@ use jeroboam_oci::{Digest, RepositoryName, link};
 use serde::Serialize;
 use tracing::info;
 
+use crate::config::Prefix;
 use crate::gc::documents::{ReadDocument, read};
 use crate::gc::leftovers::discard;
 use crate::gc::pages::all_objects;
@@ -30,11 +31,13 @@ const BATCH: usize = 1_000;
 
 /// How a store is handed back.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct HandBackOptions {
+pub struct HandBackOptions<'a> {
     /// Whether nothing is changed.
     pub dry_run: bool,
     /// Whether somebody says that no registry of ours runs, whatever it said of itself a moment ago.
     pub all_stopped: bool,
+    /// Repositories that are caches of other registries.
+    pub caches: &'a [Prefix],
 }
 
 /// What distribution would find.
@@ -75,8 +78,8 @@ impl HandBack {
 }
 
 /// Puts right what can be, or only says what there is.
-pub async fn hand_back(blobs: &SharedBlobs, options: HandBackOptions, now: Timestamp) -> Result<HandBack> {
-    let scan = scan(blobs, InspectOptions::default()).await?;
+pub async fn hand_back(blobs: &SharedBlobs, options: HandBackOptions<'_>, now: Timestamp) -> Result<HandBack> {
+    let scan = scan(blobs, InspectOptions { caches: options.caches, ..InspectOptions::default() }).await?;
     let mut found =
         HandBack { dry_run: options.dry_run, inspection: scan.inspection(), ..look(blobs, &scan, now).await? };
     if options.all_stopped {

@@ -80,7 +80,12 @@ impl Repairs {
 }
 
 /// Mends a store, or says what would be done.
-pub async fn repair(blobs: &SharedBlobs, options: InspectOptions, now: Timestamp, dry_run: bool) -> Result<Repairs> {
+pub async fn repair(
+    blobs: &SharedBlobs,
+    options: InspectOptions<'_>,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Repairs> {
     let scan = scan(blobs, options).await?;
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
     let mut plan = Plan::of(&scan);

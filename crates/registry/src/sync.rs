@@ -170,14 +170,25 @@ impl Sync<'_> {
         Ok(all.into_iter().filter(wanted).collect())
     }
 
-    /// What a tag gets, and whether it has it; nothing where the source has it no more.
+    /// What a tag gets, and whether it has it with what is about it; nothing where the source has it no more.
     async fn compare(&self, from: &RepositoryName, to: &RepositoryName, tag: &Tag) -> Result<Option<(Step, bool)>> {
         let reference = Reference::Tag(tag.clone());
         let Some(here) = self.from.head(from, &reference).await? else { return Ok(None) };
         let there = self.to.head(to, &reference).await?;
-        let same = there.is_some_and(|there| there.digest == here.digest);
+        let same = there.is_some_and(|there| there.digest == here.digest)
+            && (self.policy.without_referrers || self.has_referrers(from, to, &here.digest).await?);
         let step = Step { from: from.clone(), to: to.clone(), tag: tag.clone(), digest: Some(here.digest) };
         Ok(Some((step, same)))
+    }
+
+    /// Whether the target has all that the source says is about a manifest.
+    async fn has_referrers(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
+        for referrer in self.from.referrers(from, digest).await? {
+            if self.to.head(to, &Reference::Digest(referrer.digest)).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn step(&self, step: &Step, attached: &Attached, tally: &Tally) -> Result<()> {
@@ -248,7 +259,7 @@ fn matches_name(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bed::{Server, Wanted, image, index, name, push, serves, tag};
+    use crate::bed::{Server, Wanted, by_tag, image, index, name, push, serves, tag};
     use crate::client::RawManifest;
 
     #[test]
@@ -360,6 +371,49 @@ mod tests {
         let bare = Policy { without_referrers: true, prefix: Some(name("bare")), ..policy };
         copied(&from, &to, &bare).await;
         assert_eq!(to.local().tags(&name("bare/team/app")).await.unwrap(), Some(vec![tag("v1"), tag("v2")]));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_about_an_image_comes_although_the_image_is_there() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let one = image("one", None);
+        push(&from, "team/app", Some("v1"), &one).await.unwrap();
+        let policy = Policy { repositories: vec!["team/app".to_owned()], ..Policy::default() };
+        assert_eq!(copied(&from, &to, &policy).await.done.len(), 1);
+        let later = image("later", Some(&one.manifest));
+        push(&from, "team/app", None, &later).await.unwrap();
+        let bare = Policy { without_referrers: true, ..policy.clone() };
+        assert_eq!(copied(&from, &to, &bare).await.same, 1);
+        let synced = copied(&from, &to, &policy).await;
+        assert_eq!((synced.done.len(), synced.failed.len(), synced.tally.manifests()), (1, 0, 1));
+        let about = to.remote().referrers(&name("team/app"), &one.manifest.digest).await.unwrap();
+        assert_eq!(about.into_iter().map(|about| about.digest).collect::<Vec<_>>(), [later.manifest.digest]);
+        from.faults.asked("");
+        let synced = copied(&from, &to, &policy).await;
+        assert_eq!((synced.done.len(), synced.same), (0, 1));
+        assert_eq!(from.faults.asked("/referrers/").len(), 1, "one question");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_tag_of_a_part_that_points_to_the_whole_comes_when_that_is_there() {
+        let (from, to) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
+        let (one, two) = (image("one", None), image("two", None));
+        for image in [&one, &two] {
+            push(&from, "team/app", None, image).await.unwrap();
+        }
+        let (all, app) = (index(&[&one.manifest, &two.manifest]), name("team/app"));
+        let labels = ["v1".to_owned(), format!("sha256-{}.sig", one.manifest.digest.hex())];
+        for label in &labels {
+            let put = from.remote().put_manifest(&app, Some(&tag(label)), &all, &PutCondition::Always, None).await;
+            put.unwrap();
+        }
+        let (repositories, tags) = (vec!["team/app".to_owned()], vec!["v*".to_owned()]);
+        let synced = copied(&from, &to, &Policy { repositories, tags, ..Policy::default() }).await;
+        assert!(synced.failed.is_empty(), "{:?}", synced.failed);
+        for label in &labels {
+            let found = to.remote().manifest(&app, &by_tag(label)).await.unwrap();
+            assert_eq!(found.as_ref(), Some(&all), "{label}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,11 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use jeroboam_registry::config::USUAL_PLACES;
+use jeroboam_registry::config::{self, USUAL_PLACES};
 
 /// The command line as it is meant.
 pub(crate) fn arguments(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    meant(typed.collect(), Path::exists)
+    meant(typed.collect(), config::is_there)
 }
 
 fn meant(mut typed: Vec<OsString>, is_there: impl Fn(&Path) -> bool) -> Vec<OsString> {

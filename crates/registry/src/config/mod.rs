@@ -55,7 +55,13 @@ pub const USUAL_PLACES: [&str; 3] =
 /// The first of the usual places at which there is something, in the file system below `root`.
 #[must_use]
 pub fn usual_place(root: &Path) -> Option<PathBuf> {
-    USUAL_PLACES.iter().map(|place| root.join(place.trim_start_matches('/'))).find(|path| path.exists())
+    USUAL_PLACES.iter().map(|place| root.join(place.trim_start_matches('/'))).find(|path| is_there(path))
+}
+
+/// Whether there is something at a place, also a link that leads nowhere or what cannot be looked at: whoever reads it is told what is wrong with it.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true) || path.is_symlink()
 }
 
 /// All that is configured.
@@ -119,7 +125,7 @@ impl Config {
         let (log, auth, http) = (log::read(root), auth::read(root), http::read(root));
         let (notifications, health) = (distribution::notifications(root), distribution::health(root));
         let (proxy, manifests, ours) = (distribution::proxy(root), distribution::manifests(root), ours::read(root));
-        let storage = storage::read(root)?;
+        let storage = storage::read(root, ours.exclusive)?;
         Some(Self { log, storage, auth, http, notifications, health, proxy, manifests, ours })
     }
 }

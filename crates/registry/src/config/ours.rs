@@ -257,7 +257,7 @@ pub(super) fn read(root: &Section<'_>) -> Additions {
             .unwrap_or(false),
         page: ours.section("page").flag("enabled").unwrap_or(true),
         metrics: ours.section("metrics").given("addr"),
-        collection: collection(&ours),
+        collection: collection(&ours, exclusive),
         scrubbing: scrubbing(&ours.section("scrub")),
         quotas: ours.list("quotas").iter().filter_map(quota).collect(),
         retention: ours.list("retention").iter().map(retention).collect(),
@@ -320,10 +320,14 @@ fn limits(section: &Section<'_>) -> LimitsConfig {
     if !(8 << 10..=1 << 20).contains(&header) {
         section.refuse("header", "has to lie between 8KiB and 1MiB");
     }
+    let uri = bytes("uri", 16 << 10);
+    if uri > 1 << 20 {
+        section.refuse("uri", "has to be at most 1MiB");
+    }
     LimitsConfig {
         connections: section.count("connections").map(|count| count.max(1)),
         header,
-        uri: bytes("uri", 16 << 10),
+        uri,
         manifest,
         buffered: size("buffered", 64 << 20),
         uploads_per_account: count("uploadsperaccount", 64),
@@ -335,11 +339,11 @@ fn limits(section: &Section<'_>) -> LimitsConfig {
     }
 }
 
-fn collection(ours: &Section<'_>) -> CollectionConfig {
+fn collection(ours: &Section<'_>, exclusive: bool) -> CollectionConfig {
     let gc = ours.section("gc");
     let rate = gc.number("rate").unwrap_or(50);
     let enabled = gc.flag("enabled").unwrap_or(false);
-    if enabled && ours.given("compat").is_none_or(|compat| compat != "exclusive") {
+    if enabled && !exclusive {
         gc.warn("enabled", "has no effect with compat: shared: distribution may use what would go");
     }
     CollectionConfig {

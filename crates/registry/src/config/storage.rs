@@ -104,7 +104,7 @@ const BESIDE: &[&str] = &["maintenance", "cache", "delete", "redirect", "tag"];
 const DRIVERS: &str = "filesystem, s3, swift and inmemory are known";
 
 /// `None` where there is no place that could be used; the remarks say why.
-pub(super) fn read(root: &Section<'_>) -> Option<StorageConfig> {
+pub(super) fn read(root: &Section<'_>, exclusive: bool) -> Option<StorageConfig> {
     let storage = root.section("storage");
     let drivers: Vec<&str> =
         storage.entries().iter().map(|(name, _)| name.as_str()).filter(|name| !BESIDE.contains(name)).collect();
@@ -120,7 +120,7 @@ pub(super) fn read(root: &Section<'_>) -> Option<StorageConfig> {
         }
     };
     if let Some(PlaceConfig::Swift(swift)) = &place {
-        check_rotation(root, swift);
+        check_rotation(&storage.section("swift"), swift, exclusive);
     }
     let maintenance = storage.section("maintenance");
     Some(StorageConfig {
@@ -187,16 +187,15 @@ fn parameters(section: &Section<'_>, driver: &'static str, needed: &str) -> Opti
 }
 
 /// Says so where the key of temporary addresses is not replaced, or more often than the old one goes.
-fn check_rotation(root: &Section<'_>, parameters: &Parameters) {
+fn check_rotation(swift: &Section<'_>, parameters: &Parameters, exclusive: bool) {
     let name = "tempurlrotateafter";
     let Some(seconds) = parameters.get(name).and_then(|text| text.parse::<u64>().ok()) else { return };
-    let swift = root.section("storage").section("swift");
     if seconds < 24 * 3600 {
         swift.refuse(name, "has to be at least 24h: the old key stays for so long beside the new one");
     }
     if parameters.get("secretkey").is_some() {
         swift.warn(name, "has no effect with secretkey: whoever set that key replaces it");
-    } else if root.section("jeroboam").given("compat").is_none_or(|compat| !compat.eq_ignore_ascii_case("exclusive")) {
+    } else if !exclusive {
         swift.warn(
             name,
             "has no effect with compat: shared: distribution reads the key once, and would sign with the old one",

@@ -198,6 +198,10 @@ fn what_cannot_stay_as_it_is_is_named_with_its_place() {
             "line 4: jeroboam.compat is \"none\" and has to be one of shared, exclusive",
         ),
         (
+            "version: 0.1\nstorage: inmemory\njeroboam:\n  limits: {uri: 2MiB}\n",
+            "line 4: jeroboam.limits.uri has to be at most 1MiB",
+        ),
+        (
             "version: 0.1\nstorage: inmemory\njeroboam:\n  cache: {existence: 61s}\n",
             "line 4: jeroboam.cache.existence has to be at most 60s with compat: shared: distribution may remove what is believed to be there for longer",
         ),
@@ -249,6 +253,34 @@ fn what_is_mounted_comes_before_what_an_image_is_shipped_with() {
     let copied = image.lines().filter_map(|line| line.strip_prefix("COPY image.yml "));
     assert_eq!(copied.collect::<Vec<_>>(), [USUAL_PLACES[2]]);
     assert!(!image.lines().any(|line| line.starts_with("CMD")), "{image}");
+}
+
+#[test]
+fn what_is_mounted_and_cannot_be_read_is_not_passed_over() {
+    let root = tempfile::tempdir().expect("a folder");
+    let [mounted, .., shipped] = USUAL_PLACES.map(|place| root.path().join(place.trim_start_matches('/')));
+    for path in [&mounted, &shipped] {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    }
+    std::fs::write(&shipped, "").expect("written");
+    // A link that leads nowhere, and one that leads to itself.
+    for target in [root.path().join("nothing"), mounted.clone()] {
+        std::os::unix::fs::symlink(target, &mounted).expect("a link");
+        assert_eq!(usual_place(root.path()).as_ref(), Some(&mounted));
+        std::fs::remove_file(&mounted).expect("removed");
+    }
+    assert_eq!(usual_place(root.path()), Some(shipped));
+}
+
+#[test]
+fn what_needs_compat_exclusive_takes_the_word_in_any_case() {
+    for (compat, warnings) in [("shared", 2), ("exclusive", 0), ("Exclusive", 0)] {
+        let said = remarks(&format!(
+            "version: 0.1\nstorage: {{swift: {{authurl: 'http://k/v3', container: c, tempurlrotateafter: 48h}}}}\njeroboam: {{compat: {compat}, gc: {{enabled: true}}}}\n"
+        ));
+        let said: Vec<_> = said.iter().filter(|said| said.contains("no effect with compat")).collect();
+        assert_eq!(said.len(), warnings, "{compat}: {said:?}");
+    }
 }
 
 #[test]

@@ -16,15 +16,19 @@ use jeroboam_blobs::{SharedBlobs, Sweep};
 use jeroboam_model::Timestamp;
 use serde::Serialize;
 
+use crate::config::Prefix;
+
 pub(crate) use again::{is_still, of_one};
 pub use problem::{Problem, Severity};
 pub(crate) use scan::{Scan, digest_of_bytes, scan};
 
 /// How a store is looked at.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct InspectOptions {
+pub struct InspectOptions<'a> {
     /// So many blobs of a hundred are read and their digests compared.
     pub verify_percent: u8,
+    /// Repositories that are caches of other registries, whoever filled them.
+    pub caches: &'a [Prefix],
 }
 
 /// What is in a store, and what is wrong with it.
@@ -73,7 +77,7 @@ impl Inspection {
 /// Looks at a whole store.
 pub async fn inspect(
     blobs: &SharedBlobs,
-    options: InspectOptions,
+    options: InspectOptions<'_>,
     now: Timestamp,
 ) -> jeroboam_blobs::Result<Inspection> {
     let scan = scan(blobs, options).await?;

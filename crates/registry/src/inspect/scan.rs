@@ -70,7 +70,7 @@ enum Flaw {
 }
 
 /// Reads a store, whole.
-pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions) -> Result<Scan> {
+pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions<'_>) -> Result<Scan> {
     let mut scan = Scan::default();
     scan.list(blobs).await?;
     scan.true_sizes(blobs).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn scan(blobs: &SharedBlobs, options: InspectOptions) -> Result
     scan.look_for_missing(blobs).await?;
     scan.compare_sizes(blobs).await?;
     scan.judge();
-    scan.judge_links();
+    scan.judge_links(options.caches);
     scan.look_again(blobs).await?;
     scan.verify(blobs, options.verify_percent).await?;
     Ok(scan)

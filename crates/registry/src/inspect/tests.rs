@@ -9,6 +9,8 @@ use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag, layout};
 use serde_json::{Value, json};
 
 use super::{InspectOptions, Inspection, Problem, inspect, is_still};
+use crate::config::Prefix;
+use crate::hand_back::{HandBackOptions, hand_back};
 use crate::leases::{GRACE, Leases};
 use crate::repair::{Remedy, Repairs, quarantine, repair};
 use crate::store::{NewManifest, Store, StoreConfig, TagCondition};
@@ -74,7 +76,8 @@ impl Bed {
     }
 
     async fn inspect(&self) -> Inspection {
-        inspect(&self.blobs, InspectOptions { verify_percent: 100 }, self.clock.now()).await.unwrap()
+        let options = InspectOptions { verify_percent: 100, ..InspectOptions::default() };
+        inspect(&self.blobs, options, self.clock.now()).await.unwrap()
     }
 
     async fn repair(&self) -> Vec<Remedy> {
@@ -249,7 +252,22 @@ async fn what_a_cache_of_another_registry_lacks_comes_when_somebody_asks_for_it(
         "layers": [],
     });
     let digest = bed.link_manifest(&name(), &manifest).await;
-    assert_eq!(bed.inspect().await.problems, [bed.without_link(None, &digest, &other)]);
+    let lacks = bed.without_link(None, &digest, &other);
+    assert_eq!(bed.inspect().await.problems, std::slice::from_ref(&lacks));
+    // distribution's cache notes nothing: the configuration says what is one.
+    let below = |name: &str| Prefix::Below(name.to_owned());
+    for (cache, is_one) in
+        [(Prefix::All, true), (below("team"), true), (below("team/app"), false), (below("tea"), false)]
+    {
+        let problems = if is_one { Vec::new() } else { vec![lacks.clone()] };
+        let (caches, now) = (std::slice::from_ref(&cache), bed.clock.now());
+        let options = InspectOptions { caches, ..InspectOptions::default() };
+        assert_eq!(inspect(&bed.blobs, options, now).await.unwrap().problems, problems, "{cache}");
+        let dry = repair(&bed.blobs, options, now, true).await.unwrap();
+        assert_eq!(dry.repairs.len(), problems.len(), "{cache}");
+        let options = HandBackOptions { dry_run: true, caches, ..HandBackOptions::default() };
+        assert_eq!(hand_back(&bed.blobs, options, now).await.unwrap().inspection.problems, problems, "{cache}");
+    }
     bed.put(&layout::mirrored(&name(), &digest), b"used").await;
     assert_eq!(bed.inspect().await.problems, []);
     assert_eq!(bed.repair().await, []);

@@ -21,7 +21,7 @@ use crate::store::StoreError;
 /// How much is read of one list.
 const MOST: Most = Most { pages: 100, bytes: 8 << 20 };
 
-/// How long an upstream has for all pages of a list of which no other one is known.
+/// How long an upstream has for all pages of a list.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a list is remembered for the time in which the upstream does not answer.
@@ -63,7 +63,8 @@ impl Mirror {
     /// All tags of a repository, sorted. Whoever asks may read it.
     pub async fn tags(&self, mirrored: &Mirrored) -> Result<Arc<Vec<Tag>>, StoreError> {
         let Some(shared) = &self.shared else { return Err(StoreError::RepositoryUnknown(mirrored.here.clone())) };
-        let question = mirrored.upstream.remote.tags_up_to(&mirrored.there, MOST);
+        let asked = mirrored.clone();
+        let question = async move { asked.upstream.remote.tags_up_to(&asked.there, MOST).await };
         let said = match shared.list(mirrored, "tags/list".to_owned(), &shared.lists.tags, question).await {
             Ok(Some(tags)) => return Ok(tags),
             // distribution: what is here, also where the other one has no such list.
@@ -86,8 +87,9 @@ impl Mirror {
         after: Option<&Digest>,
     ) -> Result<BoxStream<'a, Result<Arc<Descriptor>, StoreError>>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(stream::empty().boxed()) };
-        let question = async {
-            let found = mirrored.upstream.remote.referrers_up_to(&mirrored.there, subject, MOST).await?;
+        let (asked, about) = (mirrored.clone(), subject.clone());
+        let question = async move {
+            let found = asked.upstream.remote.referrers_up_to(&asked.there, &about, MOST).await?;
             Ok::<_, ClientError>(Some(sorted(found)))
         };
         let what = format!("referrers/{subject}");
@@ -112,25 +114,54 @@ impl Mirror {
     }
 }
 
+impl Mirrored {
+    fn believes<T>(&self, told: &Told<T>) -> bool {
+        told.0.elapsed() < self.upstream.settings.limits.check
+    }
+}
+
 impl Shared {
     /// A list of the upstream; `None` where it has none. It is believed as long as a tag is, and while the upstream does not answer for as long as it is remembered.
+    /// Where there is a last one nobody waits for long: the new one comes all the same, for those who ask next.
     async fn list<T: Send + Sync + 'static>(
-        &self,
+        self: &Arc<Self>,
         mirrored: &Mirrored,
         what: String,
         lists: &Remembered<T>,
-        question: impl Future<Output = client::Result<Option<Vec<T>>>>,
+        question: impl Future<Output = client::Result<Option<Vec<T>>>> + Send + 'static,
     ) -> Result<Option<Arc<Vec<T>>>, Said> {
-        let (upstream, key) = (&mirrored.upstream, (mirrored.here.clone(), what));
-        let limits = upstream.settings.limits;
-        let is_believed = |told: &Told<T>| told.0.elapsed() < limits.check;
-        if let Some((_, list)) = lists.get(&key).await.filter(is_believed) {
-            return Ok(Some(list));
+        let key = (mirrored.here.clone(), what);
+        let last = lists.get(&key).await;
+        if let Some((_, list)) = last.as_ref().filter(|told| mirrored.believes(told)) {
+            return Ok(Some(list.clone()));
         }
+        let Some((_, list)) = last else { return self.ask_for_list(mirrored, key, lists, question).await };
+        let patience = mirrored.upstream.settings.limits.patience;
+        let (shared, mirrored, lists) = (self.clone(), mirrored.clone(), lists.clone());
+        let asking = self.tasks.spawn(async move {
+            let asking = shared.ask_for_list(&mirrored, key, &lists, question);
+            shared.cancel.run_until_cancelled(asking).await
+        });
+        // Otherwise it takes too long, or the registry ends.
+        if let Ok(Ok(Some(told))) = tokio::time::timeout(patience, asking).await {
+            return told;
+        }
+        Ok(Some(list))
+    }
+
+    /// Asks for a list that is not believed any more, one after the other.
+    async fn ask_for_list<T: Send + Sync + 'static>(
+        &self,
+        mirrored: &Mirrored,
+        key: Asked,
+        lists: &Remembered<T>,
+        question: impl Future<Output = client::Result<Option<Vec<T>>>> + Send,
+    ) -> Result<Option<Arc<Vec<T>>>, Said> {
+        let upstream = &mirrored.upstream;
         let turn = self.turn(&key);
         let _turn = turn.lock().await;
         let last = lists.get(&key).await;
-        if let Some((_, list)) = last.as_ref().filter(|told| is_believed(told)) {
+        if let Some((_, list)) = last.as_ref().filter(|told| mirrored.believes(told)) {
             return Ok(Some(list.clone()));
         }
         if upstream.absent.get(&key).await.is_some() {
@@ -143,13 +174,9 @@ impl Shared {
         if let Some(said) = self.failed.get(&key).await {
             return last_or(said);
         }
-        let patience = if last.is_some() { limits.patience } else { PATIENCE };
-        let answer = tokio::time::timeout(patience, upstream.ask(question)).await;
-        let answer = answer.unwrap_or_else(|_| {
-            upstream.did_not_answer();
-            Err(Said::Away)
-        });
-        match answer {
+        // That it takes long does not mean that nobody answers.
+        let answer = tokio::time::timeout(PATIENCE, upstream.ask(question)).await;
+        match answer.unwrap_or(Err(Said::Away)) {
             Ok(Some(list)) => {
                 let list = Arc::new(list);
                 lists.insert(key, (Instant::now(), list.clone())).await;

@@ -14,7 +14,7 @@ pub struct UpstreamLimits {
     pub check: Duration,
     /// How long it is believed that it does not have something.
     pub absent: Duration,
-    /// How long a client waits until it says where a tag points that is here, and until there is room for one more blob.
+    /// How long a client waits until it says where a tag points that is here, or gives a list anew, and until there is room for one more blob.
     pub patience: Duration,
     /// Blobs that are fetched from it at once.
     pub fetches: usize,

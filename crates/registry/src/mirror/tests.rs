@@ -118,9 +118,8 @@ async fn more_blobs_than_there_is_room_for_wait_for_it() {
 async fn an_upstream_that_is_busy_keeps_clients_waiting_for_a_short_time_and_no_other_upstream() {
     let (hub, quay) = (Server::start(Wanted::default()).await, Server::start(Wanted::default()).await);
     let spool = tempfile::tempdir().unwrap();
-    let slow = RemoteSettings { rate: Some(100_000), ..hub.settings() };
     let limits = UpstreamLimits { fetches: 1, patience: Duration::from_millis(200), ..UpstreamLimits::default() };
-    let upstreams = ["hub", "quay"].into_iter().zip([slow, quay.settings()]);
+    let upstreams = ["hub", "quay"].into_iter().zip([hub.settings(), quay.settings()]);
     let upstreams = upstreams.map(|(prefix, remote)| UpstreamSettings { limits, ..upstream(Some(prefix), remote) });
     let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: upstreams.collect() };
     let cache = Server::start(Wanted { mirror: Some(settings), ..Wanted::default() }).await;
@@ -132,13 +131,19 @@ async fn an_upstream_that_is_busy_keeps_clients_waiting_for_a_short_time_and_no_
         let url = format!("http://{}/v2/{upstream}/app/blobs/{}", cache.address, one.blobs[blob].0);
         reqwest::get(url).await.unwrap()
     };
-    // Its head is here as soon as the blob is on its way, and the rest takes three seconds.
-    let first = get("hub", 1).await;
-    let begun = std::time::Instant::now();
-    let second = get("hub", 2).await;
-    assert_eq!((second.status().as_u16(), second.headers().contains_key("retry-after")), (503, true));
-    assert!(begun.elapsed() >= limits.patience, "it waits for its turn first");
-    assert_eq!(get("quay", 2).await.status().as_u16(), 200);
+    // The first one has the room for as long as its bytes are held back.
+    let line = format!("GET /v2/app/blobs/{}", one.blobs[1].0);
+    let held = hub.faults.hold(&line);
+    let others = async {
+        until("the first one is on its way", || async { !hub.faults.asked(&line).is_empty() }).await;
+        let begun = std::time::Instant::now();
+        let second = get("hub", 2).await;
+        assert_eq!((second.status().as_u16(), second.headers().contains_key("retry-after")), (503, true));
+        assert!(begun.elapsed() >= limits.patience, "it waits for its turn first");
+        assert_eq!(get("quay", 2).await.status().as_u16(), 200);
+        drop(held);
+    };
+    let (first, ()) = tokio::join!(get("hub", 1), others);
     assert_eq!(first.bytes().await.unwrap(), one.blobs[1].1);
     until("there is room again", || async { get("hub", 2).await.status().as_u16() == 200 }).await;
 }
@@ -491,6 +496,26 @@ async fn a_tag_that_the_upstream_has_no_more_is_not_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_takes_its_time_comes_although_nobody_waits_for_it() {
+    let Caches { hub, cache, _spool } = caches(|settings| {
+        let limits = &mut settings.upstreams[0].limits;
+        (limits.check, limits.patience) = (Duration::from_millis(1), Duration::from_millis(200));
+    })
+    .await;
+    let (app, one) = (name("hub/team/app"), image("one", None));
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    assert_eq!(cache.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]));
+    push(&hub, "team/app", Some("v2"), &one).await.unwrap();
+    let held = hub.faults.hold("GET /v2/team/app/tags/list");
+    // Whoever asks once more gets no answer, so that only the question before can bring the new list.
+    let _never = hub.faults.hold("GET /v2/team/app/tags/list");
+    assert_eq!(cache.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]), "the last one is given meanwhile");
+    drop(held);
+    let all = Some(vec![tag("v1"), tag("v2")]);
+    until("the new one is told", || async { cache.remote().tags(&app).await.unwrap() == all }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_read_is_told_so_and_not_that_there_is_nothing() {
     let Caches { hub, cache, _spool } = caches(|_| {}).await;
     let one = image("one", None);
@@ -498,6 +523,19 @@ async fn whoever_may_not_read_is_told_so_and_not_that_there_is_nothing() {
     hub.faults.refuse("/referrers/", StatusCode::FORBIDDEN, "");
     let refused = cache.remote().referrers(&name("hub/team/app"), &one.manifest.digest).await.unwrap_err();
     assert_eq!(refused.trouble(), Trouble::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_that_may_not_be_listed_are_those_that_are_here() {
+    let Caches { hub, cache, _spool } = caches(|_| {}).await;
+    let (app, one) = (name("hub/team/app"), image("one", None));
+    for label in ["v1", "v2"] {
+        push(&hub, "team/app", Some(label), &one).await.unwrap();
+        hub.faults.refuse("/tags/list", StatusCode::FORBIDDEN, "");
+    }
+    assert_eq!(cache.remote().tags(&app).await.unwrap_err().trouble(), Trouble::Refused, "nothing is here");
+    assert!(serves(&cache, "hub/team/app", "v1", &one).await);
+    assert_eq!(cache.remote().tags(&app).await.unwrap(), Some(vec![tag("v1")]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

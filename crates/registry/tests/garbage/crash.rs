@@ -52,7 +52,8 @@ async fn die_at_every_call<F: Future<Output = SharedBlobs>>(what: Work, fresh: i
 }
 
 async fn inspected(place: &SharedBlobs, clock: &ManualClock) -> Inspection {
-    inspect(place, InspectOptions { verify_percent: 100 }, clock.now()).await.expect("it can be read")
+    let options = InspectOptions { verify_percent: 100, ..InspectOptions::default() };
+    inspect(place, options, clock.now()).await.expect("it can be read")
 }
 
 impl Course {

@@ -68,7 +68,8 @@ async fn soak(place: SharedBlobs, collected_from: SharedBlobs) -> Arc<Tally> {
     while let Some(ended) = tasks.join_next().await {
         ended.expect("no push fails and nothing is missing");
     }
-    let found = inspect(&place, InspectOptions { verify_percent: 100 }, SystemClock.now()).await.expect("it is read");
+    let options = InspectOptions { verify_percent: 100, ..InspectOptions::default() };
+    let found = inspect(&place, options, SystemClock.now()).await.expect("it is read");
     assert!(found.is_fine(), "{found}");
     tally
 }

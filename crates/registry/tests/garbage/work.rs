@@ -118,7 +118,8 @@ pub(crate) async fn work(blobs: &SharedBlobs, clock: &Arc<ManualClock>, what: Wo
             Ok(())
         }
         Work::Repair => {
-            let mended = repair(blobs, InspectOptions { verify_percent: 100 }, clock.now(), false).await?;
+            let options = InspectOptions { verify_percent: 100, ..InspectOptions::default() };
+            let mended = repair(blobs, options, clock.now(), false).await?;
             assert!(mended.is_all(), "{mended}");
             Ok(())
         }

@@ -21,7 +21,8 @@ use crate::registry::say;
 
 pub(super) async fn inspect(args: InspectArgs) -> Result<bool> {
     let opened = Opened::open(&args.config).await?;
-    let options = InspectOptions { verify_percent: args.verify };
+    let caches = around::caches(&opened.config);
+    let options = InspectOptions { verify_percent: args.verify, caches: &caches };
     let found = opened.follow(inspect::inspect(&opened.blobs, options, opened.clock.now())).await?;
     report(&found, args.report)?;
     if !found.is_fine() {
@@ -32,7 +33,8 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<bool> {
 
 pub(super) async fn repair(args: RepairArgs) -> Result<bool> {
     let opened = Opened::open(&args.config).await?;
-    let options = InspectOptions { verify_percent: args.verify };
+    let caches = around::caches(&opened.config);
+    let options = InspectOptions { verify_percent: args.verify, caches: &caches };
     if args.really.yes {
         opened.may_write()?;
     }
@@ -112,7 +114,8 @@ impl fmt::Display for Shown<'_> {
 
 pub(super) async fn hand_back(args: HandBackArgs) -> Result<bool> {
     let opened = Opened::open(&args.config).await?;
-    let options = HandBackOptions { dry_run: !args.really.yes, all_stopped: args.all_stopped };
+    let caches = around::caches(&opened.config);
+    let options = HandBackOptions { dry_run: !args.really.yes, all_stopped: args.all_stopped, caches: &caches };
     let found = opened.follow(hand_back::hand_back(&opened.blobs, options, opened.clock.now())).await?;
     report(&found, args.report)?;
     if !found.serving.is_empty() && args.really.yes {

@@ -84,7 +84,7 @@ impl Counting {
         *self.fails.lock().unwrap() = with;
     }
 
-    /// Makes the next read, listing or deletion whose line contains a text wait.
+    /// Makes the next read, write, listing or deletion whose line contains a text wait.
     pub(super) fn hold(&self, text: &'static str) -> Gate {
         let gate = Gate::default();
         *self.gate.lock().unwrap() = Some((text, gate.clone()));
@@ -220,6 +220,7 @@ impl Blobs for Counting {
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         async move {
             self.call("put", path)?;
+            self.wait(&format!("put {path}")).await;
             let last = self.dies()?;
             let written = self.inner.put(path, bytes, condition).await?;
             last.map_or(Ok(written), |_| Err(dead()))

@@ -8,6 +8,7 @@ use jeroboam_blobs::{Blobs, Condition, Kind};
 use jeroboam_oci::{Digest, layout, link};
 
 use super::bed::{Bed, IMAGE, INDEX, Reply, descriptor, everything_allowed, image, index};
+use super::counting::Death;
 use crate::http::HttpConfig;
 use crate::store::{Compat, StoreConfig};
 
@@ -141,6 +142,90 @@ async fn what_distribution_took_is_listed_too() {
             assert_eq!(reads, 0);
         }
     }
+}
+
+/// A registry where nobody looks again for what the index lacks, with a manifest that is about another one.
+struct Attached {
+    bed: Bed,
+    manifest: Vec<u8>,
+    /// Its digest.
+    digest: String,
+    /// What is about the other one.
+    list: String,
+}
+
+impl Attached {
+    async fn new() -> Self {
+        let config = StoreConfig { compat: Compat::Exclusive, ..everything_allowed() };
+        let bed = Bed::with(config, HttpConfig::default()).await;
+        let (subject, image) = bed.push_image("a", "v1", b"layer").await;
+        let manifest = about(&image, "a/b", "");
+        let (digest, list) = (Digest::sha256(&manifest).to_string(), format!("/v2/a/referrers/{subject}"));
+        bed.put_manifest("a", &digest, IMAGE, &manifest).await.is(201);
+        bed.get(&list).await.is(200);
+        Self { bed, manifest, digest, list }
+    }
+
+    fn path(&self) -> String {
+        format!("/v2/a/manifests/{}", self.digest)
+    }
+
+    async fn push(&self) {
+        self.bed.put_manifest("a", &self.digest, IMAGE, &self.manifest).await.is(201);
+    }
+
+    /// Whether it is there, and whether it is listed, for somebody who has not asked before.
+    async fn seen(&self) -> (bool, bool) {
+        let next = self.bed.another().await;
+        let is_there = next.get(&self.path()).await.status == 200;
+        (is_there, listed(&next.get(&self.list).await.is(200)) == [self.digest.clone()])
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_cut_leaves_nothing_that_is_there_and_not_listed() {
+    for calls in 0..6 {
+        for from_behind in [false, true] {
+            let attached = Attached::new().await;
+            let death = Death { calls, has_effect: true, from_behind };
+            attached.bed.blobs.die(Some(death));
+            attached.bed.delete(&attached.path()).await;
+            attached.bed.blobs.die(None);
+            let (is_there, is_listed) = attached.seen().await;
+            assert_eq!(is_there, is_listed, "{death:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_lets_go_of_during_a_push_is_listed_after_it() {
+    let attached = Attached::new().await;
+    let other = attached.bed.another().await;
+    let gate = attached.bed.blobs.hold("put docker/registry/v2/repositories/a/_manifests/revisions/");
+    let path = attached.path();
+    let delete = async {
+        gate.reached().await;
+        other.delete(&path).await.is(202);
+        gate.open();
+    };
+    tokio::join!(attached.push(), delete);
+    assert_eq!(attached.seen().await, (true, true));
+}
+
+#[tokio::test]
+async fn what_another_process_pushes_during_a_deletion_is_listed_after_it() {
+    let attached = Attached::new().await;
+    let other = attached.bed.another().await;
+    let gate = other.blobs.hold("delete docker/registry/v2/_x/referrers/a/");
+    let push = async {
+        gate.reached().await;
+        attached.push().await;
+        gate.open();
+    };
+    let path = attached.path();
+    let (deleted, ()) = tokio::join!(other.delete(&path), push);
+    deleted.is(202);
+    assert_eq!(attached.seen().await, (true, true));
 }
 
 #[tokio::test]

@@ -9,12 +9,16 @@ use jeroboam_oci::manifest::{Kind, Named, Role};
 use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag};
 
 use super::{Held, Problem, Scan};
+use crate::config::Prefix;
 
 impl Scan {
-    pub(super) fn judge_links(&mut self) {
+    /// `caches` are those of the configuration: distribution's cache leaves no note of what came from elsewhere.
+    pub(super) fn judge_links(&mut self, caches: &[Prefix]) {
         let mut found = Vec::new();
         for (name, held) in &self.repositories {
-            if !self.caches.contains(name) {
+            // What has the very name below which a cache lies is none of it.
+            let is_below = |prefix: &Prefix| prefix.covers(name.as_str()) && *prefix != Prefix::Below(name.to_string());
+            if !self.caches.contains(name) && !caches.iter().any(is_below) {
                 self.look_for_links(name, held, &mut found);
             }
         }

@@ -1,5 +1,5 @@
-//! Letting go of a manifest: first its tags, then what they once pointed to, then its links, one after the other: a place removes what it is given at once in
-//! any order, and where it fails in between, whoever asks again goes on. Its bytes are left to the garbage collection.
+//! Letting go of a manifest: first its tags, then what they once pointed to, then its links, then what the index of referrers has of it, one after the other: a
+//! place removes what it is given at once in any order, and where it fails in between, whoever asks again goes on. Its bytes are left to the garbage collection.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,10 +73,10 @@ impl Store {
         let mut paths: Vec<String> = named.iter().map(|named| layout::revision(repository, named)).collect();
         // distribution lets go of the link of a blob, too. A manifest that is one of its own kind keeps its repository known.
         paths.push(layout::layer(repository, &canonical));
-        if let Some(subject) = stored.as_ref().and_then(|stored| stored.manifest.as_ref()?.subject.as_ref()) {
-            paths.extend(named.iter().map(|named| layout::referrer(repository, &subject.digest, named)));
-        }
         self.delete_links(paths).await?;
+        if let Some(stored) = &stored {
+            self.forget_referrer(repository, &named, stored).await?;
+        }
         let tags: Vec<Tag> = tags.into_iter().map(|(tag, _)| tag).collect();
         for tag in &tags {
             self.recent.tag_is(repository, tag, false);
@@ -86,6 +86,25 @@ impl Store {
         self.quotas.unlinked(repository, Link::Layer, &canonical);
         self.cache.tag_lists.forget(repository).await;
         Ok(Some(tags))
+    }
+
+    /// Removes what the index says of a manifest, whose links are gone: one with a link that the index does not have would be pulled and never listed.
+    async fn forget_referrer(
+        &self,
+        repository: &RepositoryName,
+        named: &BTreeSet<Digest>,
+        stored: &StoredManifest,
+    ) -> Result<()> {
+        let Some(manifest) = &stored.manifest else { return Ok(()) };
+        let Some(subject) = &manifest.subject else { return Ok(()) };
+        let entries = named.iter().map(|named| layout::referrer(repository, &subject.digest, named)).collect();
+        self.delete_links(entries).await?;
+        // Another process may have pushed it again meanwhile, and found its entry before that went.
+        let link = layout::revision(repository, &stored.canonical);
+        if self.blobs.head(&link, Freshness::Newest).await?.is_some() {
+            self.index_referrer(repository, &stored.canonical, stored.bytes.len() as u64, manifest).await?;
+        }
+        Ok(())
     }
 
     /// Whether a manifest has a tag, was pushed since a moment, or was promised to a client by this process.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
+use jeroboam_blobs::Freshness;
 use jeroboam_oci::manifest::{Manifest, Named, Role};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
 
@@ -180,6 +181,13 @@ impl Store {
         self.quotas.linked(repository, Link::Revision, canonical, size);
         if digest != canonical {
             self.write_fixed_link(layout::revision(repository, digest), canonical).await?;
+        }
+        // Another process may have let go of it in between, and taken what was written down before the link.
+        if let Some(subject) = &manifest.subject {
+            let entry = layout::referrer(repository, &subject.digest, digest);
+            if self.blobs.head(&entry, Freshness::Newest).await?.is_none() {
+                self.index_referrer(repository, digest, size, manifest).await?;
+            }
         }
         self.recent.repository_is(repository);
         Ok(())
