@@ -95,6 +95,20 @@ impl Bed {
         (answer.status(), answer.text().await.expect("a text"))
     }
 
+    /// Waits until a page for operators shows what is looked for.
+    async fn operators_see<T>(&self, path: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        let mut last = String::new();
+        let began = Instant::now();
+        loop {
+            if let Some(found) = look(&last) {
+                return found;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path} does not show it: {last}");
+            (_, last) = self.operator(path).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Response {
         self.client.request(method, self.url(path)).body(body).send().await.expect("an answer")
     }
@@ -555,16 +569,7 @@ async fn operators_are_told_why_the_store_lets_nobody_in_and_clients_are_not() {
         );
         let text = PLAIN.replace("storage: {filesystem: {rootdirectory: DIR/store}, delete: {enabled: true}}", &swift);
         let bed = Bed::start(&text).await;
-        let wait = async {
-            loop {
-                let (_, wrong) = bed.operator("/debug/health").await;
-                if wrong.contains(told) {
-                    return wrong;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let wrong = timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("operators are not told: {told}"));
+        let wrong = bed.operators_see("/debug/health", |wrong| wrong.contains(told).then(|| wrong.to_owned())).await;
         assert!(!wrong.contains("opensesame"), "{wrong}");
         assert_eq!(bed.get("/readyz").await.text().await.expect("a text"), "not ready\n");
         let missing = bed.get("/v2/a/manifests/b").await.text().await.expect("a text");
@@ -586,17 +591,11 @@ async fn how_far_the_clock_of_the_store_is_ahead_is_among_the_numbers() {
     );
     let text = PLAIN.replace("storage: {filesystem: {rootdirectory: DIR/store}, delete: {enabled: true}}", &s3);
     let bed = Bed::start(&text).await;
-    let wait = async {
-        loop {
-            let (_, numbers) = bed.operator("/metrics").await;
-            let line = numbers.lines().find_map(|line| line.strip_prefix("registry_clock_ahead_seconds "));
-            if let Some(ahead) = line.and_then(|ahead| ahead.parse::<i64>().ok()) {
-                return ahead;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    let ahead = |numbers: &str| {
+        let line = numbers.lines().find_map(|line| line.strip_prefix("registry_clock_ahead_seconds "));
+        line.and_then(|ahead| ahead.parse::<i64>().ok())
     };
-    let ahead = timeout(PATIENCE, wait).await.expect("in time");
+    let ahead = bed.operators_see("/metrics", ahead).await;
     // It stands still at an hour from the beginning of the test.
     assert!((3500..=3601).contains(&ahead), "{ahead}");
     bed.stop().await;

@@ -1,14 +1,11 @@
-use std::net::SocketAddr;
+mod retained;
+mod whereabouts;
 
-use jeroboam_blobs::SharedBlobs;
-use jeroboam_model::SystemClock;
+use std::net::SocketAddr;
 
 use super::*;
 use crate::bed::{Image, Server, Wanted, by_tag, image, index, name, push, serves, settings, tag, until};
 use crate::client::PutCondition;
-use crate::leases::{GRACE, Leases};
-use crate::retention::{RetentionRule, retain};
-use crate::store::StoreConfig;
 
 /// A port where nobody listens, yet.
 async fn free_port() -> SocketAddr {
@@ -240,47 +237,6 @@ async fn what_is_removed_here_is_removed_there_if_so_is_wanted_and_does_not_come
         .await
         .unwrap();
     until("the manifest is gone there", || async { target(&south, "v2").await.is_none() }).await;
-}
-
-/// Goes through a rule as a process does that does not serve. One tag goes.
-async fn retain_by_hand(blobs: &SharedBlobs, settings: ReplicateSettings, keep: usize) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
-    let store = Arc::new(Store::new(blobs.clone(), clock.clone(), leases, StoreConfig::default()));
-    let replication = Replication::beside(settings, store.clone(), clock.clone()).unwrap();
-    let rule = RetentionRule { keep: Some(keep), ..RetentionRule::default() };
-    let retained = retain(&store, &replication, &[rule], clock.now(), false).await.unwrap();
-    assert_eq!(retained.removals[&name("team/app")].len(), 1, "{retained:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_no_rule_keeps_is_removed_by_hand_in_all_regions_and_does_not_come_back() {
-    let change = |settings| ReplicateSettings { deletes: true, ..settings };
-    let (north, south) = regions(change).await;
-    for label in ["v1", "v2", "v3"] {
-        let image = image(label, None);
-        push(&north, "team/app", Some(label), &image).await.unwrap();
-        both_serve(&north, &south, label, &image).await;
-    }
-    idle(&north).await;
-    idle(&south).await;
-    let settings = change(region("north", south.address));
-    // Beside a registry that serves, and when all tags are compared.
-    retain_by_hand(&north.blobs, settings.clone(), 2).await;
-    until("its memory is over", || async { target(&north, "v1").await.is_none() }).await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    for server in [&south, &north] {
-        server.replication.compare_now();
-    }
-    until("it is gone there", || async { target(&south, "v1").await.is_none() }).await;
-    idle(&south).await;
-    assert_eq!(target(&north, "v1").await, None);
-    // While nobody serves: whoever begins to finds what is queued, and nothing is compared.
-    let (at, blobs) = north.kill().await;
-    retain_by_hand(&blobs, settings.clone(), 1).await;
-    let north = Server::at(at, blobs, wanted(settings)).await;
-    until("it is gone there, too", || async { target(&south, "v2").await.is_none() }).await;
-    assert!(target(&north, "v2").await.is_none() && target(&south, "v3").await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -564,54 +520,6 @@ async fn all_pages_are_compared() {
     assert_eq!(snapshot.len(), 1201);
     assert!(snapshot.values().all(|state| state.digest.as_ref() == Some(&one.manifest.digest)));
     assert_eq!(south.faults.asked("/_x/replication/").len(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_where_something_is_again_and_again_is_no_burden_to_the_others() {
-    let other = Server::start(Wanted::default()).await;
-    let north = Server::start(wanted(region("north", other.address))).await;
-    let one = image("one", None);
-    push(&north, "team/app", Some("v1"), &one).await.unwrap();
-    both_serve(&north, &other, "v1", &one).await;
-    idle(&north).await;
-    other.faults.asked("");
-    let url = format!("http://{}/v2/team/app/_x/replication/{}", north.address, one.manifest.digest);
-    let asked = futures::future::join_all((0..30).map(|_| reqwest::get(&url))).await;
-    assert!(asked.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
-    // Each time for the manifest and for its tag.
-    assert!(other.faults.asked("/manifests/").len() <= 6);
-}
-
-async fn whereabouts(server: &Server, image: &Image) -> Whereabouts {
-    server.replication.report(&name("team/app"), &image.manifest.digest).await.unwrap().targets[0].state
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_is_not_everywhere_before_its_tag_is() {
-    let (north, south) = one_way(|settings| settings).await;
-    let (one, two) = (image("one", None), image("two", None));
-    // The manifest is there, and nothing in memory says that a tag has to follow, as after a restart.
-    push(&south, "team/app", None, &one).await.unwrap();
-    move_silently(&north, "team/app", "v1", &one).await;
-    assert_eq!(whereabouts(&north, &one).await, Whereabouts::Pending);
-    north.replication.compare_now();
-    both_serve(&north, &south, "v1", &one).await;
-    until("it is everywhere", || async { whereabouts(&north, &one).await == Whereabouts::Present }).await;
-    // That somebody moves the tag there later takes nothing back.
-    idle(&north).await;
-    push(&south, "team/app", Some("v1"), &two).await.unwrap();
-    tokio::time::sleep(BELIEVED + Duration::from_millis(100)).await;
-    assert_eq!(whereabouts(&north, &one).await, Whereabouts::Present);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_is_not_everywhere_where_the_rule_keeps_another_tag() {
-    let (north, south) = one_way(|settings| ReplicateSettings { rule: Rule::Deny, ..settings }).await;
-    let (of_north, of_south) = (image("of north", None), image("of south", None));
-    push(&south, "team/app", None, &of_north).await.unwrap();
-    move_silently(&south, "team/app", "v1", &of_south).await;
-    move_silently(&north, "team/app", "v1", &of_north).await;
-    assert_eq!(whereabouts(&north, &of_north).await, Whereabouts::Absent);
 }
 
 /// The same registry at an address where nobody is answered about some paths before there is a permit.
