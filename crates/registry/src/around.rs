@@ -138,14 +138,13 @@ fn mirrors(config: &Config, spool: PathBuf) -> MirrorSettings {
         upstreams.push(upstream(&remote, proxy.ttl, everybody));
     }
     for mirror in &config.ours.mirrors {
-        let UpstreamSettings { remote, lifetime, anonymous, .. } = upstream(&mirror.remote, mirror.ttl, everybody);
+        let usual = upstream(&mirror.remote, mirror.ttl, everybody);
         upstreams.push(UpstreamSettings {
             prefix: Some(mirror.prefix.clone()),
             host: mirror.host.clone(),
-            remote: RemoteSettings { rate: mirror.rate, ..remote },
-            lifetime,
-            anonymous,
+            remote: RemoteSettings { rate: mirror.rate, ..usual.remote },
             limits: mirror.limits,
+            ..usual
         });
     }
     MirrorSettings { upstreams, spool }

@@ -1,7 +1,7 @@
 //! Lists of an upstream: the tags of a repository, and what is about a manifest.
 //!
 //! While the upstream answers, its list is the only one: a tag that is here alone is not given either, and whoever looks for signatures must neither miss one nor find one
-//! that was taken back. While it does not, its last list counts, and after a restart what is here. That nothing is here means nothing then, and is no answer.
+//! that was taken back. Where it has no list of tags, or lets nobody read it, those that are here are given. While it does not answer, its last list counts, and after a restart what is here. That nothing is here means nothing then, and is no answer.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,6 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, SizeHint};
 use tracing::{Instrument as _, info};
 
@@ -102,7 +103,12 @@ fn client(http: &HttpConfig, request: &Request) -> String {
 
 /// The same body, whose bytes are counted as they come.
 fn counted(body: Body, received: Arc<AtomicU64>) -> Body {
-    if body.is_end_stream() { body } else { Body::new(Counted { body, received }) }
+    if body.is_end_stream() {
+        return body;
+    }
+    Body::new(body.inspect_frame(move |frame| {
+        received.fetch_add(length(frame), Ordering::Relaxed);
+    }))
 }
 
 /// What is told of a request when it has ended.
@@ -146,36 +152,6 @@ impl Drop for Told {
         let whole = self.whole || self.length.is_some_and(|length| self.sent >= length);
         let broken = if whole { "" } else { ", broken off" };
         info!(target: TARGET, { client, agent, duration_ms, sent_bytes = sent }, "{method} {path} {code}{broken}");
-    }
-}
-
-/// A body whose bytes are counted.
-struct Counted {
-    body: Body,
-    received: Arc<AtomicU64>,
-}
-
-impl hyper::body::Body for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.received.fetch_add(length(frame), Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
