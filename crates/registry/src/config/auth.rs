@@ -30,6 +30,14 @@ impl Prefix {
         }
     }
 
+    /// Whether a repository lies below it: the one of its very name does not.
+    pub(crate) fn is_above(&self, repository: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Below(name) => repository.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')),
+        }
+    }
+
     /// Whether there may be repositories that are of both.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {

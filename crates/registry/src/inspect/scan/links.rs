@@ -17,8 +17,7 @@ impl Scan {
         let mut found = Vec::new();
         for (name, held) in &self.repositories {
             // What has the very name below which a cache lies is none of it.
-            let is_below = |prefix: &Prefix| prefix.covers(name.as_str()) && *prefix != Prefix::Below(name.to_string());
-            if !self.caches.contains(name) && !caches.iter().any(is_below) {
+            if !self.caches.contains(name) && !caches.iter().any(|prefix| prefix.is_above(name.as_str())) {
                 self.look_for_links(name, held, &mut found);
             }
         }
