@@ -187,6 +187,12 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// Writes a small object, durable when this returns.
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>>;
 
+    /// The same, durable when what is written after it is, and not necessarily before: what takes several writes waits for a disk once. Nobody is to be
+    /// promised anything before the last of them, which is a [`Blobs::put`]. Most places make no difference.
+    fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
+        self.put(path, bytes, condition)
+    }
+
     /// Begins an object whose bytes come one after the other; nobody sees any of it before [`Writer::commit`]. `size` is its length where it is
     /// known, which saves buffers and requests; a writer that got another number of bytes refuses to commit.
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>>;

@@ -161,7 +161,8 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
         let children = if wanted.sparse { Children::None } else { Children::All };
-        let config = StoreConfig { delete_enabled: true, children, ..StoreConfig::default() };
+        // A read that is compared by chance would answer otherwise by chance.
+        let config = StoreConfig { delete_enabled: true, children, verify_reads: 0, ..StoreConfig::default() };
         let store = Arc::new(Store::new(blobs.clone(), clock.clone(), leases, config));
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let mut registry = Registry::new(store.clone(), Auth::open(), Events::silent(), HttpConfig::default());

@@ -2,7 +2,7 @@
 //!
 //! An object is written to `<path>.<uuid>.tmp`, synced, and renamed to its path; then the directories whose entries changed are
 //! synced. Nobody sees half an object, and what was said to be written survives a power cut. On XFS and on ext4 with a journal, which keep the order of
-//! changes, a sync brings everything that was changed before it: there the innermost directory is enough, and for a small object the file. Files and directories get the modes
+//! changes, a sync brings everything that was changed before it: there the innermost directory is enough, and for a small object the file, and of several that are written one after the other the last. Files and directories get the modes
 //! that the process's umask leaves. The root may be a symbolic link, and so may directories below it (an operator spreads a store over
 //! file systems like that); only who may write into the root can make one. Paths that would leave the root are refused.
 
@@ -34,6 +34,7 @@ use crate::{
     UploadState, Writer, Written,
 };
 use disk::Disk;
+use replace::Durable;
 
 pub use order::SyncPolicy;
 
@@ -101,7 +102,16 @@ impl Blobs for Directory {
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         async move {
             let file = self.file(path)?;
-            self.disk.run("write", path, move |disk| replace::put(disk, &file, &bytes, condition)).await
+            self.disk.run("write", path, move |disk| replace::put(disk, &file, &bytes, condition, Durable::Now)).await
+        }
+        .boxed()
+    }
+
+    fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
+        async move {
+            let file = self.file(path)?;
+            let write = move |disk: &_| replace::put(disk, &file, &bytes, condition, Durable::WithNext);
+            self.disk.run("write", path, write).await
         }
         .boxed()
     }

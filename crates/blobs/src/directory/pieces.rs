@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,10 +77,13 @@ impl Pieces {
         let turn = self.disk.turn().await?;
         let file = Arc::clone(&self.file);
         let pieces = std::mem::take(&mut self.collected);
+        let written = self.offset - self.length as u64..self.offset;
         self.length = 0;
         self.writing = Some(tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            write_all(&file, &pieces)
+            write_all(&file, &pieces)?;
+            begin_to_store(&file, written);
+            Ok(())
         }));
         Ok(())
     }
@@ -93,6 +98,13 @@ impl Pieces {
         self.failed = !matches!(outcome, Ok(Ok(())));
         outcome.map_err(|error| stopped().because(error))?.map_err(|error| failure("write", &self.path, error))
     }
+}
+
+/// Sends what was just written on its way to the disk, so that the sync in the end does not have all of it before it. Dirty pages are no longer kept back
+/// and stay in the cache, which is how Linux takes this advice. A file system that does not take it loses nothing but time.
+fn begin_to_store(file: &File, written: Range<u64>) {
+    let length = NonZeroU64::new(written.end - written.start);
+    let _ = rustix::fs::fadvise(file, written.start, length, rustix::fs::Advice::DontNeed);
 }
 
 fn write_all(mut file: &File, pieces: &[Bytes]) -> io::Result<()> {

@@ -23,6 +23,15 @@ pub(super) const SMALL: usize = 64 * 1024;
 /// What writes around the cache has to begin and end at a multiple of this, in memory and in the file.
 const BLOCK: usize = 4096;
 
+/// When a change survives a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// When it is done.
+    Now,
+    /// When one that is made after it does, where the file system keeps the order of changes.
+    WithNext,
+}
+
 /// A file that nobody sees yet. Dropping it removes it.
 pub(super) struct Temporary {
     disk: Arc<Disk>,
@@ -60,12 +69,15 @@ impl Temporary {
         Ok(Written::Yes)
     }
 
-    /// Makes it appear where its bytes are on the disk already and changes are ordered: one sync brings the file, its name and its folders.
-    fn commit_at_once(mut self, condition: Condition) -> io::Result<Written> {
+    /// Makes it appear where its bytes are on the disk already and changes are ordered: one sync brings the file, its name and its folders, be it that
+    /// of a later change.
+    fn commit_at_once(mut self, condition: Condition, durable: Durable) -> io::Result<Written> {
         if self.appear(condition)? == Written::Refused {
             return Ok(Written::Refused);
         }
-        self.disk.syncs().file(&self.file)?;
+        if durable == Durable::Now {
+            self.disk.syncs().file(&self.file)?;
+        }
         self.disk.syncs().settled(folder_of(&self.target), &self.changed);
         Ok(Written::Yes)
     }
@@ -115,17 +127,27 @@ pub(super) fn open_below(disk: &Disk, file: &Path, how: &OpenOptions) -> io::Res
 }
 
 /// Writes a whole file.
-pub(super) fn put(disk: &Arc<Disk>, target: &Path, bytes: &[u8], condition: Condition) -> io::Result<Written> {
+pub(super) fn put(
+    disk: &Arc<Disk>,
+    target: &Path,
+    bytes: &[u8],
+    condition: Condition,
+    durable: Durable,
+) -> io::Result<Written> {
     if condition == Condition::Absent && target.try_exists()? {
         return Ok(Written::Refused);
     }
     if bytes.len() <= SMALL
         && let Some(temporary) = write_around_cache(disk, target, bytes)?
     {
-        return temporary.commit_at_once(condition);
+        return temporary.commit_at_once(condition, durable);
     }
     let temporary = Temporary::create(disk, target)?;
     temporary.file().write_all(bytes)?;
+    if durable == Durable::Now && disk.may_be_ordered() && !disk.is_ordered(temporary.file())? {
+        // What was written ahead of this is on another file system, which a sync of this file does not reach.
+        rustix::fs::syncfs(File::open(disk.root())?)?;
+    }
     temporary.commit(condition)
 }
 
@@ -272,7 +294,10 @@ mod tests {
             let root = tempfile::tempdir().expect("a directory");
             let disk = Disk::open(root.path(), policy).await.expect("opened");
             let syncs = |disk: &Disk| disk.syncs().made.swap(0, Ordering::SeqCst);
-            put(&disk, &disk.root().join("a/b/link"), b"1", Condition::Always).expect("written");
+            let small_file = |name: &str, durable| {
+                put(&disk, &disk.root().join("a/b").join(name), b"1", Condition::Always, durable).expect("written");
+            };
+            small_file("link", Durable::Now);
             // A temporary directory that cannot be written around the cache needs one for the name.
             let direct = OpenOptions::new()
                 .write(true)
@@ -282,7 +307,13 @@ mod tests {
                 .is_ok();
             let expected = if direct || policy == SyncPolicy::All { small } else { 1 };
             assert_eq!(syncs(&disk), expected, "a, a/b and the root have new entries: {policy:?}");
-            put(&disk, &disk.root().join("a/c/data"), &vec![7; SMALL + 1], Condition::Always).expect("written");
+            let files = || disk.syncs().count() - disk.syncs().made.load(Ordering::SeqCst);
+            let before = files();
+            small_file("ahead", Durable::WithNext);
+            let waits = !direct || policy == SyncPolicy::All;
+            assert_eq!((syncs(&disk), files() - before), if waits { (1, 1) } else { (0, 0) }, "{policy:?}");
+            let data = disk.root().join("a/c/data");
+            put(&disk, &data, &vec![7; SMALL + 1], Condition::Always, Durable::WithNext).expect("written");
             assert_eq!(syncs(&disk), large, "a and a/c have: {policy:?}");
             remove(&disk, &[disk.root().join("a/b/link")]).expect("removed");
             assert_eq!(syncs(&disk), 1, "{policy:?}");

@@ -18,6 +18,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::disk::Disk;
 use super::pieces::{Pieces, Small};
+use super::replace::Durable;
 use super::{place, read, replace};
 use crate::{ByteStream, Condition, Error, Kind, Result, Upload, UploadState};
 
@@ -122,7 +123,8 @@ impl FileUpload {
         let target = place::file(self.disk.root(), path)?;
         let Some(begun) = &mut self.begun else {
             let Self { disk, small, .. } = self;
-            let put = move |disk: &Arc<Disk>| replace::put(disk, &target, &small.whole(), Condition::Always);
+            let whole = small.whole();
+            let put = move |disk: &Arc<Disk>| replace::put(disk, &target, &whole, Condition::Always, Durable::Now);
             return disk.run("write", path, put).await.map(drop);
         };
         begun.pieces.flush().await?;

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 
 use super::disk::Disk;
 use super::pieces::{Pieces, Small};
-use super::replace::{self, Temporary};
+use super::replace::{self, Durable, Temporary};
 use crate::{Condition, Result, Writer, misuse};
 
 pub(super) struct FileWriter {
@@ -54,7 +54,7 @@ impl FileWriter {
         let Self { disk, path, target, small, large, .. } = self;
         let commit = move |disk: &Arc<Disk>| match large {
             Some((temporary, _)) => temporary.commit(Condition::Always),
-            None => replace::put(disk, &target, &small.whole(), Condition::Always),
+            None => replace::put(disk, &target, &small.whole(), Condition::Always, Durable::Now),
         };
         disk.run("write", &path, commit).await.map(drop)
     }

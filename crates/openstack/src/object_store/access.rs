@@ -56,6 +56,8 @@ pub struct V2Scope {
 pub(crate) struct Entry {
     pub(crate) token: SecretString,
     pub(crate) url: Url,
+    /// Counts the log-ins of the older ways, where the same token may be handed out again.
+    login: u64,
 }
 
 pub(crate) enum Access {
@@ -74,6 +76,9 @@ struct Held {
     /// When another login is due; a token without a stated end is used until it is refused.
     renew: Option<Timestamp>,
 }
+
+/// A token, where to go with it, and when another log-in is due.
+type Granted = (SecretString, Url, Option<Timestamp>);
 
 /// Without the key.
 impl std::fmt::Debug for Access {
@@ -100,18 +105,18 @@ impl Access {
         match self {
             Self::Session(session) => {
                 let token = session.usable_token().await?;
-                Ok(Entry { token, url: session.endpoint(SERVICE).await? })
+                Ok(Entry { token, url: session.endpoint(SERVICE).await?, login: 0 })
             }
             Self::Legacy(legacy) => legacy.enter(clock, None).await,
         }
     }
 
-    /// The same after the store has refused this token; an error where there is no other way in.
-    pub(crate) async fn enter_again(&self, clock: &Arc<dyn Clock>, refused: &SecretString) -> Result<Entry, Error> {
+    /// The same after the store has refused this one; an error where there is no other way in. Many who were refused log in once.
+    pub(crate) async fn enter_again(&self, clock: &Arc<dyn Clock>, refused: &Entry) -> Result<Entry, Error> {
         match self {
             Self::Session(session) if session.can_log_in() => {
-                let token = session.replace(refused).await?;
-                Ok(Entry { token, url: session.endpoint(SERVICE).await? })
+                let token = session.replace(&refused.token).await?;
+                Ok(Entry { token, url: session.endpoint(SERVICE).await?, login: 0 })
             }
             Self::Session(_) => Err(Error::Login { message: Some("the token that was given is refused".to_owned()) }),
             Self::Legacy(legacy) => legacy.enter(clock, Some(refused)).await,
@@ -120,27 +125,28 @@ impl Access {
 }
 
 impl Legacy {
-    async fn enter(&self, clock: &Arc<dyn Clock>, refused: Option<&SecretString>) -> Result<Entry, Error> {
+    async fn enter(&self, clock: &Arc<dyn Clock>, refused: Option<&Entry>) -> Result<Entry, Error> {
         let mut held = self.held.lock().await;
         let now = clock.now();
         let serves = |held: &&Held| {
-            refused.is_none_or(|refused| refused.expose_secret() != held.entry.token.expose_secret())
+            refused.is_none_or(|refused| refused.login < held.entry.login)
                 && held.renew.is_none_or(|renew| now < renew)
         };
         if let Some(held) = held.as_ref().filter(serves) {
             return Ok(held.entry.clone());
         }
-        let fresh = match &self.how.v2 {
+        let (token, url, renew) = match &self.how.v2 {
             None => self.ask_v1(now).await?,
             Some(scope) => self.ask_v2(scope).await?,
         };
-        let entry = fresh.entry.clone();
-        *held = Some(fresh);
+        let login = held.as_ref().map_or(1, |held| held.entry.login + 1);
+        let entry = Entry { token, url, login };
+        *held = Some(Held { entry: entry.clone(), renew });
         Ok(entry)
     }
 
     /// `GET` with the name and the key in headers.
-    async fn ask_v1(&self, now: Timestamp) -> Result<Held, Error> {
+    async fn ask_v1(&self, now: Timestamp) -> Result<Granted, Error> {
         let url = address(&self.how.auth_url)?;
         let answer = self
             .ask(&url, |client| {
@@ -160,10 +166,10 @@ impl Legacy {
         let life: Option<u64> = header("x-auth-token-expires").and_then(|text| text.parse().ok());
         // Swift hands out the token that there is, so that a new one cannot be had before the end: an early login only costs a request.
         let renew = life.map(|seconds| now + Duration::from_secs(seconds / 5 * 4));
-        Ok(Held { entry: Entry { token: token.into(), url: address(&storage)? }, renew })
+        Ok((token.into(), address(&storage)?, renew))
     }
 
-    async fn ask_v2(&self, scope: &V2Scope) -> Result<Held, Error> {
+    async fn ask_v2(&self, scope: &V2Scope) -> Result<Granted, Error> {
         let base = self.how.auth_url.trim_end_matches('/');
         let url = address(&format!("{}/tokens", base.strip_suffix("/tokens").unwrap_or(base)))?;
         let mut auth =
@@ -187,7 +193,7 @@ impl Legacy {
         });
         let none = || Error::NoEndpoint { service: SERVICE, interface: scope.interface, region: scope.region.clone() };
         let url = address(&url.ok_or_else(none)?)?;
-        Ok(Held { entry: Entry { token: body.access.token.id.into(), url }, renew: None })
+        Ok((body.access.token.id.into(), url, None))
     }
 
     async fn ask(

@@ -97,17 +97,20 @@ impl ObjectStore {
             let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
             // An empty body is said with its length, which Swift wants to have.
             let body = call.body.clone().filter(|body| !body.is_empty()).map(Body::from);
+            let turn = tokio::time::timeout(limit, self.shared.turns.acquire()).await;
+            let turn = turn.map_err(|_| Error::Timeout { service: SERVICE })?;
             let trouble = match self.once(call, &entry, body, limit).await? {
                 Outcome::Answer(response) => return Ok((response, attempt)),
                 Outcome::Unauthorized if entered_again => return Err(self.unauthorized(call)),
                 Outcome::Unauthorized => {
                     debug!("the object store no longer accepts the token, logging in again");
-                    entry = self.shared.access.enter_again(&self.shared.clock, &entry.token).await?;
+                    entry = self.shared.access.enter_again(&self.shared.clock, &entry).await?;
                     entered_again = true;
                     continue;
                 }
                 Outcome::Passing(trouble) => trouble,
             };
+            drop(turn);
             let is_resting = self.shared.breaker.rests(Instant::now());
             if attempt >= self.retry().attempts || is_resting || begun.elapsed() >= limit {
                 return Err(trouble);

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use jeroboam_model::{Clock, Timestamp};
 use reqwest::Client;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 pub use access::{LegacyAccess, StoreAccess, V2Scope};
 pub use head::ObjectHead;
@@ -57,6 +57,9 @@ pub struct StoreLimits {
     pub replay: usize,
     /// For how long a store is left alone that has not answered many in a row.
     pub rest: Duration,
+    /// How many requests wait for the beginning of their answers at once. Others wait here, where that costs nobody anything: a proxy of Swift that
+    /// is asked by more than it can attend to no longer finds tokens in time and refuses those that are good. Bodies on their way do not count.
+    pub at_once: usize,
 }
 
 impl Default for StoreLimits {
@@ -67,6 +70,7 @@ impl Default for StoreLimits {
             stall: Duration::from_secs(50),
             replay: 4 << 20,
             rest: Duration::from_secs(5),
+            at_once: 128,
         }
     }
 }
@@ -97,6 +101,7 @@ struct Shared {
     /// Made when the address is known: this machine itself is asked without a proxy.
     client: OnceCell<Client>,
     breaker: Breaker,
+    turns: Semaphore,
     /// So many seconds the store's clock is ahead of ours.
     ahead: AtomicI64,
     /// Found out when it is first needed.
@@ -123,6 +128,7 @@ impl ObjectStore {
         let shared = Shared {
             access: Access::new(access, &config.transport),
             transport: config.transport,
+            turns: Semaphore::new(config.limits.at_once.clamp(1, Semaphore::MAX_PERMITS)),
             limits: config.limits,
             container: config.container,
             clock,

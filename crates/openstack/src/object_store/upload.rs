@@ -353,7 +353,7 @@ async fn run(
         Outcome::Answer(response) => Ok(ObjectHead::of(response.headers()).etag.unwrap_or_default()),
         Outcome::Unauthorized => {
             // The next attempt finds a new token.
-            shared.access.enter_again(&shared.clock, &entry.token).await.map_err(in_time)?;
+            shared.access.enter_again(&shared.clock, &entry).await.map_err(in_time)?;
             Err(Trouble::Unauthorized)
         }
         Outcome::Passing(error) => Err(Trouble::Passing(error)),

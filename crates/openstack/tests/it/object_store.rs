@@ -9,7 +9,7 @@ use jeroboam_openstack::object_store::{
 use jeroboam_openstack::{Auth, Error, Interface, Kind, Scope, Session, SessionConfig, TransportConfig};
 use serde_json::json;
 
-use crate::fake::{Fake, Reply, clock, login, manual_clock, password, quick};
+use crate::fake::{Fake, Reply, Seen, clock, login, manual_clock, password, quick};
 
 fn config() -> StoreConfig {
     let transport = TransportConfig { retry: quick(), ..TransportConfig::default() };
@@ -23,6 +23,15 @@ fn listing() -> Reply {
 async fn names(store: &ObjectStore) -> Result<Vec<String>, Error> {
     let page = store.list(&ListingQuery { limit: 10, ..ListingQuery::default() }).await?;
     Ok(page.unwrap_or_default().iter().map(|entry| entry.name().to_owned()).collect())
+}
+
+fn legacy(cloud: &Fake) -> LegacyAccess {
+    LegacyAccess { auth_url: format!("{}/auth/v1.0", cloud.url()), user: "u".into(), key: "k".into(), v2: None }
+}
+
+fn v1(token: &str, seen: &Seen) -> Reply {
+    let storage = ("x-storage-url", format!("{}/v1/AUTH_test", seen.url));
+    Reply::Headers(200, vec![("x-auth-token", token.to_owned()), storage], json!({}))
 }
 
 fn v2() -> V2Scope {
@@ -65,6 +74,42 @@ async fn the_older_ways_in_are_known() {
     }
 }
 
+/// Swift hands out the token that there is, also where it has just refused it because it could not look it up in time.
+#[tokio::test]
+async fn many_whose_token_is_refused_log_in_once() {
+    const MANY: usize = 20;
+    let cloud = Fake::start(|seen| match (seen.path.as_str(), seen.nth) {
+        ("/auth/v1.0", _) => v1("t", seen),
+        (_, 0..MANY) => Reply::Json(401, json!({})),
+        _ => listing(),
+    })
+    .await;
+    let store = ObjectStore::new(StoreAccess::Legacy(legacy(&cloud)), config(), clock());
+    let all = futures::future::join_all((0..MANY).map(|_| names(&store))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    assert_eq!(cloud.count("GET /auth/v1.0"), 2);
+}
+
+#[tokio::test]
+async fn no_more_than_so_many_requests_wait_for_answers_at_once() {
+    let cloud = Fake::start(|seen| if seen.path == "/auth/v1.0" { v1("t", seen) } else { Reply::Slow }).await;
+    let limits = StoreLimits { at_once: 3, ..StoreLimits::default() };
+    let store = ObjectStore::new(StoreAccess::Legacy(legacy(&cloud)), StoreConfig { limits, ..config() }, clock());
+    let asked = || cloud.seen().iter().filter(|seen| seen.path != "/auth/v1.0").count();
+    let asking = futures::future::join_all((0..10).map(|_| names(&store)));
+    let looking = async {
+        while asked() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        asked()
+    };
+    tokio::select! {
+        all = asking => panic!("{all:?}"),
+        asked = looking => assert_eq!(asked, 3),
+    }
+}
+
 #[tokio::test]
 async fn a_token_of_version_1_is_replaced_before_its_end() {
     let cloud = Fake::start(|seen| match seen.path.as_str() {
@@ -76,10 +121,8 @@ async fn a_token_of_version_1_is_replaced_before_its_end() {
         _ => listing(),
     })
     .await;
-    let how =
-        LegacyAccess { auth_url: format!("{}/auth/v1.0", cloud.url()), user: "u".into(), key: "k".into(), v2: None };
     let moving = Arc::new(manual_clock());
-    let store = ObjectStore::new(StoreAccess::Legacy(how), config(), moving.clone());
+    let store = ObjectStore::new(StoreAccess::Legacy(legacy(&cloud)), config(), moving.clone());
     for (seconds, logins) in [(0, 1), (790, 1), (20, 2), (790, 2)] {
         moving.advance(Duration::from_secs(seconds));
         names(&store).await.unwrap();

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use jeroboam_oci::manifest::{Descriptor, Kind, Manifest, MediaType};
 use jeroboam_oci::{Digest, Reference, RepositoryName};
+use tracing::warn;
 
 use super::layout::{Assumed, INDEX, Index, MARK, Mark, blob_path};
 use super::sink::Sink;
 use super::{ASSUMED, Bundle, BundleError, CONTAINERD_NAME, ImageName, REF_NAME, REPOSITORY, Result};
-use crate::client::{ClientError, RawManifest};
+use crate::client::{ClientError, RawManifest, Trouble};
 use crate::copy::Attached;
 use crate::images::Images;
 
@@ -142,8 +143,15 @@ impl Export<'_> {
         if !self.referrers {
             return Ok(Attached::default());
         }
-        let tags = self.from.tags(repository).await?.unwrap_or_default();
-        Ok(Attached::among(&tags))
+        match self.from.tags(repository).await {
+            Ok(tags) => Ok(Attached::among(&tags.unwrap_or_default())),
+            // Some let everybody read and nobody list.
+            Err(error) if error.trouble() == Trouble::Refused => {
+                warn!(%repository, error = error.chain(), "tags may not be listed: those that cosign made are left out");
+                Ok(Attached::default())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// All that a manifest names, and what is about it.

@@ -115,6 +115,14 @@ async fn signatures_under_tags_travel_with_what_they_sign() {
         assert!(serves(&to, "team/app", label, &signature).await, "{label}");
     }
     assert_eq!(to.local().tags(&app).await.unwrap().unwrap().len(), 4, "the others are all and v1");
+
+    // Who may read an image and not list the tags gets it without those.
+    from.faults.refuse("/tags/list", http::StatusCode::FORBIDDEN, "");
+    let bare = folder.path().join("bare.tar");
+    export(&from.remote(), &["team/app:v1"], &bare, &[], None).await.unwrap();
+    let to = Server::start(Wanted::default()).await;
+    import(&Bundle::open(&bare).await.unwrap(), &to.remote()).await.unwrap();
+    assert_eq!(to.local().tags(&app).await.unwrap(), Some(vec!["v1".parse().unwrap()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -382,7 +382,7 @@ impl Shared {
 
     /// Whether a repository is kept alike at a target.
     fn covers(&self, target: &Target, repository: &RepositoryName) -> bool {
-        target.covers(repository) && !self.settings.left_out.iter().any(|prefix| prefix.covers(repository.as_str()))
+        target.covers(repository) && !self.settings.left_out.iter().any(|prefix| prefix.is_above(repository.as_str()))
     }
 
     fn targets_of<'a>(&'a self, repository: &'a RepositoryName) -> impl Iterator<Item = &'a Arc<Target>> {

@@ -375,11 +375,14 @@ async fn caches_of_other_registries_are_not_kept_alike() {
     let one = image("one", None);
     push(&north, "hub/app", Some("v1"), &one).await.unwrap();
     move_silently(&north, "hub/other", "v1", &one).await;
+    // One of our own, whatever lies below its name.
+    move_silently(&north, "hub", "v1", &one).await;
     move_silently(&north, "team/app", "v1", &one).await;
     north.replication.compare_now();
     both_serve(&north, &south, "v1", &one).await;
     idle(&north).await;
-    assert_eq!(south.remote().repositories().await.unwrap(), [name("team/app")]);
+    assert!(serves(&south, "hub", "v1", &one).await);
+    assert_eq!(south.remote().repositories().await.unwrap(), [name("hub"), name("team/app")]);
     let report = north.replication.report(&name("hub/app"), &one.manifest.digest).await.unwrap();
     assert!(report.targets.is_empty());
 }

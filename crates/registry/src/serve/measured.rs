@@ -75,6 +75,10 @@ impl Blobs for Measured {
         self.timed("PutContent", self.place.put(path, bytes, condition))
     }
 
+    fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
+        self.timed("PutContent", self.place.put_ahead(path, bytes, condition))
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         self.timed("Writer", self.place.create(path, size))
     }

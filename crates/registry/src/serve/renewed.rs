@@ -68,6 +68,11 @@ impl Blobs for Renewed {
         Box::pin(async move { place.put(path, bytes, condition).await })
     }
 
+    fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
+        let place = self.place();
+        Box::pin(async move { place.put_ahead(path, bytes, condition).await })
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         let place = self.place();
         Box::pin(async move { place.create(path, size).await })

@@ -87,7 +87,7 @@ impl Store {
         Ok(BlobView { digest: digest.clone(), canonical, size })
     }
 
-    /// Makes small bytes be there under their digest, and stay.
+    /// Makes small bytes be there under their digest, and stay, once the link is written that whoever asks for this writes next.
     pub(super) async fn store_small(
         &self,
         repository: &RepositoryName,
@@ -104,11 +104,11 @@ impl Store {
         let _landing = seat.landing().await;
         if !seat.landed() {
             let path = layout::blob(canonical);
-            if self.blobs.put(&path, bytes.clone(), Condition::Absent).await? == Written::Refused {
+            if self.blobs.put_ahead(&path, bytes.clone(), Condition::Absent).await? == Written::Refused {
                 let there = self.look_for_promised(canonical).await?;
                 if there != Some(size) {
                     // What is there cannot be the blob: what is left of a broken one.
-                    self.blobs.put(&path, bytes, Condition::Always).await?;
+                    self.blobs.put_ahead(&path, bytes, Condition::Always).await?;
                 }
             }
             self.cache.sizes.wrote(canonical.clone(), size).await;

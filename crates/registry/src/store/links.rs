@@ -72,6 +72,13 @@ impl Store {
         Ok(())
     }
 
+    /// The same, where something else is written for the same client afterwards.
+    pub(super) async fn write_fixed_link_ahead(&self, path: String, to: &Digest) -> Result<()> {
+        self.blobs.put_ahead(&path, link::content(to).into(), Condition::Always).await?;
+        self.cache.links.wrote(path, to.clone()).await;
+        Ok(())
+    }
+
     /// The blob that a repository has under this digest; `None` where it has none.
     pub(super) async fn linked_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
         let Some(canonical) = self.fixed_link(layout::layer(repository, digest)).await? else { return Ok(None) };

@@ -107,7 +107,7 @@ impl Store {
             room.tag(repository, tag).await?;
         }
         self.store_small(repository, &canonical, new.bytes.clone()).await?;
-        self.link_manifest(repository, &digest, &canonical, size, &manifest).await?;
+        self.link_manifest(repository, &digest, &canonical, size, &manifest, !tags.is_empty()).await?;
         for tag in &tags {
             self.point_tag(repository, tag, &canonical).await?;
         }
@@ -145,7 +145,7 @@ impl Store {
         self.store_small(repository, &canonical, bytes.clone()).await?;
         // distribution knows a repository by its blobs alone, and here may be none for a while.
         self.link_blob(repository, &canonical, &canonical, size).await?;
-        self.link_manifest(repository, digest, &canonical, size, &manifest).await?;
+        self.link_manifest(repository, digest, &canonical, size, &manifest, tag.is_some()).await?;
         if let Some(tag) = tag {
             self.point_tag(repository, tag, &canonical).await?;
         }
@@ -155,10 +155,11 @@ impl Store {
 
     /// Moves a tag to a manifest that the repository has.
     pub async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
-        self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await?;
+        self.write_fixed_link_ahead(layout::tag_once(repository, tag, canonical), canonical).await?;
         self.write_tag(repository, tag, canonical).await
     }
 
+    /// Links a manifest whose bytes are there. Where a tag follows, what it waits for brings this, too.
     async fn link_manifest(
         &self,
         repository: &RepositoryName,
@@ -166,21 +167,32 @@ impl Store {
         canonical: &Digest,
         size: u64,
         manifest: &Manifest,
+        tag_follows: bool,
     ) -> Result<()> {
+        let write = |digest: &Digest, followed: bool| {
+            let path = layout::revision(repository, digest);
+            async move {
+                if followed {
+                    self.write_fixed_link_ahead(path, canonical).await
+                } else {
+                    self.write_fixed_link(path, canonical).await
+                }
+            }
+        };
         // distribution knows a repository by its blobs alone, and collects the manifests of one that has none.
         let names_something_here = manifest.references.iter().any(|named| !named.is_elsewhere());
         let may_be_sparse = self.config().children != Children::All;
         if !names_something_here || (may_be_sparse && manifest.blobs().next().is_none()) {
-            self.write_fixed_link(layout::layer(repository, canonical), canonical).await?;
+            self.write_fixed_link_ahead(layout::layer(repository, canonical), canonical).await?;
             self.quotas.linked(repository, Link::Layer, canonical, size);
         }
         // Before its links: whoever finds the manifest by its digest need not push it again, and nobody would write this down then. Lists leave out
         // what has no link yet.
         self.index_referrer(repository, digest, size, manifest).await?;
-        self.write_fixed_link(layout::revision(repository, canonical), canonical).await?;
+        write(canonical, tag_follows || digest != canonical).await?;
         self.quotas.linked(repository, Link::Revision, canonical, size);
         if digest != canonical {
-            self.write_fixed_link(layout::revision(repository, digest), canonical).await?;
+            write(digest, tag_follows).await?;
         }
         // Another process may have let go of it in between, and taken what was written down before the link.
         if let Some(subject) = &manifest.subject {
