@@ -272,6 +272,14 @@ impl Blobs for Faults {
         self.call(Operation::Put, put).boxed()
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        let put = async move {
+            self.before_change(path).await?;
+            self.inner.put_noted(path, bytes, note).await
+        };
+        self.call(Operation::Put, put).boxed()
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         let create = async move {
             let inner = self.inner.create(path, size).await?;

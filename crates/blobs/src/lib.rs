@@ -55,6 +55,8 @@ pub struct ObjectMeta {
 pub struct Object {
     /// What is known of it; `size` is that of the whole object, also where only a range is read.
     pub meta: ObjectMeta,
+    /// What was noted at it when it was written, where the place keeps notes.
+    pub note: Option<String>,
     /// The bytes that were asked for.
     pub body: ByteStream,
 }
@@ -191,6 +193,13 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     /// promised anything before the last of them, which is a [`Blobs::put`]. Most places make no difference.
     fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         self.put(path, bytes, condition)
+    }
+
+    /// The same as [`Blobs::put`] without a condition, with a short note of printable ASCII that [`Blobs::read`] gives back. Places that keep none forget it.
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        let _ = note;
+        let put = self.put(path, bytes, Condition::Always);
+        Box::pin(async move { put.await.map(drop) })
     }
 
     /// Begins an object whose bytes come one after the other; nobody sees any of it before [`Writer::commit`]. `size` is its length where it is

@@ -35,6 +35,7 @@ struct Held {
 #[derive(Clone)]
 struct Stored {
     bytes: Bytes,
+    note: Option<String>,
     modified: Timestamp,
 }
 
@@ -63,7 +64,7 @@ impl Memory {
     }
 
     fn store(&self, path: &str, bytes: Bytes) {
-        let stored = Stored { bytes, modified: self.clock.now() };
+        let stored = Stored { bytes, note: None, modified: self.clock.now() };
         self.held().objects.insert(path.to_owned(), stored);
     }
 }
@@ -82,7 +83,7 @@ impl Stored {
         while !rest.is_empty() {
             pieces.push(Ok(rest.split_to(rest.len().min(PIECE))));
         }
-        Ok(Object { meta, body: futures::stream::iter(pieces).boxed() })
+        Ok(Object { meta, note: self.note.clone(), body: futures::stream::iter(pieces).boxed() })
     }
 }
 
@@ -115,13 +116,23 @@ impl Blobs for Memory {
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         async move {
             path::check(path)?;
-            let stored = Stored { bytes, modified: self.clock.now() };
+            let stored = Stored { bytes, note: None, modified: self.clock.now() };
             let mut held = self.held();
             if condition == Condition::Absent && held.objects.contains_key(path) {
                 return Ok(Written::Refused);
             }
             held.objects.insert(path.to_owned(), stored);
             Ok(Written::Yes)
+        }
+        .boxed()
+    }
+
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            path::check(path)?;
+            let stored = Stored { bytes, note: Some(note.to_owned()), modified: self.clock.now() };
+            self.held().objects.insert(path.to_owned(), stored);
+            Ok(())
         }
         .boxed()
     }
@@ -249,7 +260,8 @@ impl Upload for MemoryUpload {
 
     fn save(&mut self) -> BoxFuture<'_, Result<UploadState>> {
         async move {
-            let saved = Stored { bytes: Bytes::copy_from_slice(&self.bytes), modified: self.memory.clock.now() };
+            let modified = self.memory.clock.now();
+            let saved = Stored { bytes: Bytes::copy_from_slice(&self.bytes), note: None, modified };
             self.memory.held().uploads.insert(self.at.clone(), saved);
             Ok(UploadState { offset: self.bytes.len() as u64, detail: serde_json::Value::Null })
         }

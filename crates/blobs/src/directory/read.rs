@@ -61,10 +61,10 @@ pub(super) async fn open(
     let (piece, rest) = begun?;
     let first = stream::iter((!piece.is_empty()).then_some(Ok(piece)));
     if rest.is_empty() {
-        return Ok(Some(Object { meta, body: first.boxed() }));
+        return Ok(Some(Object { meta, note: None, body: first.boxed() }));
     }
     let reader = Reader { disk: Arc::clone(disk), path: path.to_owned(), file: Arc::new(file) };
-    Ok(Some(Object { meta, body: first.chain(pieces(reader, rest)).boxed() }))
+    Ok(Some(Object { meta, note: None, body: first.chain(pieces(reader, rest)).boxed() }))
 }
 
 /// The first bytes of an open file, piece by piece.

@@ -101,7 +101,7 @@ impl Old {
             return Err(Error::new(Kind::Misuse, "read behind the end of what was overwritten"));
         }
         let bytes = self.bytes.slice(range.start as usize..range.end as usize);
-        Ok(Object { meta, body: futures::stream::iter([Ok(bytes)]).boxed() })
+        Ok(Object { meta, note: None, body: futures::stream::iter([Ok(bytes)]).boxed() })
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn half(object: Object) -> Object {
         half = fits.ok_or_else(|| broken(Operation::Read))?;
         Ok(piece)
     });
-    Object { meta: object.meta, body: body.boxed() }
+    Object { meta: object.meta, note: object.note, body: body.boxed() }
 }
 
 /// What a process that died still held is not let go in order: nobody tidies up.

@@ -115,6 +115,10 @@ impl Blobs for S3 {
         .boxed()
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move { object::put_with(&self.client, &self.key(path)?, bytes, Some(note)).await }.boxed()
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         async move {
             let writer = writer::S3Writer::new(Arc::clone(&self.client), self.key(path)?, size);

@@ -21,6 +21,9 @@ const DELETED_AT_ONCE: usize = 1000;
 /// Whether the store keeps the condition that there is no object yet. Old ones pass over it.
 pub(super) struct Conditions(AtomicU8);
 
+/// Where a note is kept at an object.
+pub(super) const NOTE: &str = "x-amz-meta-jeroboam-note";
+
 const UNKNOWN: u8 = 0;
 const KEPT: u8 = 1;
 const IGNORED: u8 = 2;
@@ -87,7 +90,15 @@ pub(super) fn time(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
 }
 
 pub(super) async fn put(client: &Client, key: &str, body: impl Into<Body>) -> Result<()> {
-    let call = making(&client.config, Call::on(Method::PUT, key)).body(body);
+    put_with(client, key, body, None).await
+}
+
+/// The same, with a note.
+pub(super) async fn put_with(client: &Client, key: &str, body: impl Into<Body>, note: Option<&str>) -> Result<()> {
+    let mut call = making(&client.config, Call::on(Method::PUT, key)).body(body);
+    if let Some(note) = note {
+        call = call.header(NOTE, note);
+    }
     client.ask(call).await.map(drop).map_err(|failure| failure.into_error("write", key))
 }
 

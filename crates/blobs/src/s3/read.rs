@@ -24,7 +24,7 @@ pub(super) async fn open(client: &Arc<Client>, key: String, range: Option<Range<
         // S3 has no range without bytes.
         let Some(meta) = object::head(client, &key).await? else { return Ok(None) };
         return if range.start == range.end && range.end <= meta.size {
-            Ok(Some(Object { meta, body: stream::empty().boxed() }))
+            Ok(Some(Object { meta, note: None, body: stream::empty().boxed() }))
         } else {
             Err(outside(&key, range, meta.size))
         };
@@ -44,9 +44,10 @@ pub(super) async fn open(client: &Arc<Client>, key: String, range: Option<Range<
         return Err(outside(&key, &range, size));
     }
     let meta = ObjectMeta { size, modified: object::modified(answer.headers()) };
-    let etag = answer.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (etag, note) = (header("etag"), header(object::NOTE));
     let body = Body { client: Arc::clone(client), key, etag, range, pieces: pieces(answer), resumed: 0 };
-    Ok(Some(Object { meta, body: body.stream() }))
+    Ok(Some(Object { meta, note, body: body.stream() }))
 }
 
 async fn get(

@@ -55,6 +55,9 @@ use signing::Signing;
 /// Noted at a first segment: the path of its object.
 const PATH_NOTE: &str = "jeroboam-path";
 
+/// Whatever those above want to have noted.
+const NOTE: &str = "jeroboam-note";
+
 /// Noted at a manifest that was put elsewhere: the path that it had, where another of the same segments may still be.
 const MOVED_NOTE: &str = "jeroboam-moved-from";
 
@@ -164,10 +167,14 @@ impl Inner {
 
     /// Writes a whole object of a few bytes. `false`: there is one.
     pub(crate) async fn put_plain(&self, path: &str, bytes: Bytes, if_absent: bool) -> Result<bool> {
+        self.put_with(path, bytes, PutOptions { if_absent, ..PutOptions::default() }).await
+    }
+
+    async fn put_with(&self, path: &str, bytes: Bytes, options: PutOptions) -> Result<bool> {
         crate::path::check(path)?;
         self.ready().await?;
         let name = self.names.file(path);
-        let options = PutOptions { if_absent, md5: Some(md5_of(&bytes)), ..PutOptions::default() };
+        let options = PutOptions { md5: Some(md5_of(&bytes)), ..options };
         let written = self.store.put(&name, bytes, &options).await;
         let written = written.map_err(|error| failed(format!("write {path} to swift"), error))?;
         if written {
@@ -267,6 +274,11 @@ impl Blobs for Swift {
 
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         self.inner.put(path, bytes, condition).boxed()
+    }
+
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        let options = PutOptions { notes: vec![(NOTE, note.to_owned())], ..PutOptions::default() };
+        async move { self.inner.put_with(path, bytes, options).await.map(drop) }.boxed()
     }
 
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {

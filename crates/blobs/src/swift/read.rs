@@ -49,7 +49,7 @@ impl Inner {
             if range.start > range.end || range.end > meta.size {
                 return Err(outside(range, Some(meta.size)));
             }
-            return Ok(Some(Object { meta, body: stream::empty().boxed() }));
+            return Ok(Some(Object { meta, note: None, body: stream::empty().boxed() }));
         }
         let name = self.names.file(path);
         let found = self.store.get(&name, range.clone(), newest(freshness)).await;
@@ -63,10 +63,11 @@ impl Inner {
         }
         self.plain.saw(&name, !reading.head.is_large());
         let meta = meta(&reading.head, reading.size);
+        let note = reading.head.note(super::NOTE).map(str::to_owned);
         let what = format!("read {path} from swift");
         // Where an object breaks off in the middle the store may be away, or what is there may not be what we wrote.
         let body = reading.body.map_err(move |error| Error::new(kind(&error), what.clone()).because(error));
-        Ok(Some(Object { meta, body: body.boxed() }))
+        Ok(Some(Object { meta, note, body: body.boxed() }))
     }
 
     /// Whether the store answers and lets us in.

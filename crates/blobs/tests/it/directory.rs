@@ -15,7 +15,13 @@ async fn a_directory_keeps_the_contract() {
             let root = root.path().join(format!("{policy:?}"));
             async move { Arc::new(Directory::open_with(&root, policy).await.expect("opened")) as SharedBlobs }.boxed()
         };
-        crate::contract::run(&Bed { open: &open, large: 12_000_007, run: "docker/registry/v2/x".to_owned() }).await;
+        crate::contract::run(&Bed {
+            open: &open,
+            large: 12_000_007,
+            notes: false,
+            run: "docker/registry/v2/x".to_owned(),
+        })
+        .await;
     }
     assert_eq!(temporaries(root.path()), 0, "nothing is left behind");
 }

@@ -13,5 +13,6 @@ async fn memory_keeps_the_contract() {
         let memory = memory.clone();
         async move { Arc::new(memory) as SharedBlobs }.boxed()
     };
-    crate::contract::run(&Bed { open: &open, large: 12_000_007, run: "docker/registry/v2/x".to_owned() }).await;
+    crate::contract::run(&Bed { open: &open, large: 12_000_007, notes: true, run: "docker/registry/v2/x".to_owned() })
+        .await;
 }

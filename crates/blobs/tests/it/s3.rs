@@ -51,7 +51,7 @@ fn of_fake(address: &str) -> BTreeMap<String, String> {
 async fn keeps_the_contract(parameters: &BTreeMap<String, String>) {
     let open = || async move { Arc::new(place(parameters)) as SharedBlobs }.boxed();
     let run = format!("docker/registry/v2/x{}", uuid::Uuid::new_v4().simple());
-    crate::contract::run(&Bed { open: &open, large: 17 * MIB as u64 + 7, run }).await;
+    crate::contract::run(&Bed { open: &open, large: 17 * MIB as u64 + 7, notes: true, run }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ use crate::pretended::Quirks;
 async fn contract(place: &Place) {
     let open = || async move { Arc::new(place.open()) as SharedBlobs }.boxed();
     let run = format!("docker/registry/v2/x{}", uuid::Uuid::new_v4().simple());
-    crate::contract::run(&Bed { open: &open, large: 12_000_007, run }).await;
+    crate::contract::run(&Bed { open: &open, large: 12_000_007, notes: true, run }).await;
 }
 
 /// Ends with nothing left in the container but what is named.

@@ -129,8 +129,7 @@ impl Legacy {
         let mut held = self.held.lock().await;
         let now = clock.now();
         let serves = |held: &&Held| {
-            refused.is_none_or(|refused| refused.login < held.entry.login)
-                && held.renew.is_none_or(|renew| now < renew)
+            refused.is_none_or(|refused| refused.login < held.entry.login) && held.renew.is_none_or(|renew| now < renew)
         };
         if let Some(held) = held.as_ref().filter(serves) {
             return Ok(held.entry.clone());

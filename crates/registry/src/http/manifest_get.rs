@@ -10,7 +10,7 @@ use super::reply::{self, Answer};
 use super::{Failure, conditional};
 use crate::client::STAMP;
 use crate::mirror::Prepared;
-use crate::store::{ManifestView, StoreError};
+use crate::store::{ManifestView, Outline, StoreError};
 
 pub(super) async fn get(call: &Call, name: &RepositoryName, reference: &Reference) -> Answer {
     if let Some(mirrored) = &call.mirrored
@@ -18,16 +18,41 @@ pub(super) async fn get(call: &Call, name: &RepositoryName, reference: &Referenc
     {
         return Err(StoreError::ManifestUnknown(reference.clone()).into());
     }
-    let view = call.registry.store.find_manifest(name, reference).await;
-    let stamp = stamp(call, name, reference, view.as_ref().ok().map(|view| &view.digest)).await;
-    let mut response = match view {
-        Ok(view) => given(call, name, reference, &view).await?,
+    let found = find(call, name, reference).await;
+    let stamp = stamp(call, name, reference, found.as_ref().ok().map(Found::digest)).await;
+    let mut response = match found {
+        Ok(found) => given(call, name, reference, &found).await?,
         Err(error) => {
             return Err(stamp.into_iter().fold(error.into(), |failure: Failure, stamp| failure.header(STAMP, stamp)));
         }
     };
     response.headers_mut().extend(stamp.map(|stamp| (STAMP, stamp)));
     Ok(response)
+}
+
+enum Found {
+    Manifest(ManifestView),
+    /// All that a look at a tag tells.
+    Outline(Digest, Outline),
+}
+
+impl Found {
+    fn digest(&self) -> &Digest {
+        match self {
+            Self::Manifest(view) => &view.digest,
+            Self::Outline(digest, _) => digest,
+        }
+    }
+}
+
+async fn find(call: &Call, name: &RepositoryName, reference: &Reference) -> Result<Found, StoreError> {
+    let store = &call.registry.store;
+    match reference {
+        Reference::Tag(tag) if call.parts.method == Method::HEAD => {
+            store.outline(name, tag).await.map(|(digest, outline)| Found::Outline(digest, outline))
+        }
+        _ => store.find_manifest(name, reference).await.map(Found::Manifest),
+    }
 }
 
 /// When the tag was moved, for another region that asks for it: whoever does not ask shall not wait for it.
@@ -43,20 +68,28 @@ async fn stamp(
     HeaderValue::from_str(&stamp.to_text()).ok()
 }
 
-async fn given(call: &Call, name: &RepositoryName, reference: &Reference, view: &ManifestView) -> Answer {
-    if conditional::is_known(&call.parts.headers, &view.digest) {
-        let mut response = reply::empty(StatusCode::NOT_MODIFIED);
-        reply::name(response.headers_mut(), &view.digest);
-        return Ok(response);
-    }
+async fn given(call: &Call, name: &RepositoryName, reference: &Reference, found: &Found) -> Answer {
+    let mut response = if conditional::is_known(&call.parts.headers, found.digest()) {
+        reply::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        match found {
+            Found::Manifest(view) => whole(call, name, reference, view).await?,
+            Found::Outline(_, outline) => reply::outline(type_of(&outline.media_type), outline.size),
+        }
+    };
+    reply::name(response.headers_mut(), found.digest());
+    Ok(response)
+}
+
+async fn whole(call: &Call, name: &RepositoryName, reference: &Reference, view: &ManifestView) -> Answer {
     if call.parts.method == Method::HEAD && matches!(reference, Reference::Digest(_)) {
         // A client that finds it does not push it again, and relies on it.
         call.registry.store.promise_manifest(name, &view.digest).await?;
     }
     call.tell_pull(name, reference, view);
-    let media_type = HeaderValue::from_str(&view.stored.media_type);
-    let media_type = media_type.unwrap_or_else(|_| HeaderValue::from_static("application/json"));
-    let mut response = reply::typed(media_type, view.stored.bytes.clone());
-    reply::name(response.headers_mut(), &view.digest);
-    Ok(response)
+    Ok(reply::typed(type_of(&view.stored.media_type), view.stored.bytes.clone()))
+}
+
+fn type_of(media_type: &str) -> HeaderValue {
+    HeaderValue::from_str(media_type).unwrap_or_else(|_| HeaderValue::from_static("application/json"))
 }

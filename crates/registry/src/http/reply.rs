@@ -43,8 +43,17 @@ pub(super) fn json(document: &impl Serialize) -> Response<Body> {
 
 /// A body with its type.
 pub(super) fn typed(media_type: HeaderValue, body: bytes::Bytes) -> Response<Body> {
-    let length = body.len();
-    let mut response = Response::new(Body::from(body));
+    let length = body.len() as u64;
+    sized(media_type, length, Body::from(body))
+}
+
+/// The answer to a `HEAD` of so many bytes.
+pub(super) fn outline(media_type: HeaderValue, length: u64) -> Response<Body> {
+    sized(media_type, length, Body::empty())
+}
+
+fn sized(media_type: HeaderValue, length: u64, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response

@@ -76,6 +76,7 @@ impl Blobs for Place {
             }
             Ok(object.map(|object| Object {
                 meta: object.meta,
+                note: object.note,
                 body: Box::pin(object.body.map_ok(|bytes| vec![b'?'; bytes.len()].into())),
             }))
         })

@@ -79,6 +79,10 @@ impl Blobs for Measured {
         self.timed("PutContent", self.place.put_ahead(path, bytes, condition))
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.timed("PutContent", self.place.put_noted(path, bytes, note))
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         self.timed("Writer", self.place.create(path, size))
     }

@@ -73,6 +73,11 @@ impl Blobs for Renewed {
         Box::pin(async move { place.put_ahead(path, bytes, condition).await })
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        let place = self.place();
+        Box::pin(async move { place.put_noted(path, bytes, note).await })
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         let place = self.place();
         Box::pin(async move { place.create(path, size).await })

@@ -12,7 +12,7 @@ use jeroboam_oci::manifest::Descriptor;
 use jeroboam_oci::{Digest, RepositoryName, Tag};
 use moka::future;
 
-use super::manifests::StoredManifest;
+use super::manifests::{Outline, StoredManifest};
 use super::{Compat, StoreConfig};
 use crate::hits::Hits;
 
@@ -33,6 +33,9 @@ const CATALOG: Duration = Duration::from_secs(5);
 
 /// So many digests are remembered whose bytes are no manifest.
 const OTHERS: u64 = 10_000;
+
+/// So many outlines of manifests are remembered.
+const OUTLINES: u64 = 10_000;
 
 /// Bytes of descriptors that are remembered.
 const DESCRIPTORS: u64 = 16 << 20;
@@ -61,6 +64,8 @@ pub(super) struct Cache {
     pub(super) manifests: future::Cache<Digest, Arc<StoredManifest>>,
     /// Bytes that are no manifest. They never become one.
     pub(super) no_manifests: moka::sync::Cache<Digest, ()>,
+    /// What is noted at tags of the manifests that they point to.
+    pub(super) outlines: moka::sync::Cache<Digest, Outline>,
     /// What lists of referrers say of manifests.
     pub(super) descriptors: future::Cache<Digest, Arc<Descriptor>>,
 }
@@ -83,6 +88,7 @@ impl Cache {
                 .weigher(|_, stored: &Arc<StoredManifest>| weight(stored.bytes.len()))
                 .build(),
             no_manifests: moka::sync::Cache::new(OTHERS),
+            outlines: moka::sync::Cache::new(OUTLINES),
             descriptors: future::Cache::builder()
                 .max_capacity(DESCRIPTORS)
                 .weigher(|_, descriptor: &Arc<Descriptor>| weight(length(descriptor)))

@@ -11,19 +11,38 @@ use super::{Result, Store, StoreError};
 impl Store {
     /// Reads an object that is known to be small; `None` where there is none.
     pub(crate) async fn read_small(&self, path: &str, freshness: Freshness, limit: u64) -> Result<Option<Bytes>> {
+        Ok(self.read_small_noted(path, freshness, limit).await?.map(|(bytes, _)| bytes))
+    }
+
+    async fn read_small_noted(
+        &self,
+        path: &str,
+        freshness: Freshness,
+        limit: u64,
+    ) -> Result<Option<(Bytes, Option<String>)>> {
         let Some(object) = self.blobs.read(path, None, freshness).await? else { return Ok(None) };
         if object.meta.size > limit {
             let why = format!("it has {} bytes, and no more than {limit} make sense", object.meta.size);
             return Err(StoreError::Damaged { path: path.to_owned(), why });
         }
-        collected(object.body, object.meta.size).await.map(Some)
+        let bytes = collected(object.body, object.meta.size).await?;
+        Ok(Some((bytes, object.note)))
     }
 
     /// Where a link leads; `None` where there is none, or one that leads nowhere.
     pub(super) async fn read_link(&self, path: &str, freshness: Freshness) -> Result<Option<Digest>> {
+        Ok(self.read_link_noted(path, freshness).await?.map(|(digest, _)| digest))
+    }
+
+    /// The same, with what was noted at it.
+    pub(super) async fn read_link_noted(
+        &self,
+        path: &str,
+        freshness: Freshness,
+    ) -> Result<Option<(Digest, Option<String>)>> {
         // A link that is longer than any we know is foreign, and as good as absent.
-        let bytes = match self.read_small(path, freshness, 4 * link::LONGEST as u64).await {
-            Ok(Some(bytes)) => bytes,
+        let (bytes, note) = match self.read_small_noted(path, freshness, 4 * link::LONGEST as u64).await {
+            Ok(Some(read)) => read,
             Ok(None) => return Ok(None),
             Err(StoreError::Damaged { path, why }) => {
                 warn!(%path, %why, "a link is damaged and counts as absent");
@@ -32,7 +51,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         match link::parse(&bytes) {
-            Ok(digest) => Ok(Some(digest)),
+            Ok(digest) => Ok(Some((digest, note))),
             Err(why) => {
                 warn!(%path, %why, "a link is damaged and counts as absent");
                 Ok(None)

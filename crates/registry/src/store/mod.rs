@@ -43,7 +43,7 @@ pub use blobs::BlobView;
 pub use config::{Compat, StoreConfig};
 pub use error::{BodyError, Result, StoreError};
 pub use ingest::Incoming;
-pub use manifests::{ManifestView, NewManifest, Stored, StoredManifest, TagCondition};
+pub use manifests::{ManifestView, NewManifest, Outline, Stored, StoredManifest, TagCondition};
 pub use quota::{Counted, Full, QuotaView};
 pub use uploads::{Chunk, SessionRecord, UploadRef, UploadView};
 

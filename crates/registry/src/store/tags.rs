@@ -72,12 +72,20 @@ impl Store {
         self.read_link(&layout::tag_current(repository, tag), Freshness::Newest).await
     }
 
-    /// Makes a tag point to a manifest.
-    pub(super) async fn write_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
+    /// Makes a tag point to a manifest, of which something may be noted.
+    pub(super) async fn write_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        canonical: &Digest,
+        note: Option<&str>,
+    ) -> Result<()> {
         let path = layout::tag_current(repository, tag);
         let content = Bytes::from(link::content(canonical));
         if self.is_immutable(repository, tag) {
             self.write_tag_once(repository, tag, canonical, content).await?;
+        } else if let Some(note) = note {
+            self.blobs.put_noted(&path, content, note).await?;
         } else {
             self.blobs.put(&path, content, Condition::Always).await?;
         }

@@ -22,6 +22,8 @@ pub(crate) struct Bed<'a> {
     pub(crate) open: &'a (dyn Fn() -> BoxFuture<'a, SharedBlobs> + Sync),
     /// What a large object is: so large that it takes all paths of the code.
     pub(crate) large: u64,
+    /// Whether it gives back what was noted at an object.
+    pub(crate) notes: bool,
     /// Unique among all runs on the same place.
     pub(crate) run: String,
 }

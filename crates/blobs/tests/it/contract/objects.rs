@@ -8,6 +8,7 @@ pub(super) async fn all(place: &SharedBlobs, bed: &Bed<'_>) {
     what_is_not_there_is_no_error(place, bed).await;
     small_objects_are_replaced_whole(place, bed).await;
     a_condition_protects_what_is_there(place, bed).await;
+    notes_come_back_where_they_are_kept(place, bed).await;
     objects_of_all_sizes_come_back(place, bed).await;
     ranges_are_exact(place, bed).await;
     nobody_sees_an_object_before_its_commit(place, bed).await;
@@ -53,6 +54,22 @@ async fn a_condition_protects_what_is_there(place: &SharedBlobs, bed: &Bed<'_>) 
     let all = join_all((0..8).map(|seed| place.put(&path, bytes(seed, 0..9), Condition::Absent))).await;
     let wins = all.into_iter().filter(|written| matches!(written, Ok(Written::Yes))).count();
     assert_eq!(wins, 1, "of many at the same moment one is first");
+}
+
+async fn notes_come_back_where_they_are_kept(place: &SharedBlobs, bed: &Bed<'_>) {
+    let path = bed.path("noted");
+    let (first, second, note) = (bytes(1, 0..71), bytes(2, 0..71), "1234 application/vnd.a.b+json");
+    let noted =
+        || async { place.read(&path, None, Freshness::Newest).await.expect("an answer").expect("an object").note };
+    put(place, &path, &first).await;
+    assert_eq!(noted().await, None);
+    place.put_noted(&path, second.clone(), note).await.expect("written");
+    holds(place, "what was noted at", &path, &second).await;
+    assert_eq!(noted().await.as_deref(), bed.notes.then_some(note));
+    let again = (bed.open)().await;
+    holds(&again, "the same for another process", &path, &second).await;
+    put(place, &path, &first).await;
+    assert_eq!(noted().await, None, "what is written anew has the notes that come with it");
 }
 
 async fn objects_of_all_sizes_come_back(place: &SharedBlobs, bed: &Bed<'_>) {

@@ -14,11 +14,14 @@ use md5::{Digest, Md5};
 use super::error;
 
 const LEAST_PART: usize = 5 * 1024 * 1024;
+const NOTE: &str = "x-amz-meta-jeroboam-note";
 const WRITTEN: &str = "2026-11-29T12:00:00.000Z";
 
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) objects: BTreeMap<String, Bytes>,
+    /// What is noted at some of them.
+    notes: BTreeMap<String, String>,
     pub(crate) uploads: BTreeMap<String, Upload>,
     pub(crate) ignores_conditions: bool,
     next: u64,
@@ -69,6 +72,8 @@ impl Store {
                     error(412, "PreconditionFailed")
                 }
                 None => {
+                    self.notes.remove(key);
+                    self.notes.extend(header(NOTE).map(|note| (key.to_owned(), note.to_owned())));
                     self.objects.insert(key.to_owned(), body);
                     StatusCode::OK.into_response()
                 }
@@ -93,6 +98,7 @@ impl Store {
         let size = bytes.len();
         let answer =
             http::Response::builder().header("etag", tag).header("last-modified", "Sun, 29 Nov 2026 12:00:00 GMT");
+        let answer = self.notes.get(key).into_iter().fold(answer, |answer, note| answer.header(NOTE, note));
         let (answer, body) = match range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) {
             None => (answer.status(200), bytes.clone()),
             Some((start, end)) => {
@@ -198,6 +204,7 @@ impl Store {
             whole.extend_from_slice(bytes);
         }
         let upload = self.uploads.remove(id).expect("it is there");
+        self.notes.remove(&upload.key);
         self.objects.insert(upload.key, whole.into());
         xml("CompleteMultipartUploadResult", "<ETag>x</ETag>")
     }

@@ -228,6 +228,17 @@ impl Blobs for Counting {
         .boxed()
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.call("put", path)?;
+            self.wait(&format!("put {path}")).await;
+            let last = self.dies()?;
+            self.inner.put_noted(path, bytes, note).await?;
+            last.map_or(Ok(()), |_| Err(dead()))
+        }
+        .boxed()
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         async move {
             self.call("create", path)?;

@@ -215,7 +215,7 @@ impl NodeCache {
             self.hits.note(true);
             let range = range.unwrap_or(0..size);
             let meta = ObjectMeta { size, modified: None };
-            return Ok(Some(Object { meta, body: read_file(Arc::new(file), range) }));
+            return Ok(Some(Object { meta, note: None, body: read_file(Arc::new(file), range) }));
         }
         let Some(object) = self.asked(self.place.read(path, range.clone(), freshness)).await? else { return Ok(None) };
         self.hits.note(false);
@@ -224,7 +224,7 @@ impl NodeCache {
         }
         let keeping = Keeping::begin(&self.disk, digest, object.meta.size).await;
         let Some(keeping) = keeping else { return Ok(Some(object)) };
-        Ok(Some(Object { meta: object.meta, body: keep(keeping, object.body) }))
+        Ok(Some(Object { meta: object.meta, note: object.note, body: keep(keeping, object.body) }))
     }
 }
 
@@ -286,7 +286,7 @@ impl Blobs for NodeCache {
                     ));
                 }
             };
-            Ok(Some(Object { meta, body: futures::stream::iter([Ok(bytes)]).boxed() }))
+            Ok(Some(Object { meta, note: None, body: futures::stream::iter([Ok(bytes)]).boxed() }))
         })
     }
 

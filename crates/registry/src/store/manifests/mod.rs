@@ -2,6 +2,7 @@
 
 mod delete;
 mod load;
+mod outline;
 mod put;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
 use super::blobs::is_canonical;
 use super::{Result, Store, StoreError};
 
+pub use outline::Outline;
 pub use put::{NewManifest, Stored, TagCondition};
 
 /// The bytes of a manifest, and what they say.
@@ -71,11 +73,12 @@ impl Store {
             return Ok(Some(digest));
         }
         let before = self.cache.tags.before(&path);
-        let found = self.read_link(&path, Freshness::Newest).await?;
-        if let Some(digest) = &found {
-            self.cache.tags.learn(before, path, digest.clone()).await;
+        let Some((digest, note)) = self.read_link_noted(&path, Freshness::Newest).await? else { return Ok(None) };
+        if let Some(outline) = note.and_then(|note| Outline::read(&note)) {
+            self.cache.outlines.insert(digest.clone(), outline);
         }
-        Ok(found)
+        self.cache.tags.learn(before, path, digest.clone()).await;
+        Ok(Some(digest))
     }
 
     /// The manifest that a repository has under this digest. Old stores have some that are linked only as blobs are; what is larger than a manifest may be is

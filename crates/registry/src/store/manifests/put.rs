@@ -8,7 +8,7 @@ use jeroboam_blobs::Freshness;
 use jeroboam_oci::manifest::{Manifest, Named, Role};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag, layout};
 
-use super::{StoredManifest, canonical_of};
+use super::{Outline, StoredManifest, canonical_of};
 use crate::config::Children;
 use crate::store::quota::Link;
 use crate::store::{Result, Store, StoreError};
@@ -108,8 +108,9 @@ impl Store {
         }
         self.store_small(repository, &canonical, new.bytes.clone()).await?;
         self.link_manifest(repository, &digest, &canonical, size, &manifest, !tags.is_empty()).await?;
+        let note = Outline::note(&new.bytes, &manifest);
         for tag in &tags {
-            self.point_tag(repository, tag, &canonical).await?;
+            self.point_tag_noted(repository, tag, &canonical, note.as_deref()).await?;
         }
         self.remember(&canonical, new.bytes, &manifest).await;
         Ok(Stored { digest, canonical, manifest, size, tags })
@@ -147,16 +148,28 @@ impl Store {
         self.link_blob(repository, &canonical, &canonical, size).await?;
         self.link_manifest(repository, digest, &canonical, size, &manifest, tag.is_some()).await?;
         if let Some(tag) = tag {
-            self.point_tag(repository, tag, &canonical).await?;
+            let note = Outline::note(&bytes, &manifest);
+            self.point_tag_noted(repository, tag, &canonical, note.as_deref()).await?;
         }
         self.remember(&canonical, bytes, &manifest).await;
         Ok(())
     }
 
     /// Moves a tag to a manifest that the repository has.
-    pub async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
+    #[cfg(test)]
+    pub(crate) async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
+        self.point_tag_noted(repository, tag, canonical, None).await
+    }
+
+    async fn point_tag_noted(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        canonical: &Digest,
+        note: Option<&str>,
+    ) -> Result<()> {
         self.write_fixed_link_ahead(layout::tag_once(repository, tag, canonical), canonical).await?;
-        self.write_tag(repository, tag, canonical).await
+        self.write_tag(repository, tag, canonical, note).await
     }
 
     /// Links a manifest whose bytes are there. Where a tag follows, what it waits for brings this, too.
