@@ -190,7 +190,7 @@ pub trait Blobs: Send + Sync + fmt::Debug {
     fn put<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>>;
 
     /// The same, durable when what is written after it is, and not necessarily before: what takes several writes waits for a disk once. Nobody is to be
-    /// promised anything before the last of them, which is a [`Blobs::put`]. Most places make no difference.
+    /// promised anything before the last of them, which is a [`Blobs::put`] that was not refused. Most places make no difference.
     fn put_ahead<'a>(&'a self, path: &'a str, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Written>> {
         self.put(path, bytes, condition)
     }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::Access;
 use rustix::io::Errno;
@@ -24,6 +25,10 @@ pub(super) struct Disk {
     /// The root's device, if changes on it are ordered.
     ordered: Option<u64>,
     syncs: Syncs,
+    /// So many files were written ahead of others.
+    ahead: AtomicU64,
+    /// Those of them that a sync of the whole file system has brought.
+    brought: Mutex<u64>,
     pool: Arc<Pool>,
     turns: Arc<Semaphore>,
 }
@@ -49,6 +54,8 @@ impl Disk {
             root,
             ordered,
             syncs: Syncs::default(),
+            ahead: AtomicU64::new(0),
+            brought: Mutex::default(),
             pool: Arc::default(),
             turns: Arc::new(Semaphore::new(BLOCKED)),
         }))
@@ -66,6 +73,29 @@ impl Disk {
     /// Whether that may be so at all.
     pub(super) fn may_be_ordered(&self) -> bool {
         self.ordered.is_some()
+    }
+
+    /// Takes note of a file that waits for the sync of another one.
+    pub(super) fn is_ahead(&self) {
+        self.ahead.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Brings all that was written ahead, for somebody whose own sync does not: what he writes is on another file system.
+    pub(super) fn bring(&self) -> io::Result<()> {
+        let wanted = self.ahead.load(Ordering::SeqCst);
+        let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        if *brought < wanted {
+            let covered = self.ahead.load(Ordering::SeqCst);
+            rustix::fs::syncfs(File::open(&self.root)?)?;
+            *brought = covered;
+        }
+        Ok(())
+    }
+
+    /// Whether something that was written ahead may still be lost, unless an own file was synced after it.
+    #[cfg(test)]
+    pub(super) fn owes(&self) -> bool {
+        *self.brought.lock().expect("nobody panicked") < self.ahead.load(Ordering::SeqCst)
     }
 
     pub(super) fn pool(&self) -> &Arc<Pool> {

@@ -100,8 +100,9 @@ impl Pieces {
     }
 }
 
-/// Sends what was just written on its way to the disk, so that the sync in the end does not have all of it before it. Dirty pages are no longer kept back
-/// and stay in the cache, which is how Linux takes this advice. A file system that does not take it loses nothing but time.
+/// Sends what was just written on its way to the disk, so that the sync in the end does not have all of it before it. That is how Linux takes this advice
+/// of pages that are not written yet; they stay in the cache for whoever pulls next, unless they were on the disk at once. Where it is not taken nothing
+/// is lost but time.
 fn begin_to_store(file: &File, written: Range<u64>) {
     let length = NonZeroU64::new(written.end - written.start);
     let _ = rustix::fs::fadvise(file, written.start, length, rustix::fs::Advice::DontNeed);

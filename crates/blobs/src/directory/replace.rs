@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, OFlags, RenameFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::disk::{Disk, is_absent};
@@ -28,7 +28,7 @@ const BLOCK: usize = 4096;
 pub(super) enum Durable {
     /// When it is done.
     Now,
-    /// When one that is made after it does, where the file system keeps the order of changes.
+    /// When one that [`put`] makes after it does, where the file system keeps the order of changes.
     WithNext,
 }
 
@@ -75,8 +75,9 @@ impl Temporary {
         if self.appear(condition)? == Written::Refused {
             return Ok(Written::Refused);
         }
-        if durable == Durable::Now {
-            self.disk.syncs().file(&self.file)?;
+        match durable {
+            Durable::WithNext if is_on_the_disk(&self.file)? => self.disk.is_ahead(),
+            Durable::Now | Durable::WithNext => self.disk.syncs().file(&self.file)?,
         }
         self.disk.syncs().settled(folder_of(&self.target), &self.changed);
         Ok(Written::Yes)
@@ -144,9 +145,8 @@ pub(super) fn put(
     }
     let temporary = Temporary::create(disk, target)?;
     temporary.file().write_all(bytes)?;
-    if durable == Durable::Now && disk.may_be_ordered() && !disk.is_ordered(temporary.file())? {
-        // What was written ahead of this is on another file system, which a sync of this file does not reach.
-        rustix::fs::syncfs(File::open(disk.root())?)?;
+    if durable == Durable::Now && !disk.is_ordered(temporary.file())? {
+        disk.bring()?;
     }
     temporary.commit(condition)
 }
@@ -178,6 +178,12 @@ fn write_around_cache(disk: &Arc<Disk>, target: &Path, bytes: &[u8]) -> io::Resu
         temporary.file().set_len(bytes.len() as u64)?;
     }
     Ok(Some(temporary))
+}
+
+/// Whether what was written around the cache really was: of an encrypted file it may be in the cache nonetheless.
+fn is_on_the_disk(file: &File) -> io::Result<bool> {
+    let known = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+    Ok(!known.stx_attributes.contains(StatxAttributes::ENCRYPTED))
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
@@ -318,5 +324,23 @@ mod tests {
             remove(&disk, &[disk.root().join("a/b/link")]).expect("removed");
             assert_eq!(syncs(&disk), 1, "{policy:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_writes_on_another_file_system_brings_what_was_written_ahead() {
+        let root = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
+        let disk = Disk::open(root.path(), SyncPolicy::Ordered).await.expect("opened");
+        std::os::unix::fs::symlink(elsewhere.path(), disk.root().join("other")).expect("linked");
+        let write = |name: &str, durable| {
+            put(&disk, &disk.root().join(name), b"1", Condition::Always, durable).expect("written");
+        };
+        write("blob", Durable::WithNext);
+        // Where nothing can be written around the cache nothing is ahead.
+        let was_ahead = disk.owes();
+        write("other/ahead", Durable::WithNext);
+        assert_eq!(disk.owes(), was_ahead, "which is durable by itself, and brings nothing");
+        write("other/link", Durable::Now);
+        assert!(!disk.owes());
     }
 }

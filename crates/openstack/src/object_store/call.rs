@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{Body, Response, Url};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -85,21 +86,21 @@ pub(crate) enum Outcome {
 impl ObjectStore {
     /// The answer, and at which attempt it came. Attempts end where they have taken as long as one may: whoever waits has others to ask.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<(Response, u32), Error> {
-        let begun = Instant::now();
         let mut entry = self.shared.access.enter(&self.shared.clock).await?;
+        let mut begun = None;
         let mut attempt = 0;
         let mut entered_again = false;
         loop {
             attempt += 1;
+            let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
+            let turn = self.turn(call.long, limit).await?;
+            let begun = *begun.get_or_insert_with(Instant::now);
             if let Some(rest) = self.shared.breaker.resting(Instant::now(), self.limits().rest) {
                 return Err(Error::Resting { service: SERVICE, rest });
             }
-            let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
             // An empty body is said with its length, which Swift wants to have.
             let body = call.body.clone().filter(|body| !body.is_empty()).map(Body::from);
-            let turn = tokio::time::timeout(limit, self.shared.turns.acquire()).await;
-            let turn = turn.map_err(|_| Error::Timeout { service: SERVICE })?;
-            let trouble = match self.once(call, &entry, body, limit).await? {
+            let trouble = match self.once(call, &entry, body, limit, turn).await? {
                 Outcome::Answer(response) => return Ok((response, attempt)),
                 Outcome::Unauthorized if entered_again => return Err(self.unauthorized(call)),
                 Outcome::Unauthorized => {
@@ -110,13 +111,21 @@ impl ObjectStore {
                 }
                 Outcome::Passing(trouble) => trouble,
             };
-            drop(turn);
             let is_resting = self.shared.breaker.rests(Instant::now());
             if attempt >= self.retry().attempts || is_resting || begun.elapsed() >= limit {
                 return Err(trouble);
             }
             self.pause(attempt, &trouble).await;
         }
+    }
+
+    /// The right to wait for an answer. What the store works on for long needs none: it is no load while it waits, and would keep others out.
+    async fn turn(&self, long: bool, limit: Duration) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        if long {
+            return Ok(None);
+        }
+        let turn = tokio::time::timeout(limit, self.shared.turns.acquire()).await;
+        Ok(turn.map_err(|_| Error::Timeout { service: SERVICE })?.ok())
     }
 
     /// Waits before another attempt: as long as the store wants, within reason.
@@ -130,13 +139,14 @@ impl ObjectStore {
         tokio::time::sleep(pause).await;
     }
 
-    /// One attempt.
+    /// One attempt. The turn is over when the answer begins.
     pub(crate) async fn once(
         &self,
         call: &Call<'_>,
         entry: &Entry,
         body: Option<Body>,
         limit: Duration,
+        turn: Option<SemaphorePermit<'_>>,
     ) -> Result<Outcome, Error> {
         let mut url = self.target(&entry.url, call.target)?;
         if !call.query.is_empty() {
@@ -172,6 +182,7 @@ impl ObjectStore {
             }
             Ok(Ok(response)) => response,
         };
+        drop(turn);
         if is_away(response.status()) {
             failed();
         } else {

@@ -57,8 +57,9 @@ pub struct StoreLimits {
     pub replay: usize,
     /// For how long a store is left alone that has not answered many in a row.
     pub rest: Duration,
-    /// How many requests wait for the beginning of their answers at once. Others wait here, where that costs nobody anything: a proxy of Swift that
-    /// is asked by more than it can attend to no longer finds tokens in time and refuses those that are good. Bodies on their way do not count.
+    /// How many short requests wait for the beginning of their answers at once. Others wait here, where that costs nobody anything: a proxy of Swift that
+    /// is asked by more than it can attend to no longer finds tokens in time and refuses those that are good. Bodies on their way, in either direction,
+    /// do not count, nor does what the store works on for long.
     pub at_once: usize,
 }
 

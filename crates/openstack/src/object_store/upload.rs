@@ -348,7 +348,7 @@ async fn run(
         call = call.header("content-length", &length.to_string());
     }
     call.notes(&options.notes);
-    let outcome = store.once(&call, &entry, Some(Body::wrap_stream(body)), Duration::MAX).await;
+    let outcome = store.once(&call, &entry, Some(Body::wrap_stream(body)), Duration::MAX, None).await;
     match outcome.map_err(Trouble::Final)? {
         Outcome::Answer(response) => Ok(ObjectHead::of(response.headers()).etag.unwrap_or_default()),
         Outcome::Unauthorized => {

@@ -1,6 +1,7 @@
 //! Ways into an object store, and what becomes of a refused token there. Everything else is tried where the calls are used, on a whole pretended store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jeroboam_openstack::object_store::{
@@ -77,15 +78,17 @@ async fn the_older_ways_in_are_known() {
 /// Swift hands out the token that there is, also where it has just refused it because it could not look it up in time.
 #[tokio::test]
 async fn many_whose_token_is_refused_log_in_once() {
-    const MANY: usize = 20;
-    let cloud = Fake::start(|seen| match (seen.path.as_str(), seen.nth) {
-        ("/auth/v1.0", _) => v1("t", seen),
-        (_, 0..MANY) => Reply::Json(401, json!({})),
-        _ => listing(),
+    let logins = AtomicUsize::new(0);
+    let cloud = Fake::start(move |seen| {
+        if seen.path == "/auth/v1.0" {
+            logins.fetch_add(1, Ordering::SeqCst);
+            return v1("t", seen);
+        }
+        if logins.load(Ordering::SeqCst) < 2 { Reply::Json(401, json!({})) } else { listing() }
     })
     .await;
     let store = ObjectStore::new(StoreAccess::Legacy(legacy(&cloud)), config(), clock());
-    let all = futures::future::join_all((0..MANY).map(|_| names(&store))).await;
+    let all = futures::future::join_all((0..20).map(|_| names(&store))).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     assert_eq!(cloud.count("GET /auth/v1.0"), 2);
 }

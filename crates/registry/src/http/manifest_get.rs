@@ -48,7 +48,8 @@ impl Found {
 async fn find(call: &Call, name: &RepositoryName, reference: &Reference) -> Result<Found, StoreError> {
     let store = &call.registry.store;
     match reference {
-        Reference::Tag(tag) if call.parts.method == Method::HEAD => {
+        // Another region wants to know whether there is anything to be copied.
+        Reference::Tag(tag) if call.parts.method == Method::HEAD && !call.parts.headers.contains_key(STAMP) => {
             store.outline(name, tag).await.map(|(digest, outline)| Found::Outline(digest, outline))
         }
         _ => store.find_manifest(name, reference).await.map(Found::Manifest),

@@ -6,11 +6,12 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jeroboam_blobs::{ByteStream, Condition, Writer, Written};
-use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, layout};
+use jeroboam_oci::{Algorithm, Digest, RepositoryName, layout};
 use tokio::sync::SemaphorePermit;
 
 use super::blobs::is_canonical;
 use super::flights::Seat;
+use super::hashing::Hashing;
 use super::{BlobView, BodyError, Result, Store, StoreError};
 use crate::leases::Held;
 
@@ -136,7 +137,7 @@ impl Store {
         let is_there = there.is_some_and(|there| length.is_none_or(|length| length == there));
         let path = layout::blob(digest);
         let mut writer = if is_there { None } else { Some(self.blobs.create(&path, length).await?) };
-        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut hashing = Hashing::new(None);
         let mut size = 0;
         while let Some(piece) = body.next().await {
             let piece = match piece {
@@ -144,7 +145,9 @@ impl Store {
                 Err(error) => return abort(writer, error.into()).await,
             };
             size += piece.len() as u64;
-            hasher.update(&piece);
+            if let Err(error) = hashing.update(piece.clone()).await {
+                return abort(writer, error).await;
+            }
             // What was announced has its room already.
             if length.is_none()
                 && let Err(error) = room.bytes(piece.len() as u64).await
@@ -160,7 +163,11 @@ impl Store {
                 writer.write(piece).await?;
             }
         }
-        if let Err(error) = check_length(length, size).and_then(|()| check(digest, hasher.finish())) {
+        let found = match hashing.all().await {
+            Ok(hashes) => hashes.digest(Algorithm::Sha256).expect("it is always made"),
+            Err(error) => return abort(writer, error).await,
+        };
+        if let Err(error) = check_length(length, size).and_then(|()| check(digest, found)) {
             return abort(writer, error).await;
         }
         if let Some(writer) = writer {

@@ -9,6 +9,7 @@ mod catalog;
 mod config;
 mod error;
 mod flights;
+mod hashing;
 mod immutable;
 mod ingest;
 mod links;

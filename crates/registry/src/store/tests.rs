@@ -10,6 +10,7 @@ use jeroboam_oci::{Digest, Reference, RepositoryName};
 use serde_json::json;
 
 use super::{BodyError, NewManifest, Store, StoreConfig, TagCondition};
+use crate::config::{ImmutableRule, Prefix};
 use crate::leases::{GRACE, Leases};
 
 #[tokio::test]
@@ -29,7 +30,8 @@ async fn a_push_waits_for_the_disk_as_seldom_as_it_can() {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let leases = Arc::new(Leases::in_memory(clock.clone(), GRACE));
-    let store = Store::new(blobs, clock, leases, StoreConfig::default());
+    let immutable = vec![ImmutableRule { prefix: Prefix::All, tags: vec!["v*".to_owned()] }];
+    let store = Store::new(blobs, clock, leases, StoreConfig { immutable, ..StoreConfig::default() });
     let name: RepositoryName = "team/app".parse().unwrap();
     let config = Bytes::from_static(b"{}");
     let small = Digest::sha256(&config);
@@ -52,13 +54,15 @@ async fn a_push_waits_for_the_disk_as_seldom_as_it_can() {
         "config": part(&small, 2),
         "layers": [part(&large, 2_000_000)],
     });
-    let new = NewManifest {
+    let new = || NewManifest {
         reference: Reference::Tag("v1".parse().unwrap()),
         tags: Vec::new(),
         content_type: None,
         condition: TagCondition::Always,
         bytes: manifest.to_string().into(),
     };
-    store.put_manifest(&name, new).await.unwrap();
+    store.put_manifest(&name, new()).await.unwrap();
     assert_eq!(spent(), together(4), "a manifest, its link, and the two of its tag");
+    store.put_manifest(&name, new()).await.unwrap();
+    assert!(spent() > 0, "a tag that never moves is written again, for what was written before it");
 }

@@ -43,6 +43,11 @@ impl Suspects {
         self.absent.insert(canonical.clone(), ());
     }
 
+    /// Its bytes were looked for and were not there, which may pass: nobody goes by what is said of them elsewhere.
+    pub(super) fn doubt(&self, canonical: &Digest) {
+        self.doubted.insert(canonical.clone(), ());
+    }
+
     pub(super) fn contains(&self, canonical: &Digest) -> bool {
         self.absent.contains_key(canonical)
     }

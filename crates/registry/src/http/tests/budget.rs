@@ -83,6 +83,12 @@ async fn a_process_that_knows_nothing_asks_little_more() {
     fresh("HEAD of a blob", 2, "HEAD", layer.clone(), 200).await;
     fresh("GET of a blob", 2, "GET", layer.clone(), 200).await;
     fresh("HEAD of a manifest by tag", 1, "HEAD", "/v2/a/manifests/v1".to_owned(), 200).await;
+    let known = bed.another().await;
+    let (head, get) = (known.head("/v2/a/manifests/v1").await.is(200), known.get("/v2/a/manifests/v1").await.is(200));
+    for name in ["content-type", "content-length", "docker-content-digest", "etag"] {
+        assert!(!head.header(name).is_empty(), "{name}");
+        assert_eq!(head.header(name), get.header(name), "what is noted is what is there: {name}");
+    }
     fresh("GET of a manifest by digest", 2, "GET", format!("/v2/a/manifests/{digest}"), 200).await;
     // Both references are looked for: the link and the bytes, since distribution's garbage collection leaves links without.
     // One more says that the manifest, which is there, is whole.

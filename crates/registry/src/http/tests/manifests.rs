@@ -1,5 +1,6 @@
 //! Manifests and tags: pushed, read, moved on a condition, listed, deleted.
 
+use jeroboam_blobs::Blobs as _;
 use jeroboam_oci::{Algorithm, Digest, layout};
 
 use super::bed::{Bed, IMAGE, INDEX, descriptor, everything_allowed, image, index};
@@ -113,6 +114,26 @@ async fn an_immutable_tag_is_neither_moved_nor_deleted() {
     bed.delete(&format!("/v2/a/manifests/{}", Digest::sha256(&other))).await.is(202);
     bed.push_image("b", "v1", b"layer").await;
     bed.push_image("b", "v1", b"other").await;
+}
+
+#[tokio::test]
+async fn what_is_noted_at_a_tag_is_believed_until_somebody_misses_the_manifest() {
+    let bed = Bed::memory().await;
+    let (digest, manifest) = bed.push_image("a", "v1", b"layer").await;
+    bed.blobs.delete(&[layout::blob(&digest)]).await.unwrap();
+    let next = bed.another().await;
+    next.head("/v2/a/manifests/v1").await.is(200);
+    next.get("/v2/a/manifests/v1").await.is(404);
+    next.head("/v2/a/manifests/v1").await.is(404);
+    next.put_manifest("a", "v1", IMAGE, &manifest).await.is(201);
+    next.head("/v2/a/manifests/v1").await.is(200);
+    assert_eq!(next.get("/v2/a/manifests/v1").await.is(200).body, manifest);
+    // Another region is told what is there.
+    let stamp = crate::client::STAMP;
+    let stamped = [(stamp.as_str(), "?")];
+    bed.another().await.send("HEAD", "/v2/a/manifests/v1", &stamped, "").await.is(200);
+    bed.blobs.delete(&[layout::blob(&digest)]).await.unwrap();
+    bed.another().await.send("HEAD", "/v2/a/manifests/v1", &stamped, "").await.is(404);
 }
 
 #[tokio::test]

@@ -299,6 +299,14 @@ impl Blobs for NodeCache {
         })
     }
 
+    fn put_noted<'a>(&'a self, path: &'a str, bytes: Bytes, note: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let written = self.asked(self.place.put_noted(path, bytes, note)).await;
+            self.forget(path).await;
+            written
+        })
+    }
+
     fn create<'a>(&'a self, path: &'a str, size: Option<u64>) -> BoxFuture<'a, Result<Box<dyn Writer>>> {
         Box::pin(async move { self.asked(self.place.create(path, size)).await })
     }

@@ -8,9 +8,6 @@ use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use super::StoredManifest;
 use crate::store::{Result, Store, StoreError};
 
-/// Longest media type that is noted: places bound what is noted at an object.
-const LONGEST: usize = 255;
-
 /// A manifest without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
@@ -29,8 +26,7 @@ impl Outline {
     pub(super) fn note(bytes: &[u8], manifest: &Manifest) -> Option<String> {
         let media_type = manifest.media_type.as_str();
         let is_so = Manifest::stored(bytes).is_ok_and(|read| read.media_type.as_str() == media_type);
-        let fits = media_type.len() <= LONGEST && media_type.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_so && fits).then(|| format!("{} {media_type}", bytes.len()))
+        is_so.then(|| format!("{} {media_type}", bytes.len()))
     }
 
     /// What a note says, if it is one of ours.
@@ -43,11 +39,12 @@ impl Outline {
 }
 
 impl Store {
-    /// Finds the manifest that a tag points to, without its bytes where what is noted at the tag is enough.
+    /// Finds the manifest that a tag points to, without its bytes where what is noted at the tag is enough: that they are gone shows when somebody wants
+    /// them, and then here, too.
     pub async fn outline(&self, repository: &RepositoryName, tag: &Tag) -> Result<(Digest, Outline)> {
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
         let canonical = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
-        let outline = match self.cache.outlines.get(&canonical).filter(|_| !self.suspects.contains(&canonical)) {
+        let outline = match self.cache.outlines.get(&canonical).filter(|_| !self.suspects.are_doubted(&canonical)) {
             Some(outline) => outline,
             None => Outline::of(&*self.load_manifest(&canonical).await?.ok_or_else(unknown)?),
         };

@@ -21,7 +21,7 @@ impl Store {
             let mut copy = self.blobs.upload(&state.data, None).await?;
             while let Some(piece) = object.body.next().await {
                 let piece = piece?;
-                state.hashes.update(&piece);
+                state.hashes.update(piece.clone()).await?;
                 state.offset += piece.len() as u64;
                 copy.write(piece).await?;
             }

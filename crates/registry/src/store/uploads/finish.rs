@@ -7,9 +7,9 @@ use jeroboam_oci::{Algorithm, Digest, RepositoryName, UploadId, layout};
 use rand::RngExt as _;
 use tracing::warn;
 
-use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
 use crate::http::failure::chain;
+use crate::store::hashing::{Hashes, Hashing};
 use crate::store::ingest::check;
 use crate::store::{BlobView, Incoming};
 
@@ -77,9 +77,10 @@ impl Store {
 
     /// Makes the bytes of an upload appear as a blob.
     async fn commit(&self, session: &Session, state: &mut State, digest: &Digest) -> Result<BlobView> {
-        let canonical = state.hashes.digest(Algorithm::Sha256).expect("it is always made");
+        let hashes = state.hashes.all().await?;
+        let canonical = hashes.digest(Algorithm::Sha256).expect("it is always made");
         // Where the client names an algorithm only now, and where others wrote, too, what is stored is read once more before anybody sees it.
-        let known = state.hashes.digest(digest.algorithm());
+        let known = hashes.digest(digest.algorithm());
         let read_again = state.handed_over || known.is_none();
         if let Some(found) = known {
             check(digest, found)?;
@@ -191,11 +192,11 @@ impl Store {
 
 /// The digests of what is read.
 async fn hashed(mut body: ByteStream, algorithm: Algorithm) -> Result<Hashes> {
-    let mut hashes = Hashes::new(Some(algorithm));
+    let mut hashing = Hashing::new(Some(algorithm));
     while let Some(piece) = body.next().await {
-        hashes.update(&piece?);
+        hashing.update(piece?).await?;
     }
-    Ok(hashes)
+    Ok(hashing.all().await?.clone())
 }
 
 fn compare(hashes: &Hashes, digest: &Digest) -> Result<()> {

@@ -8,10 +8,10 @@ use jeroboam_oci::range::ChunkRange;
 use tracing::warn;
 
 use super::record::hash_text;
-use super::sessions::Hashes;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
 use crate::http::failure::chain;
 use crate::store::BodyError;
+use crate::store::hashing::Hashing;
 use crate::store::quota::Room;
 
 impl Store {
@@ -86,12 +86,14 @@ impl Store {
             });
         }
         let upload = state.upload.as_mut().expect("it was opened above");
-        state.hashes.update(&piece);
         state.offset += piece.len() as u64;
-        let written = upload.write(piece).await;
+        let written = match state.hashes.update(piece.clone()).await {
+            Ok(()) => upload.write(piece).await.map_err(StoreError::from),
+            Err(error) => Err(error),
+        };
         if let Err(error) = written {
             self.fall_back(session, state)?;
-            return Err(error.into());
+            return Err(error);
         }
         Ok(())
     }
@@ -100,6 +102,7 @@ impl Store {
     pub(super) async fn save(&self, session: &Session, state: &mut State) -> Result<()> {
         let saved = state.saved.as_ref().map_or(0, SessionRecord::offset);
         let Some(upload) = state.upload.as_mut().filter(|_| state.offset != saved) else { return Ok(()) };
+        let hashes = state.hashes.all().await?;
         let record = match upload.save().await {
             Ok(upload) => SessionRecord {
                 repository: session.repository.clone(),
@@ -110,8 +113,8 @@ impl Store {
                 foreign: state.foreign,
                 data: state.data.clone(),
                 upload,
-                sha256: hash_text(&state.hashes.sha256),
-                sha512: state.hashes.sha512.as_ref().map(hash_text),
+                sha256: hash_text(&hashes.sha256),
+                sha512: hashes.sha512.as_ref().map(hash_text),
             },
             Err(error) => {
                 self.fall_back(session, state)?;
@@ -158,11 +161,10 @@ impl Store {
                 state.handed_over = true;
             }
             None => {
-                let algorithm = state.hashes.sha512.as_ref().map(|_| jeroboam_oci::Algorithm::Sha512);
                 state.upload = None;
                 state.data = SessionRecord::new_data(&session.id);
                 state.offset = 0;
-                state.hashes = Hashes::new(algorithm);
+                state.hashes = Hashing::new(state.hashes.algorithm());
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use jeroboam_oci::layout::{self, Area};
 use jeroboam_oci::{Algorithm, Hasher, RepositoryName, UploadId, hash_state};
 use serde::{Deserialize, Serialize};
 
-use super::sessions::Hashes;
+use crate::store::hashing::Hashes;
 
 /// What the store keeps of an upload that has bytes: enough for any process to go on with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

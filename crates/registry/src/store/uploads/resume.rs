@@ -109,7 +109,7 @@ impl Store {
         let damaged = || StoreError::Unavailable("what is stored of the upload makes no sense".to_owned());
         Ok(State {
             offset: record.offset(),
-            hashes: record.hashes().ok_or_else(damaged)?,
+            hashes: record.hashes().ok_or_else(damaged)?.into(),
             upload: None,
             data: record.data.clone(),
             handed_over: record.handed_over || record.writer != self.sessions.instance(),

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use jeroboam_blobs::Upload;
 use jeroboam_model::Timestamp;
-use jeroboam_oci::{Algorithm, Digest, Hasher, RepositoryName, UploadId};
+use jeroboam_oci::{Algorithm, RepositoryName, UploadId};
 use moka::sync::Cache;
 use rand::RngExt as _;
 use tokio::sync::Notify;
 
 use super::{Result, SessionRecord, StoreError};
+use crate::store::hashing::Hashing;
 
 /// How long an upload is known that nobody asks about, in seconds: with bytes, and without.
 const IDLE: i64 = 3600;
@@ -48,7 +49,7 @@ pub(in crate::store) struct Session {
 /// How far an upload is. Whoever holds it is the only one that works on the upload in this process.
 pub(in crate::store) struct State {
     pub(super) offset: u64,
-    pub(super) hashes: Hashes,
+    pub(super) hashes: Hashing,
     /// Open where bytes came in this process.
     pub(super) upload: Option<Box<dyn Upload>>,
     /// Where its bytes are meanwhile.
@@ -62,43 +63,12 @@ pub(in crate::store) struct State {
     pub(super) ended: bool,
 }
 
-/// The digests that are made while bytes come.
-#[derive(Clone, Debug)]
-pub(in crate::store) struct Hashes {
-    /// What the store sorts by.
-    pub(super) sha256: Hasher,
-    /// What the client said that it would name.
-    pub(super) sha512: Option<Hasher>,
-}
-
-impl Hashes {
-    pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
-        let sha512 = (algorithm == Some(Algorithm::Sha512)).then(|| Hasher::new(Algorithm::Sha512));
-        Self { sha256: Hasher::new(Algorithm::Sha256), sha512 }
-    }
-
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        if let Some(sha512) = &mut self.sha512 {
-            sha512.update(bytes);
-        }
-    }
-
-    /// The digest of what came; `None` of an algorithm that was not asked for in time.
-    pub(super) fn digest(&self, algorithm: Algorithm) -> Option<Digest> {
-        match algorithm {
-            Algorithm::Sha256 => Some(self.sha256.clone().finish()),
-            Algorithm::Sha512 => self.sha512.clone().map(Hasher::finish),
-        }
-    }
-}
-
 impl State {
     pub(super) fn empty(id: &UploadId, algorithm: Option<Algorithm>) -> Self {
         Self {
             data: SessionRecord::new_data(id),
             offset: 0,
-            hashes: Hashes::new(algorithm),
+            hashes: Hashing::new(algorithm),
             upload: None,
             saved: None,
             handed_over: false,
