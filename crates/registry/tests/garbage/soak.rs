@@ -26,6 +26,9 @@ const COMMON: u64 = 12;
 /// Images of which each is pushed seldom, so that there is something to collect, and at times something that is pushed while it is collected.
 const RARE: u64 = 2_000;
 
+/// How long after its time a soak waits for something to be collected.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A grace time of moments; a push takes much less, and a write to the disk less than the slack, also on a busy machine.
 fn times() -> Times {
     let ms = Duration::from_millis;
@@ -64,6 +67,13 @@ async fn soak(place: SharedBlobs, collected_from: SharedBlobs) -> Arc<Tally> {
         tasks.spawn(async move { collect(place, &format!("collects-{number}"), &stop, &tally).await });
     }
     tokio::time::sleep(duration()).await;
+    // On a busy machine a collection may take longer than all of that.
+    let _ = tokio::time::timeout(PATIENCE, async {
+        while tally.removed.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
     stop.cancel();
     while let Some(ended) = tasks.join_next().await {
         ended.expect("no push fails and nothing is missing");
