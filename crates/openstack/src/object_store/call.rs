@@ -93,6 +93,10 @@ impl ObjectStore {
         loop {
             attempt += 1;
             let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
+            // Nobody queues for a store that is away.
+            if self.shared.breaker.rests(Instant::now()) {
+                return Err(Error::Resting { service: SERVICE, rest: self.limits().rest });
+            }
             let turn = self.turn(call.long, limit).await?;
             let begun = *begun.get_or_insert_with(Instant::now);
             if let Some(rest) = self.shared.breaker.resting(Instant::now(), self.limits().rest) {
@@ -119,7 +123,7 @@ impl ObjectStore {
         }
     }
 
-    /// The right to wait for an answer. What the store works on for long needs none: it is no load while it waits, and would keep others out.
+    /// The right to wait for an answer. What the store works on for long needs none: it would keep others out.
     async fn turn(&self, long: bool, limit: Duration) -> Result<Option<SemaphorePermit<'_>>, Error> {
         if long {
             return Ok(None);

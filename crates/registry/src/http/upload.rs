@@ -48,7 +48,7 @@ pub(super) async fn finish(call: &Call, name: RepositoryName, id: UploadId) -> A
 }
 
 pub(super) async fn cancel(call: &Call, name: RepositoryName, id: UploadId) -> Answer {
-    call.registry.store.cancel(&named(call, name, id)).await?;
+    call.registry.store.cancel(named(call, name, id)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -1,13 +1,29 @@
 //! The digests of what comes, made beside the thread that receives it: one batch is hashed while the next one is on its way.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
 use jeroboam_oci::{Algorithm, Digest, Hasher};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::{Result, StoreError};
 
-/// From this length on another thread hashes. Two batches are held at most, by whoever else has a use for their bytes, too.
+/// From this length on another thread hashes. Two batches are held at most.
 const BATCH: usize = 512 << 10;
+
+/// So many slices at most: each holds the whole buffer that it came in.
+const MANY: usize = 64;
+
+/// What is shorter is hashed sooner than another thread begins.
+const LITTLE: usize = 64 << 10;
+
+/// Threads that hash at a time, for all stores of a process: more would only keep others from running.
+static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Arc::new(Semaphore::new(cores))
+});
 
 /// The digests that are made while bytes come.
 #[derive(Clone, Debug)]
@@ -70,16 +86,24 @@ impl Hashing {
 
     /// Takes more bytes; waits while the batch before is not done.
     pub(super) async fn update(&mut self, piece: Bytes) -> Result<()> {
-        self.length += piece.len();
-        self.collected.push(piece);
-        if self.length < BATCH {
+        if piece.is_empty() {
             return Ok(());
         }
+        self.length += piece.len();
+        self.collected.push(piece);
+        if self.length < BATCH && self.collected.len() < MANY {
+            return Ok(());
+        }
+        if self.length < LITTLE {
+            return self.all().await.map(drop);
+        }
         self.wait().await?;
+        let turn = THREADS.clone().acquire_owned().await.map_err(|_| lost())?;
         let Some(mut hashes) = self.hashes.take() else { return Err(lost()) };
         let batch = std::mem::take(&mut self.collected);
         self.length = 0;
         self.running = Some(tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             batch.iter().for_each(|piece| hashes.update(piece));
             hashes
         }));
@@ -117,8 +141,8 @@ mod tests {
 
     #[tokio::test]
     async fn digests_are_those_of_all_bytes_however_they_come() {
-        let bytes: Bytes = (0..2_000_003_u32).map(|at| (at * 7 >> 3) as u8).collect::<Vec<_>>().into();
-        for piece in [1000, BATCH - 1, BATCH, BATCH + 1, 2_000_003] {
+        let bytes: Bytes = (0..2_000_003_u32).map(|at| ((at * 7) >> 3) as u8).collect::<Vec<_>>().into();
+        for piece in [100, 1000, BATCH / MANY + 1, BATCH - 1, BATCH, BATCH + 1, 2_000_003] {
             let mut hashing = Hashing::new(Some(Algorithm::Sha512));
             for start in (0..bytes.len()).step_by(piece) {
                 hashing.update(bytes.slice(start..bytes.len().min(start + piece))).await.unwrap();
@@ -134,6 +158,17 @@ mod tests {
             }
         }
         assert_eq!(Hashing::new(None).all().await.unwrap().digest(Algorithm::Sha512), None);
+    }
+
+    #[tokio::test]
+    async fn slices_are_few_however_short_they_are() {
+        let (mut hashing, byte) = (Hashing::new(None), Bytes::from_static(b"x"));
+        for _ in 0..10_000 {
+            hashing.update(byte.clone()).await.unwrap();
+            assert!(hashing.collected.len() < MANY);
+        }
+        let digest = hashing.all().await.unwrap().digest(Algorithm::Sha256);
+        assert_eq!(digest, Some(Digest::sha256(&[b'x'; 10_000])));
     }
 
     #[tokio::test]

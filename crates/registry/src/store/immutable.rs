@@ -59,9 +59,13 @@ impl Store {
             return Ok(());
         }
         match self.read_tag(repository, tag).await? {
-            Some(target) if target != *canonical => Err(StoreError::Immutable(tag.clone())),
-            // A torn one points nowhere. One that says the same already is written again, too: what was written ahead of it waits for that.
-            _ => Ok(self.blobs.put(&path, content, Condition::Always).await.map(drop)?),
+            // What was written ahead of it waits for something.
+            Some(target) if target == *canonical => {
+                self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await
+            }
+            Some(_) => Err(StoreError::Immutable(tag.clone())),
+            // A torn one points nowhere.
+            None => Ok(self.blobs.put(&path, content, Condition::Always).await.map(drop)?),
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn work(blobs: &SharedBlobs, clock: &Arc<ManualClock>, what: Wo
         }
         Work::Cancel => {
             let upload = client.send(&store, &app, &Image::of("third").layer).await?;
-            store.cancel(&upload).await
+            store.cancel(upload).await
         }
         Work::Mount => {
             let layer = Digest::sha256(&image.layer);

@@ -57,6 +57,9 @@ impl Store {
         let object =
             self.blobs.read(&path, None, Freshness::Any).await.map_err(|error| Missed::Failed(error.into()))?;
         let Some(object) = object.filter(|object| is_whole(canonical, object.meta.size)) else {
+            // Whatever is remembered of it is not so: who pushes it again has to write it.
+            self.suspects.doubt(canonical);
+            self.cache.sizes.forget(canonical).await;
             return Err(Missed::Nothing);
         };
         let size = object.meta.size;

@@ -54,13 +54,8 @@ impl Store {
                 (digest.clone(), canonical)
             }
         };
-        match self.load_manifest(&canonical).await? {
-            Some(stored) => Ok(ManifestView { digest, stored }),
-            None => {
-                self.suspects.doubt(&canonical);
-                Err(unknown())
-            }
-        }
+        let stored = self.load_manifest(&canonical).await?.ok_or_else(unknown)?;
+        Ok(ManifestView { digest, stored })
     }
 
     /// Makes a manifest that was found stay for the grace time, for a client that does not push it because it is there.

@@ -77,7 +77,13 @@ impl Store {
 
     /// Makes the bytes of an upload appear as a blob.
     async fn commit(&self, session: &Session, state: &mut State, digest: &Digest) -> Result<BlobView> {
-        let hashes = state.hashes.all().await?;
+        let hashes = match state.hashes.all().await {
+            Ok(hashes) => hashes,
+            Err(error) => {
+                self.fall_back(session, state)?;
+                return Err(error);
+            }
+        };
         let canonical = hashes.digest(Algorithm::Sha256).expect("it is always made");
         // Where the client names an algorithm only now, and where others wrote, too, what is stored is read once more before anybody sees it.
         let known = hashes.digest(digest.algorithm());

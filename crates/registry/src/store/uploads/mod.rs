@@ -111,12 +111,16 @@ impl Store {
         work.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
-    /// Gives an upload up.
-    pub async fn cancel(&self, upload: &UploadRef) -> Result<()> {
+    /// Gives an upload up. The work goes on when whoever called goes away.
+    pub async fn cancel(self: &Arc<Self>, upload: UploadRef) -> Result<()> {
         self.may_write()?;
-        let session = self.session(upload).await?;
-        let mut turn = self.enter(&session, upload).await?;
-        self.discard(&session, &mut turn).await
+        let store = self.clone();
+        let work = self.tasks.spawn(async move {
+            let session = store.session(&upload).await?;
+            let mut turn = store.enter(&session, &upload).await?;
+            store.discard(&session, &mut turn).await
+        });
+        work.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     async fn view(&self, session: &Session, offset: u64) -> Result<UploadView> {

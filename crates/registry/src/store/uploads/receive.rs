@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::StreamExt;
-use jeroboam_blobs::{Condition, Kind};
+use jeroboam_blobs::{Condition, Kind, Upload, UploadState};
 use jeroboam_oci::UploadId;
 use jeroboam_oci::range::ChunkRange;
 use tracing::warn;
@@ -11,7 +11,7 @@ use super::record::hash_text;
 use super::{Chunk, Result, Session, SessionRecord, State, Store, StoreError};
 use crate::http::failure::chain;
 use crate::store::BodyError;
-use crate::store::hashing::Hashing;
+use crate::store::hashing::{Hashes, Hashing};
 use crate::store::quota::Room;
 
 impl Store {
@@ -102,9 +102,8 @@ impl Store {
     pub(super) async fn save(&self, session: &Session, state: &mut State) -> Result<()> {
         let saved = state.saved.as_ref().map_or(0, SessionRecord::offset);
         let Some(upload) = state.upload.as_mut().filter(|_| state.offset != saved) else { return Ok(()) };
-        let hashes = state.hashes.all().await?;
-        let record = match upload.save().await {
-            Ok(upload) => SessionRecord {
+        let record = match saved_as(upload.as_mut(), &mut state.hashes).await {
+            Ok((upload, hashes)) => SessionRecord {
                 repository: session.repository.clone(),
                 started: session.started,
                 account: session.account.clone(),
@@ -118,7 +117,7 @@ impl Store {
             },
             Err(error) => {
                 self.fall_back(session, state)?;
-                return Err(error.into());
+                return Err(error);
             }
         };
         let text = serde_json::to_vec(&record).expect("a record has string keys only");
@@ -169,6 +168,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// How far the place has an upload, and the digests up to there.
+async fn saved_as<'a>(upload: &mut dyn Upload, hashing: &'a mut Hashing) -> Result<(UploadState, &'a Hashes)> {
+    let hashes = hashing.all().await?;
+    Ok((upload.save().await?, hashes))
 }
 
 /// What the client of an upload is told whose bytes are not there any more. Where a process died after it had let go of them, or had made a blob of them, and
