@@ -101,20 +101,20 @@ pub(super) async fn turn(
     if wants("manifest") {
         figures.extend(manifests(&running, sizes).await?);
     }
+    if wants("manifest") {
+        running = subject.anew(running).await?;
+        running.process.settle().await?;
+        figures.push(each_once(&running, sizes).await?);
+    }
+    // Last: not every other one gets through this, nor does the Swift behind it; what else it does counts.
     if wants("crowd") {
         match crowded(&running, sizes).await {
             Ok(crowd) => figures.extend(crowd),
-            // Not every other one gets through this; what else it does counts.
             Err(error) if subject.name != "jeroboam" => {
                 say(&format!("{}: a crowd of pulls has failed, no figure: {error:#}", subject.name));
             }
             Err(error) => return Err(error.context("a crowd of pulls")),
         }
-    }
-    if wants("manifest") {
-        running = subject.anew(running).await?;
-        running.process.settle().await?;
-        figures.push(each_once(&running, sizes).await?);
     }
     running.stop().await;
     Ok(figures)

@@ -100,6 +100,10 @@ pub enum BadManifest {
 impl Manifest {
     /// Reads a manifest that is pushed with this `Content-Type`, which may be absent.
     pub fn pushed(bytes: &[u8], content_type: Option<&str>) -> Result<Self, BadManifest> {
+        // What is not looked at need not be text for whoever reads it here, and has to be for others.
+        if let Err(error) = std::str::from_utf8(bytes) {
+            return Err(BadManifest::Form(format!("it is not UTF-8: {error}")));
+        }
         let document = wire::Document::read(bytes)?;
         let header = content_type.map(base_type).filter(|header| !header.is_empty());
         let said = document.media_type.clone().filter(|said| !said.is_empty());
