@@ -163,7 +163,7 @@ part_life() {
   until_nodes 4
   coe cluster delete real
   for _ in $(seq 300); do
-    coe cluster list -f value -c name | grep -qx real || { gone=1; break; }
+    grep -qx real <<<"$(coe cluster list -f value -c name)" || { gone=1; break; }
     sleep 1
   done
   [ -n "${gone:-}" ] || fail "the cluster is still listed: $(field status_reason)"

@@ -36,24 +36,24 @@ common=(--coe kubernetes --external-network public --master-flavor m1.medium --f
 coe cluster template create older --image "$older_image" --labels "kube_tag=$older" "${common[@]}" >/dev/null
 coe cluster template create newer --image "$newer_image" --labels "kube_tag=$newer" "${common[@]}" >/dev/null
 coe cluster template create spare --image "$older_image" "${common[@]}" >/dev/null
-coe cluster template list -f value -c name | grep -qx older || fail "the list does not have the new template"
+grep -qx older <<<"$(coe cluster template list -f value -c name)" || fail "the list does not have the new template"
 coe cluster template update spare --tag tried >/dev/null 2>&1 || coe cluster template update spare replace tags=tried >/dev/null
 is "updated tags" tried "$(coe cluster template show spare -f value -c tags)"
 coe cluster template delete spare >/dev/null
-coe cluster template list -f value -c name | grep -qx spare && fail "the deleted template is still listed"
+grep -qx spare <<<"$(coe cluster template list -f value -c name)" && fail "the deleted template is still listed"
 
 say "create 3 + 3"
 coe cluster create life --cluster-template older --node-count 3 --master-count 3 --keypair demo >/dev/null
 until_status CREATE_COMPLETE
 is "listed" "life CREATE_COMPLETE" "$(coe cluster list -f value -c name -c status | grep ^life)"
 is "nodes" 3 "$(field node_count)"
-field api_address | grep -q '^https://' || fail "no API address"
+grep -q '^https://' <<<"$(field api_address)" || fail "no API address"
 
 say "numbers"
 project=$(command openstack token issue -f value -c project_id 2>/dev/null)
 is "nodes of the project" 6 "$(coe stats list "$project" | awk '$2 == "nodes" { print $4 }')"
 is "clusters it may have" 20 "$(coe quotas show --project-id "$project" --resource Cluster | awk '$2 == "hard_limit" { print $4 }')"
-coe ca show life | grep -q 'BEGIN CERTIFICATE' || fail "the authority is not shown"
+grep -q 'BEGIN CERTIFICATE' <<<"$(coe ca show life)" || fail "the authority is not shown"
 coe ca rotate life >/dev/null 2>&1 && fail "an authority was rotated that can not be"
 
 say "config"
@@ -78,7 +78,7 @@ until_status UPDATE_COMPLETE
 is "its maximum" 5 "$(coe nodegroup show life extra -f value -c max_node_count)"
 coe nodegroup delete life extra >/dev/null
 until_status UPDATE_COMPLETE
-coe nodegroup list life -f value -c name | grep -qx extra && fail "the deleted node group is still listed"
+grep -qx extra <<<"$(coe nodegroup list life -f value -c name)" && fail "the deleted node group is still listed"
 
 say "upgrade"
 coe cluster upgrade life newer >/dev/null
@@ -89,7 +89,7 @@ is "nodes of the new version" 7 "$(kubectl get nodes -o jsonpath='{range .items[
 say "delete"
 coe cluster delete life >/dev/null
 for _ in $(seq 60); do
-  coe cluster list -f value -c name | grep -qx life || { gone=1; break; }
+  grep -qx life <<<"$(coe cluster list -f value -c name)" || { gone=1; break; }
 done
 [ -n "${gone:-}" ] || fail "the cluster is still listed: $(field status_reason)"
 coe cluster template delete older newer >/dev/null

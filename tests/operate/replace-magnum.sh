@@ -80,10 +80,10 @@ BEFORE=$(seen)
 
 after() { # heading: what has to be so after the commands below it
   case $1 in
-    'Look first') [ "$(seen)" = "$BEFORE" ] && ! sql 'SHOW TABLES' | grep -q jeroboam ;;
+    'Look first') [ "$(seen)" = "$BEFORE" ] && ! grep -q jeroboam <<<"$(sql 'SHOW TABLES')" ;;
     'Add what Magnum does not have') [ "$(seen)" = "$BEFORE" ] ;;
     'Stop Magnum') ! curl -s -o /dev/null "http://127.0.0.1:$OURS/" && grep -q 'CREATE TABLE .cluster. ' "$ROOT/var/backups/magnum.sql" ;;
-    'Adopt') sql 'SHOW TABLES' | grep -q jeroboam_cluster ;;
+    'Adopt') grep -q jeroboam_cluster <<<"$(sql 'SHOW TABLES')" ;;
     'Start Jeroboam')
       diff <(seen) <(printf '%s\n' "$BEFORE")
       # It works: a cluster is made, and another is left unfinished.
@@ -95,10 +95,10 @@ after() { # heading: what has to be so after the commands below it
       diff <(seen) <(printf '%s\n' "$BEFORE")
       [ "$(tenant cluster show third -f value -c status)" = CREATE_COMPLETE ]
       [ "$(tenant cluster show fourth -f value -c status)" = CREATE_FAILED ]
-      tenant cluster show fourth -f value -c status_reason | grep -q 'handed back to Magnum' ;;
+      grep -q 'handed back to Magnum' <<<"$(tenant cluster show fourth -f value -c status_reason)" ;;
     'Go back for good')
       diff <(seen) <(printf '%s\n' "$BEFORE")
-      ! sql 'SHOW TABLES' | grep -q jeroboam ;;
+      ! grep -q jeroboam <<<"$(sql 'SHOW TABLES')" ;;
     *) fail "the page has commands below \"$1\", and nothing here looks at what they did" ;;
   esac
 }

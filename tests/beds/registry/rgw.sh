@@ -65,10 +65,10 @@ X
   ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd" >>"$LOG/ceph-osd.log" 2>&1
   start ceph-osd ceph-osd -c "$conf" -i 0 -f
   for _ in $(seq 1 120); do
-    ceph -c "$conf" osd stat 2>/dev/null | grep -q '1 up' && break
+    grep -q '1 up' <<<"$(ceph -c "$conf" osd stat 2>/dev/null)" && break
     sleep 0.5
   done
-  ceph -c "$conf" osd stat | grep -q '1 up' || { say "Ceph's osd does not come up; its log is $LOG/ceph-osd.log"; return 1; }
+  grep -q '1 up' <<<"$(ceph -c "$conf" osd stat)" || { say "Ceph's osd does not come up; its log is $LOG/ceph-osd.log"; return 1; }
   start radosgw radosgw -c "$conf" -n client.rgw -f
   wait_http radosgw "http://$HOST:$P_RGW/swift/info"
   say "Ceph's gateway: http://$HOST:$P_RGW/swift/v1, region RegionRGW of Keystone"
