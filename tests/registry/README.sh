@@ -24,9 +24,9 @@ sed -i '$ d' "$work/page.sh"
 cat >>"$work/page.sh" <<END
 jobs -p >>"$work/pids"
 [ "\$(crane ls 127.0.0.1:$PORT/team/app)" = 1 ]
-grep -q manifest.json <<<"$(tar --list --file app.tar)"
+grep -q manifest.json <<<"\$(tar --list --file app.tar)"
 [ -d images/docker/registry/v2/repositories/team/app ]
-grep -q '>team&#x2f;app</a>' <<<"$(curl --silent --fail http://127.0.0.1:$PORT/)"
+grep -q '>team&#x2f;app</a>' <<<"\$(curl --silent --fail http://127.0.0.1:$PORT/)"
 kill %1
 wait %1
 END
