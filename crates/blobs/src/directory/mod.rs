@@ -2,8 +2,8 @@
 //!
 //! An object is written to `<path>.<uuid>.tmp`, synced, and renamed to its path; then the directories whose entries changed are
 //! synced. Nobody sees half an object, and what was said to be written survives a power cut. On XFS and on ext4 with a journal, which keep the order of
-//! changes, a sync brings everything that was changed before it: there the innermost directory is enough, and for a small object the file, and of several that are written one after the other the last. Files and directories get the modes
-//! that the process's umask leaves. The root may be a symbolic link, and so may directories below it (an operator spreads a store over
+//! changes, a sync brings everything that was changed before it: there the innermost directory is enough, for a small object the file, and of several
+//! that are written one after the other the last. Files and directories get the modes that the process's umask leaves. The root may be a symbolic link, and so may directories below it (an operator spreads a store over
 //! file systems like that); only who may write into the root can make one. Paths that would leave the root are refused.
 
 mod disk;

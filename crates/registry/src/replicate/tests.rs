@@ -516,7 +516,7 @@ async fn all_pages_are_compared() {
     both_serve(&north, &south, "v1", &one).await;
     for n in 0..1200 {
         let label = tag(&format!("t{n:04}"));
-        south.store.point_tag(&name("team/app"), &label, &one.manifest.digest).await.unwrap();
+        south.store.point_tag(&name("team/app"), &label, &one.manifest.digest, None).await.unwrap();
     }
     south.faults.asked("");
     let snapshot = south.remote().snapshot(&name("team/app")).await.unwrap().unwrap();

@@ -85,15 +85,18 @@ impl Store {
 
     /// Writes a link that is never written otherwise. It is written also where it is known to be there: somebody else may have deleted it since.
     pub(super) async fn write_fixed_link(&self, path: String, to: &Digest) -> Result<()> {
-        // Without a condition: a torn one has to be mended.
-        self.blobs.put(&path, link::content(to).into(), Condition::Always).await?;
-        self.cache.links.wrote(path, to.clone()).await;
-        Ok(())
+        self.write_link(path, to, false).await
     }
 
-    /// The same, where something else is written for the same client afterwards.
-    pub(super) async fn write_fixed_link_ahead(&self, path: String, to: &Digest) -> Result<()> {
-        self.blobs.put_ahead(&path, link::content(to).into(), Condition::Always).await?;
+    /// The same; `followed` where something else is written for the same client afterwards, and may bring this.
+    pub(super) async fn write_link(&self, path: String, to: &Digest, followed: bool) -> Result<()> {
+        // Without a condition: a torn one has to be mended.
+        let (content, condition) = (link::content(to).into(), Condition::Always);
+        if followed {
+            self.blobs.put_ahead(&path, content, condition).await?;
+        } else {
+            self.blobs.put(&path, content, condition).await?;
+        }
         self.cache.links.wrote(path, to.clone()).await;
         Ok(())
     }

@@ -26,7 +26,7 @@ pub struct StoredManifest {
     /// Exactly what was pushed.
     pub bytes: Bytes,
     /// Its type.
-    pub media_type: Box<str>,
+    pub media_type: Arc<str>,
     /// What it says; nothing of a form that this registry does not know, which is served as it is.
     pub manifest: Option<Manifest>,
 }

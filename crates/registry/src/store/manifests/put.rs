@@ -108,11 +108,15 @@ impl Store {
         }
         self.store_small(repository, &canonical, new.bytes.clone()).await?;
         self.link_manifest(repository, &digest, &canonical, size, &manifest, !tags.is_empty()).await?;
-        let note = Outline::note(&new.bytes, &manifest);
+        // A reader goes by what the bytes alone say; here the header of the push had a say.
+        let reads_so = Manifest::stored(&new.bytes).is_ok_and(|read| read.media_type == manifest.media_type);
+        let note = reads_so.then(|| Outline::note(size, &manifest));
         for tag in &tags {
-            self.point_tag_noted(repository, tag, &canonical, note.as_deref()).await?;
+            self.point_tag(repository, tag, &canonical, note.as_deref()).await?;
         }
-        self.remember(&canonical, new.bytes, &manifest).await;
+        if reads_so {
+            self.remember(&canonical, new.bytes, &manifest).await;
+        }
         Ok(Stored { digest, canonical, manifest, size, tags })
     }
 
@@ -148,27 +152,21 @@ impl Store {
         self.link_blob(repository, &canonical, &canonical, size).await?;
         self.link_manifest(repository, digest, &canonical, size, &manifest, tag.is_some()).await?;
         if let Some(tag) = tag {
-            let note = Outline::note(&bytes, &manifest);
-            self.point_tag_noted(repository, tag, &canonical, note.as_deref()).await?;
+            self.point_tag(repository, tag, &canonical, Some(&Outline::note(size, &manifest))).await?;
         }
         self.remember(&canonical, bytes, &manifest).await;
         Ok(())
     }
 
     /// Moves a tag to a manifest that the repository has.
-    #[cfg(test)]
-    pub(crate) async fn point_tag(&self, repository: &RepositoryName, tag: &Tag, canonical: &Digest) -> Result<()> {
-        self.point_tag_noted(repository, tag, canonical, None).await
-    }
-
-    async fn point_tag_noted(
+    pub(crate) async fn point_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
         canonical: &Digest,
         note: Option<&str>,
     ) -> Result<()> {
-        self.write_fixed_link_ahead(layout::tag_once(repository, tag, canonical), canonical).await?;
+        self.write_link(layout::tag_once(repository, tag, canonical), canonical, true).await?;
         self.write_tag(repository, tag, canonical, note).await
     }
 
@@ -182,30 +180,21 @@ impl Store {
         manifest: &Manifest,
         tag_follows: bool,
     ) -> Result<()> {
-        let write = |digest: &Digest, followed: bool| {
-            let path = layout::revision(repository, digest);
-            async move {
-                if followed {
-                    self.write_fixed_link_ahead(path, canonical).await
-                } else {
-                    self.write_fixed_link(path, canonical).await
-                }
-            }
-        };
         // distribution knows a repository by its blobs alone, and collects the manifests of one that has none.
         let names_something_here = manifest.references.iter().any(|named| !named.is_elsewhere());
         let may_be_sparse = self.config().children != Children::All;
         if !names_something_here || (may_be_sparse && manifest.blobs().next().is_none()) {
-            self.write_fixed_link_ahead(layout::layer(repository, canonical), canonical).await?;
+            self.write_link(layout::layer(repository, canonical), canonical, true).await?;
             self.quotas.linked(repository, Link::Layer, canonical, size);
         }
         // Before its links: whoever finds the manifest by its digest need not push it again, and nobody would write this down then. Lists leave out
         // what has no link yet.
         self.index_referrer(repository, digest, size, manifest).await?;
-        write(canonical, tag_follows || digest != canonical).await?;
+        let followed = tag_follows || digest != canonical;
+        self.write_link(layout::revision(repository, canonical), canonical, followed).await?;
         self.quotas.linked(repository, Link::Revision, canonical, size);
         if digest != canonical {
-            write(digest, tag_follows).await?;
+            self.write_link(layout::revision(repository, digest), canonical, tag_follows).await?;
         }
         // Another process may have let go of it in between, and taken what was written down before the link.
         if let Some(subject) = &manifest.subject {
@@ -218,6 +207,7 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps a manifest that whoever reads its bytes takes for the same.
     async fn remember(&self, canonical: &Digest, bytes: Bytes, manifest: &Manifest) {
         let stored = StoredManifest {
             canonical: canonical.clone(),
@@ -225,10 +215,7 @@ impl Store {
             media_type: manifest.media_type.as_str().into(),
             manifest: Some(manifest.clone()),
         };
-        // A reader goes by what the bytes alone say; here the header of the push had a say.
-        if Manifest::stored(&stored.bytes).is_ok_and(|read| read.media_type == manifest.media_type) {
-            self.cache.manifests.insert(canonical.clone(), stored.into()).await;
-        }
+        self.cache.manifests.insert(canonical.clone(), stored.into()).await;
     }
 
     pub(super) async fn check_condition(
