@@ -107,8 +107,10 @@ impl Bed {
             let text = std::fs::read_to_string(&process.log).unwrap_or_default();
             // Whether a request may be answered so is judged where it was asked.
             let answer = "failed to answer a request";
-            let bad =
-                |line: &&str| (line.contains(" ERROR ") && !line.contains(answer)) || line.contains("panicked at");
+            // The database went while a connection was made ready; the pool makes another one, or the request fails.
+            let cut = "error returned from after_connect error=error communicating with database";
+            let weather = |line: &str| line.contains(answer) || line.contains(cut);
+            let bad = |line: &&str| (line.contains(" ERROR ") && !weather(line)) || line.contains("panicked at");
             errors.extend(text.lines().filter(bad).take(20).map(|line| format!("logged: {line}")));
         }
         errors
