@@ -1,7 +1,7 @@
-//! An upload is a file that grows, as distribution has it: `…/_uploads/<uuid>/data`. In the end it is renamed.
+//! An upload is a file that grows, at the path that whoever begins it says. In the end it is renamed.
 //!
-//! There is nothing to know but how far it came, so distribution's own uploads can be continued, and ours by distribution. One that was never
-//! saved and is small has no file: it is written to its path at once.
+//! There is nothing to know but how far it came, so that any file can be gone on with. One that was never saved and is small has no file: it is
+//! written to its path at once.
 //!
 //! Whoever goes on takes a copy, which then has the name: another process that was given up for dead, and is not, writes into a file that has no
 //! name any more, and is told so when it wants to keep what it wrote.

@@ -1,11 +1,15 @@
 //! Who we are to the store: keys that were set, or keys for a while from whoever runs us.
 //!
-//! As Amazon's own libraries look for them: a web identity's token (Kubernetes), the container's agent, the machine's metadata service.
+//! As Amazon's own libraries look for them: a web identity's token (Kubernetes), the shared credentials file, the container's agent, the machine's
+//! metadata service.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use jeroboam_model::{Clock, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -18,6 +22,10 @@ use crate::{Error, Kind, Result};
 
 /// New keys are fetched so long before the old ones end.
 const EARLY: i64 = 300;
+
+/// Keys of the shared file do not say when they end: it is read again so long before this is over.
+const FILE_GOOD_FOR: i64 = 600;
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 const METADATA: &str = "http://169.254.169.254";
 const AGENT: &str = "http://169.254.170.2";
@@ -37,6 +45,15 @@ pub enum Source {
         session: String,
         /// Address of the security token service.
         service: String,
+    },
+    /// A profile in the shared credentials file has keys; where there is no such file or profile they come from elsewhere.
+    SharedFile {
+        /// The file; it is read again from time to time.
+        file: PathBuf,
+        /// The profile.
+        profile: String,
+        /// Where keys come from otherwise.
+        otherwise: Box<Source>,
     },
     /// An agent beside the container gives keys.
     Container {
@@ -73,6 +90,19 @@ impl Source {
                 service: set("AWS_ENDPOINT_URL_STS").unwrap_or_else(|| format!("https://sts.{region}.amazonaws.com")),
             };
         }
+        let remote = Self::remote(&set);
+        let usual = || set("HOME").map(|home| PathBuf::from(home).join(".aws/credentials"));
+        match set("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from).or_else(usual) {
+            Some(file) => {
+                let profile = set("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+                Self::SharedFile { file, profile, otherwise: Box::new(remote) }
+            }
+            None => remote,
+        }
+    }
+
+    /// Whoever runs us.
+    fn remote(set: &dyn Fn(&str) -> Option<String>) -> Self {
         let agent = set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|path| format!("{AGENT}{path}"));
         if let Some(address) = agent.or_else(|| set("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
             return Self::Container {
@@ -97,6 +127,8 @@ pub(super) struct Credentials {
 struct Held {
     keys: Keys,
     ends: Option<Timestamp>,
+    /// Whether they are of the shared file.
+    of_file: bool,
 }
 
 impl Held {
@@ -129,7 +161,9 @@ impl Credentials {
         if let Some(held) = held.as_ref().filter(|held| held.is_good(now, EARLY)) {
             return Ok(held.keys.clone());
         }
-        match self.fetch().await {
+        // A file that is just being written has no keys for a moment, which does not mean those of the machine.
+        let waits = held.as_ref().is_some_and(|held| held.of_file && held.is_good(now, 0));
+        match self.fetch(&self.source, waits).await {
             Ok(new) => {
                 let keys = new.keys.clone();
                 *held = Some(new);
@@ -151,47 +185,62 @@ impl Credentials {
         *self.held.lock().await = None;
     }
 
-    async fn fetch(&self) -> Result<Held> {
-        match &self.source {
-            Source::Fixed(StaticKeys { access, secret, token }) => {
-                let keys = Keys { access: access.clone(), secret: secret.clone(), token: token.clone() };
-                Ok(Held { keys, ends: None })
-            }
-            Source::WebIdentity { role, token_file, session, service } => {
-                let token = read(token_file).await?;
-                let query = [
-                    ("Action", "AssumeRoleWithWebIdentity".to_owned()),
-                    ("Version", "2011-06-15".to_owned()),
-                    ("RoleArn", role.clone()),
-                    ("RoleSessionName", session.clone()),
-                    ("WebIdentityToken", token),
-                ];
-                let body = query_string(&query);
-                let request =
-                    self.http.post(service).header("content-type", "application/x-www-form-urlencoded").body(body);
-                let body = answer(request, "get keys from the security token service").await?;
-                let assumed: xml::Assumed = xml::read(&body).map_err(|error| unreadable().because(error))?;
-                let given = assumed.assume_role_with_web_identity_result.credentials;
-                let keys = Keys {
-                    access: given.access_key_id,
-                    secret: given.secret_access_key,
-                    token: Some(given.session_token),
-                };
-                Ok(Held { keys, ends: Some(given.expiration) })
-            }
-            Source::Container { address, authorization, authorization_file } => {
-                let mut request = self.http.get(address);
-                let token = match authorization_file {
-                    Some(file) => Some(SecretString::from(read(file).await?)),
-                    None => authorization.clone(),
-                };
-                if let Some(token) = token {
-                    request = request.header("authorization", sensitive(&token)?);
+    /// New keys. With `waits`, a shared file that has none is an error, and they are not looked for elsewhere.
+    fn fetch<'a>(&'a self, source: &'a Source, waits: bool) -> BoxFuture<'a, Result<Held>> {
+        async move {
+            match source {
+                Source::SharedFile { file, profile, otherwise } => match keys_of_file(file, profile).await {
+                    Some(keys) => {
+                        let ends = Timestamp::from_second(self.clock.now().as_second() + FILE_GOOD_FOR).ok();
+                        Ok(Held { keys, ends, of_file: true })
+                    }
+                    None if waits => {
+                        let what = format!("find keys of the profile {profile} in {}", file.display());
+                        Err(Error::new(Kind::Unavailable, what))
+                    }
+                    None => self.fetch(otherwise, false).await,
+                },
+                Source::Fixed(StaticKeys { access, secret, token }) => {
+                    let keys = Keys { access: access.clone(), secret: secret.clone(), token: token.clone() };
+                    Ok(Held { keys, ends: None, of_file: false })
                 }
-                given(&answer(request, "get keys from the container's agent").await?)
+                Source::WebIdentity { role, token_file, session, service } => {
+                    let token = read(token_file).await?;
+                    let query = [
+                        ("Action", "AssumeRoleWithWebIdentity".to_owned()),
+                        ("Version", "2011-06-15".to_owned()),
+                        ("RoleArn", role.clone()),
+                        ("RoleSessionName", session.clone()),
+                        ("WebIdentityToken", token),
+                    ];
+                    let body = query_string(&query);
+                    let request =
+                        self.http.post(service).header("content-type", "application/x-www-form-urlencoded").body(body);
+                    let body = answer(request, "get keys from the security token service").await?;
+                    let assumed: xml::Assumed = xml::read(&body).map_err(|error| unreadable().because(error))?;
+                    let given = assumed.assume_role_with_web_identity_result.credentials;
+                    let keys = Keys {
+                        access: given.access_key_id,
+                        secret: given.secret_access_key,
+                        token: Some(given.session_token),
+                    };
+                    Ok(Held { keys, ends: Some(given.expiration), of_file: false })
+                }
+                Source::Container { address, authorization, authorization_file } => {
+                    let mut request = self.http.get(address);
+                    let token = match authorization_file {
+                        Some(file) => Some(SecretString::from(read(file).await?)),
+                        None => authorization.clone(),
+                    };
+                    if let Some(token) = token {
+                        request = request.header("authorization", sensitive(&token)?);
+                    }
+                    given(&answer(request, "get keys from the container's agent").await?)
+                }
+                Source::Metadata { address } => self.ask_metadata(address).await,
             }
-            Source::Metadata { address } => self.ask_metadata(address).await,
         }
+        .boxed()
     }
 
     async fn ask_metadata(&self, address: &str) -> Result<Held> {
@@ -209,7 +258,39 @@ impl Credentials {
 fn given(body: &[u8]) -> Result<Held> {
     let given: Given = serde_json::from_slice(body).map_err(|error| unreadable().because(error))?;
     let keys = Keys { access: given.access_key_id, secret: given.secret_access_key, token: given.token };
-    Ok(Held { keys, ends: given.expiration })
+    Ok(Held { keys, ends: given.expiration, of_file: false })
+}
+
+/// The keys of a profile in the shared file. A file that cannot be read has none: the usual one need not be meant for us.
+async fn keys_of_file(file: &Path, profile: &str) -> Option<Keys> {
+    match tokio::fs::read_to_string(file).await {
+        Ok(text) => keys_of_profile(&text, profile),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(file = %file.display(), error = %error, "could not read the shared credentials file, keys are looked for elsewhere");
+            None
+        }
+    }
+}
+
+fn keys_of_profile(text: &str, profile: &str) -> Option<Keys> {
+    let (mut access, mut secret, mut token) = (None, None, None);
+    let mut is_meant = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        if let Some(heading) = line.strip_prefix('[') {
+            is_meant = heading.split(']').next().is_some_and(|name| name.trim() == profile);
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=').filter(|_| is_meant) else { continue };
+        let value = Some(value.trim()).filter(|value| !value.is_empty());
+        match name.trim().to_ascii_lowercase().as_str() {
+            "aws_access_key_id" => access = value,
+            "aws_secret_access_key" => secret = value,
+            "aws_session_token" => token = value,
+            _ => {}
+        }
+    }
+    Some(Keys { access: access?.to_owned(), secret: SecretString::from(secret?), token: token.map(SecretString::from) })
 }
 
 async fn answer(request: reqwest::RequestBuilder, what: &str) -> Result<Vec<u8>> {
@@ -249,6 +330,8 @@ fn unreadable() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     fn choose(variables: &[(&str, &str)]) -> String {
@@ -259,6 +342,10 @@ mod tests {
             Source::WebIdentity { role, service, .. } => format!("web identity {role} at {service}"),
             Source::Container { address, .. } => format!("container {address}"),
             Source::Metadata { address } => format!("metadata {address}"),
+            Source::SharedFile { file, profile, otherwise } => {
+                let otherwise = matches!(*otherwise, Source::Container { .. });
+                format!("profile {profile} in {}, else the agent: {otherwise}", file.display())
+            }
         }
     }
 
@@ -273,6 +360,30 @@ mod tests {
             "container http://169.254.170.2/v2/x"
         );
         assert_eq!(choose(&[("AWS_ACCESS_KEY_ID", "half")]), "metadata http://169.254.169.254");
+        let home = ("HOME", "/home/me");
+        assert_eq!(choose(&[home, keys[0], keys[1]]), "fixed a");
+        assert_eq!(choose(&[home, web[0], web[1]]), "web identity r at https://sts.eu-west-1.amazonaws.com");
+        let agent = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x");
+        assert_eq!(choose(&[home, agent]), "profile default in /home/me/.aws/credentials, else the agent: true");
+        let named = [home, ("AWS_SHARED_CREDENTIALS_FILE", "/etc/keys"), ("AWS_PROFILE", "ci")];
+        assert_eq!(choose(&named), "profile ci in /etc/keys, else the agent: false");
+    }
+
+    #[test]
+    fn a_profile_of_the_shared_file_has_keys_where_it_has_both() {
+        let text = "# ours\n[default]\naws_access_key_id=a\naws_secret_access_key = s=/+\n\n[ ci ]\nregion = x\n\
+                    AWS_Access_Key_Id = c\n;aws_secret_access_key = old\naws_secret_access_key = t\naws_session_token = u\n\
+                    [half]\naws_access_key_id = h\naws_secret_access_key =\n";
+        let read = |profile: &str| {
+            let Keys { access, secret, token } = keys_of_profile(text, profile)?;
+            Some((access, secret.expose_secret().to_owned(), token.map(|token| token.expose_secret().to_owned())))
+        };
+        let keys = |access: &str, secret: &str, token: Option<&str>| {
+            Some((access.to_owned(), secret.to_owned(), token.map(str::to_owned)))
+        };
+        assert_eq!(read("default"), keys("a", "s=/+", None));
+        assert_eq!(read("ci"), keys("c", "t", Some("u")));
+        assert_eq!((read("half"), read("nobody")), (None, None));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct SwiftConfig {
     pub segments: SegmentSizes,
     /// How long the end of an upload waits until a listing shows all of its segments; distribution waits as long.
     pub patience: Duration,
-    /// Longest plain object.
+    /// Longest plain object, where the store does not say that it takes less.
     pub max_plain: u64,
     /// How long something may take.
     pub limits: StoreLimits,

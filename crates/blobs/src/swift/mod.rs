@@ -19,6 +19,7 @@ mod remove;
 mod segments;
 mod signing;
 mod sweep;
+mod told;
 mod upload;
 mod writer;
 
@@ -36,7 +37,6 @@ use jeroboam_openstack::object_store::{
 };
 use jeroboam_openstack::{Error as StoreError, Kind as StoreKind, Session};
 use tokio::sync::OnceCell;
-use tracing::info;
 
 pub use config::{LargeObject, SegmentSizes, SwiftAccess, SwiftConfig, TempUrlConfig};
 pub use parameters::BadParameters;
@@ -45,12 +45,13 @@ use crate::{
     Blobs, Capabilities, Condition, Error, Freshness, HandedBack, Kind, List, ListPage, Object, ObjectMeta, Result,
     Sweep, Swept, Upload, UploadState, Writer, Written,
 };
-use facts::{Facts, md5_of};
+use facts::{Known, md5_of};
 use failure::failed;
 use handovers::Handovers;
 use names::Names;
 use plain::Plain;
 use signing::Signing;
+use told::Told;
 
 /// Noted at a first segment: the path of its object.
 const PATH_NOTE: &str = "jeroboam-path";
@@ -77,7 +78,8 @@ pub(crate) struct Inner {
     pub(crate) plain: Plain,
     pub(crate) handovers: Handovers,
     signing: Signing,
-    facts: OnceCell<Facts>,
+    known: Known,
+    told: Told,
     ready: OnceCell<()>,
 }
 
@@ -89,7 +91,7 @@ impl fmt::Debug for Swift {
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Swift").field("store", &self.store).field("facts", &self.facts.get()).finish_non_exhaustive()
+        f.debug_struct("Swift").field("store", &self.store).field("facts", &self.known.facts()).finish_non_exhaustive()
     }
 }
 
@@ -112,13 +114,14 @@ impl Swift {
             container: config.container.clone(),
         };
         let inner = Inner {
-            store: ObjectStore::new(access, store, clock),
+            store: ObjectStore::new(access, store, Arc::clone(&clock)),
             names: Names::new(&config.prefix),
             signing: Signing::new(config.temp_url.clone()),
             config,
             plain: Plain::default(),
             handovers: Handovers::default(),
-            facts: OnceCell::new(),
+            known: Known::new(Arc::clone(&clock)),
+            told: Told::new(clock),
             ready: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -126,22 +129,6 @@ impl Swift {
 }
 
 impl Inner {
-    /// What the store can do; tried once.
-    pub(crate) async fn facts(&self) -> Result<Facts> {
-        let found = self.facts.get_or_try_init(|| async {
-            self.ready().await?;
-            let trying = facts::find_out(&self.store, &self.names).await;
-            let facts = trying.map_err(|error| failed("find out what swift can do".to_owned(), error))?;
-            info!(
-                swift.create_if_absent = facts.create_if_absent,
-                swift.static_objects = facts.static_objects,
-                "found out what the object store can do"
-            );
-            Ok(facts)
-        });
-        found.await.copied()
-    }
-
     /// Looks for the container once, and makes it where it is missing.
     pub(crate) async fn ready(&self) -> Result<()> {
         let looked = self.ready.get_or_try_init(|| async {
@@ -241,7 +228,7 @@ impl Inner {
 
 impl Blobs for Swift {
     fn capabilities(&self) -> Capabilities {
-        let facts = self.inner.facts.get().copied().unwrap_or_default();
+        let facts = self.inner.known.facts().unwrap_or_default();
         let presign = self.inner.signing.may_work();
         Capabilities { create_if_absent: facts.create_if_absent, listing_is_fresh: false, presign }
     }

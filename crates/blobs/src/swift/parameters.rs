@@ -29,6 +29,9 @@ pub enum BadParameters {
     /// The cloud that is named, or that the environment describes.
     #[error("{0}")]
     Cloud(String),
+    /// Some that have no place beside a cloud, by their names.
+    #[error("swift cannot have {0} beside a cloud: let the cloud say it, or set authurl and all that belongs to it")]
+    BesideCloud(String),
 }
 
 /// The parameters by their names in lower case, without a thought of what they mean.
@@ -106,7 +109,8 @@ pub(crate) const KNOWN: &[&str] = &[
 impl SwiftConfig {
     /// The settings that distribution's `storage: swift:` describes, and the names in it that nobody knows. Names count in any case.
     ///
-    /// Without an `authurl` it is `lookup` that says how to get in: `cloud` of a `clouds.yaml`, or the `OS_*` variables.
+    /// Without an `authurl` it is `lookup` that says how to get in: `cloud` of a `clouds.yaml`, or the `OS_*` variables. User, project, region and endpoint
+    /// that are set count before the cloud's.
     pub fn from_parameters(
         parameters: &BTreeMap<String, String>,
         lookup: &clouds::Lookup,
@@ -221,16 +225,20 @@ fn user(given: &Given<'_>) -> Result<Named, BadParameters> {
 
 /// A trust is its own scope; a tenant by name is in its own domain, else in the user's, else in the first one.
 fn scope(given: &Given<'_>) -> Scope {
+    scope_if_any(given, DomainRef::default()).unwrap_or_default()
+}
+
+fn scope_if_any(given: &Given<'_>, otherwise: DomainRef) -> Option<Scope> {
     if let Some(trust) = given.text("trustid") {
-        return Scope::Trust(trust);
+        return Some(Scope::Trust(trust));
     }
     if let Some(id) = given.text("tenantid") {
-        return Scope::Project(Named::Id(id));
+        return Some(Scope::Project(Named::Id(id)));
     }
-    let Some(name) = given.text("tenant") else { return Scope::Unscoped };
+    let name = given.text("tenant")?;
     let own = given.domain("tenantdomain", "tenantdomainid");
-    let domain = own.or_else(|| given.domain("domain", "domainid")).unwrap_or_default();
-    Scope::Project(Named::Name { name, domain })
+    let domain = own.or_else(|| given.domain("domain", "domainid")).unwrap_or(otherwise);
+    Some(Scope::Project(Named::Name { name, domain }))
 }
 
 fn from_cloud(
@@ -243,6 +251,14 @@ fn from_cloud(
     lookup.region = given.text("region").or(lookup.region);
     let cloud = clouds::resolve(&lookup).map_err(|error| BadParameters::Cloud(error.to_string()))?;
     let mut session = cloud.session_config();
+    let misplaced = without_place(given, &session.auth);
+    if !misplaced.is_empty() {
+        return Err(BadParameters::BesideCloud(misplaced.join(", ")));
+    }
+    session.auth = over_cloud(given, session.auth);
+    if let Some(url) = given.text("storageurl") {
+        session.endpoint_overrides.insert(ServiceType::ObjectStore, url);
+    }
     if given.text("endpointtype").is_some() {
         session.interface = interface(given)?;
     }
@@ -251,9 +267,158 @@ fn from_cloud(
     Ok(SwiftAccess::Keystone(Box::new(session)))
 }
 
+const DOMAIN: [&str; 2] = ["domain", "domainid"];
+const TENANT_DOMAIN: [&str; 2] = ["tenantdomain", "tenantdomainid"];
+
+/// What is set and has no place beside a cloud that is entered so: nobody is to be let in as somebody else, or elsewhere, than what is set says.
+fn without_place(given: &Given<'_>, auth: &Auth) -> Vec<&'static str> {
+    let is_set = |name: &&str| given.text(name).is_some();
+    // Another way in than the cloud's.
+    let mut names =
+        vec!["applicationcredentialid", "applicationcredentialname", "applicationcredentialsecret", "tokenid"];
+    if matches!(given.text("authversion").as_deref(), Some("1" | "2")) {
+        names.push("authversion");
+    }
+    match auth {
+        Auth::Password { user: Named::Id(_), .. } if !is_set(&"username") => names.extend(DOMAIN),
+        Auth::Password { .. } => {}
+        Auth::Token { .. } => names.extend(["username", "password", "domain", "domainid"]),
+        // Its user and its project cannot be others.
+        Auth::ApplicationCredential { .. } | Auth::ApplicationCredentialName { .. } => {
+            names.extend(["username", "password", "domain", "domainid", "tenant", "tenantid", "trustid"]);
+            names.extend(TENANT_DOMAIN);
+        }
+    }
+    if !["tenant", "tenantid", "trustid"].iter().any(is_set) {
+        names.extend(TENANT_DOMAIN);
+    }
+    names.retain(is_set);
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Lays the user and the project that are set over the cloud's.
+fn over_cloud(given: &Given<'_>, auth: Auth) -> Auth {
+    match auth {
+        Auth::Password { user, password, scope } => {
+            let user = user_over(given, user);
+            let scope = scope_over(given, scope, domain_of(&user));
+            Auth::Password { user, password: given.secret("password").unwrap_or(password), scope }
+        }
+        Auth::Token { token, scope } => Auth::Token { token, scope: scope_over(given, scope, None) },
+        credential => credential,
+    }
+}
+
+fn user_over(given: &Given<'_>, user: Named) -> Named {
+    let own = given.domain("domain", "domainid");
+    match (given.text("username"), user) {
+        (None, Named::Id(id)) => Named::Id(id),
+        (None, Named::Name { name, domain }) => Named::Name { name, domain: own.unwrap_or(domain) },
+        (Some(name), Named::Name { domain, .. }) => Named::Name { name, domain: own.unwrap_or(domain) },
+        (Some(name), Named::Id(_)) => Named::Name { name, domain: own.unwrap_or_default() },
+    }
+}
+
+/// A tenant by name of which no domain is set is in that of the cloud's project, else in the user's.
+fn scope_over(given: &Given<'_>, scope: Scope, of_user: Option<DomainRef>) -> Scope {
+    let of_project = match &scope {
+        Scope::Project(project) => domain_of(project),
+        Scope::Unscoped | Scope::Domain(_) | Scope::System | Scope::Trust(_) => None,
+    };
+    scope_if_any(given, of_project.or(of_user).unwrap_or_default()).unwrap_or(scope)
+}
+
+fn domain_of(named: &Named) -> Option<DomainRef> {
+    match named {
+        Named::Name { domain, .. } => Some(domain.clone()),
+        Named::Id(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
+
+    /// With a cloud of the environment.
+    fn beside(cloud: &[(&str, &str)], pairs: &[(&str, &str)]) -> Result<SessionConfig, BadParameters> {
+        let owned = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let mut env = owned(cloud);
+        env.insert("OS_AUTH_URL".to_owned(), "http://k/v3".to_owned());
+        let mut parameters = owned(pairs);
+        parameters.insert("container".to_owned(), "c".to_owned());
+        let lookup = clouds::Lookup { env, ..clouds::Lookup::default() };
+        SwiftConfig::from_parameters(&parameters, &lookup).map(|(config, _)| session(config))
+    }
+
+    const PASSWORD: [(&str, &str); 5] = [
+        ("OS_USERNAME", "u"),
+        ("OS_PASSWORD", "p"),
+        ("OS_USER_DOMAIN_NAME", "People"),
+        ("OS_PROJECT_NAME", "prod"),
+        ("OS_PROJECT_DOMAIN_NAME", "Projects"),
+    ];
+
+    #[test]
+    fn what_is_set_counts_before_the_cloud() {
+        let named = |name: &str, domain: &str| Named::Name {
+            name: name.to_owned(),
+            domain: DomainRef::Name(domain.to_owned()),
+        };
+        let own = Scope::Project(named("prod", "Projects"));
+        for (pairs, wanted_user, wanted_password, wanted_scope) in [
+            (vec![], named("u", "People"), "p", own.clone()),
+            (vec![("tenantid", "x")], named("u", "People"), "p", Scope::Project(Named::Id("x".into()))),
+            (vec![("tenant", "x")], named("u", "People"), "p", Scope::Project(named("x", "Projects"))),
+            (vec![("tenant", "x"), ("tenantdomain", "Y")], named("u", "People"), "p", Scope::Project(named("x", "Y"))),
+            (vec![("trustid", "t"), ("authversion", "3")], named("u", "People"), "p", Scope::Trust("t".into())),
+            (vec![("password", "q")], named("u", "People"), "q", own.clone()),
+            (vec![("username", "v"), ("password", "q")], named("v", "People"), "q", own.clone()),
+            (vec![("username", "v"), ("domain", "Robots")], named("v", "Robots"), "p", own.clone()),
+        ] {
+            let Auth::Password { user, password, scope } = beside(&PASSWORD, &pairs).unwrap().auth else {
+                panic!("a password")
+            };
+            assert_eq!((user, scope), (wanted_user, wanted_scope), "{pairs:?}");
+            assert_eq!(password.expose_secret(), wanted_password, "{pairs:?}");
+        }
+        let session = beside(&PASSWORD, &[("region", "r"), ("storageurl", "http://swift/v1/AUTH_x")]).unwrap();
+        assert_eq!(session.region.as_deref(), Some("r"));
+        assert_eq!(session.endpoint_overrides[&ServiceType::ObjectStore], "http://swift/v1/AUTH_x");
+        let token = beside(&[("OS_TOKEN", "t")], &[("tenantid", "x")]).unwrap().auth;
+        let project = Scope::Project(Named::Id("x".into()));
+        assert!(matches!(token, Auth::Token { scope, .. } if scope == project));
+    }
+
+    #[test]
+    fn what_has_no_place_beside_a_cloud_is_named() {
+        let credential = [("OS_APPLICATION_CREDENTIAL_ID", "i"), ("OS_APPLICATION_CREDENTIAL_SECRET", "s")];
+        let by_id = [("OS_USER_ID", "i"), ("OS_PASSWORD", "p")];
+        for (cloud, pairs, wanted) in [
+            (&PASSWORD[..], vec![("tokenid", "t"), ("tenant", "x")], "tokenid"),
+            (
+                &PASSWORD[..],
+                vec![("applicationcredentialid", "i"), ("applicationcredentialsecret", "s")],
+                "applicationcredentialid, applicationcredentialsecret",
+            ),
+            (&PASSWORD[..], vec![("tenantdomain", "x")], "tenantdomain"),
+            (&PASSWORD[..], vec![("authversion", "2")], "authversion"),
+            (&credential[..], vec![("tenantid", "x"), ("password", "q"), ("region", "r")], "password, tenantid"),
+            (&credential[..], vec![("tenantdomain", "x")], "tenantdomain"),
+            (&by_id[..], vec![("domain", "x")], "domain"),
+            (&[("OS_TOKEN", "t")][..], vec![("username", "v")], "username"),
+        ] {
+            let error = beside(cloud, &pairs).map(|_| ()).unwrap_err();
+            assert_eq!(error, BadParameters::BesideCloud(wanted.to_owned()), "{pairs:?}");
+        }
+        let both = beside(&by_id, &[("username", "v"), ("domain", "x")]).unwrap().auth;
+        assert!(matches!(both, Auth::Password { user: Named::Name { name, .. }, .. } if name == "v"));
+    }
 
     fn read(pairs: &[(&str, &str)]) -> Result<(SwiftConfig, Vec<String>), BadParameters> {
         let parameters = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -76,6 +76,8 @@ pub(crate) struct Segments {
     next: u64,
     held: BytesMut,
     current: Option<(u64, ObjectUpload)>,
+    /// The store takes no longer segment.
+    longest: u64,
     finishing: JoinSet<Ending>,
     pub(crate) total: u64,
     failed: bool,
@@ -94,6 +96,7 @@ impl Segments {
             next: 1,
             held: BytesMut::new(),
             current: None,
+            longest: u64::MAX,
             finishing: JoinSet::new(),
             total: 0,
             failed: false,
@@ -169,7 +172,8 @@ impl Segments {
                 None => self.begin().await?,
             };
             let before = (self.done.len() + self.finishing.len()) as u64;
-            let room = self.inner.config.segments.of(before).saturating_sub(upload.taken());
+            let length = self.inner.config.segments.of(before).min(self.longest);
+            let room = length.saturating_sub(upload.taken());
             let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
             let now = bytes.split_to(fits);
             match upload.write(now).await.map_err(|error| self.broke(number, error))? {
@@ -203,6 +207,7 @@ impl Segments {
             return Err(Error::new(Kind::NoRoom, what));
         }
         self.inner.ready().await?;
+        self.longest = self.inner.longest_plain().await;
         self.inner.handovers.going_on(&self.directory);
         let number = self.next;
         self.next += 1;

@@ -26,6 +26,9 @@ const AWAY_FOR: Duration = Duration::from_secs(15);
 /// Proxies of Swift remember a container's keys for a minute; addresses of an old key end within a day.
 const OLD_KEY_STAYS: Duration = Duration::from_secs(86_400);
 
+/// For so long a new key of ours is not signed with: whoever saw none at the same moment may write another one over it.
+const SETTLES: Duration = Duration::from_secs(15);
+
 /// Longest life of an address: an old key is dropped after a day.
 const LONGEST: Duration = Duration::from_secs(43_200);
 
@@ -54,6 +57,8 @@ struct Known {
 enum Plan {
     /// Nothing: these are the keys to try, the newest first.
     Keep(Vec<String>),
+    /// Nothing yet: the only key is too new.
+    Wait,
     /// Write a new key here.
     Write(&'static str),
     /// Remove the key here, which no address is signed with any more.
@@ -70,15 +75,22 @@ fn plan(notes: &[(String, String)], rotate_after: Option<Duration>, now: Timesta
     let newest = note(NEWEST).and_then(|text| [FIRST, SECOND].into_iter().find(|slot| *slot == text));
     let age = turned.map(|turned| now.as_second() - turned);
     let older = |limit: Duration| age.is_some_and(|age| age >= i64::try_from(limit.as_secs()).unwrap_or(i64::MAX));
+    // Clocks are a little apart, so that a moment to come is now as well.
+    let is_new = age.is_some_and(|age| age.unsigned_abs() < SETTLES.as_secs());
     match (note(FIRST), note(SECOND)) {
         (None, None) => Plan::Write(FIRST),
         (Some(key), None) | (None, Some(key)) => {
-            let free = if note(FIRST).is_some() { SECOND } else { FIRST };
+            let (here, free) = if note(FIRST).is_some() { (FIRST, SECOND) } else { (SECOND, FIRST) };
+            if is_new && newest == Some(here) {
+                return Plan::Wait;
+            }
             // A key of which we do not know the age is somebody else's.
             let due = newest.is_some() && rotate_after.is_some_and(older);
             if due { Plan::Write(free) } else { Plan::Keep(vec![key.to_owned()]) }
         }
         (Some(first), Some(second)) => match newest {
+            Some(SECOND) if is_new => Plan::Keep(vec![first.to_owned()]),
+            Some(FIRST) if is_new => Plan::Keep(vec![second.to_owned()]),
             Some(SECOND) if older(OLD_KEY_STAYS) => Plan::Drop(FIRST),
             Some(FIRST) if older(OLD_KEY_STAYS) => Plan::Drop(SECOND),
             Some(SECOND) => Plan::Keep(vec![second.to_owned(), first.to_owned()]),
@@ -125,8 +137,14 @@ impl Signing {
     async fn find_out(&self, inner: &Inner, now: Timestamp) -> Result<Known> {
         let keys = match &self.config.key {
             Some(key) => vec![key.clone()],
-            None => self.keys(inner, now).await?,
+            None => match self.keys(inner, now).await? {
+                Some(keys) => keys,
+                None => return Ok(Known { how: None, until: now + SETTLES }),
+            },
         };
+        if keys.is_empty() {
+            return Ok(Known { how: None, until: now + BAD_FOR });
+        }
         let digests = self.digests(inner).await;
         let missing = inner.names.trial(&Uuid::new_v4().simple().to_string());
         for key in keys {
@@ -144,14 +162,20 @@ impl Signing {
         Ok(Known { how: None, until: now + BAD_FOR })
     }
 
-    /// The keys to try; whoever may not see them has none.
-    async fn keys(&self, inner: &Inner, now: Timestamp) -> Result<Vec<SecretString>> {
+    /// The keys to try; whoever may not see them has none. `None`: there is one, which has to stay for a while first.
+    async fn keys(&self, inner: &Inner, now: Timestamp) -> Result<Option<Vec<SecretString>>> {
         inner.ready().await?;
         for _ in 0..2 {
             let notes = inner.store.container_notes().await;
             let notes = notes.map_err(|error| failed("look at the container of swift".to_owned(), error))?;
             let change = match plan(&notes.unwrap_or_default(), self.config.rotate_after, now) {
-                Plan::Keep(keys) => return Ok(keys.into_iter().map(SecretString::from).collect()),
+                Plan::Keep(keys) => return Ok(Some(keys.into_iter().map(SecretString::from).collect())),
+                Plan::Wait => {
+                    info!(
+                        "the key for signed addresses is new: everything is read through us until it has stayed for a while"
+                    );
+                    return Ok(None);
+                }
                 Plan::Write(slot) => {
                     let key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
                     let turned = now.as_second().to_string();
@@ -161,10 +185,10 @@ impl Signing {
             };
             if let Err(error) = change {
                 warn!("the key for signed addresses cannot be written to the container: {error}");
-                return Ok(Vec::new());
+                return Ok(Some(Vec::new()));
             }
         }
-        Ok(Vec::new())
+        Ok(Some(Vec::new()))
     }
 
     /// The better one first, and only those that the store says it takes, where it says.
@@ -197,9 +221,16 @@ mod tests {
         for (notes, rotate_after, wanted) in [
             (vec![], None, Plan::Write(FIRST)),
             (vec![(FIRST, "a")], day, keep(&["a"])),
+            (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "999990")], None, Plan::Wait),
+            (vec![(SECOND, "a"), (NEWEST, SECOND), (TURNED, "1000010")], day, Plan::Wait),
+            (vec![(FIRST, "a"), (NEWEST, SECOND), (TURNED, "999990")], day, keep(&["a"])),
+            (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "999880")], day, keep(&["a"])),
+            (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "1001000")], day, keep(&["a"])),
             (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "990000")], day, keep(&["a"])),
             (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "900000")], None, keep(&["a"])),
             (vec![(FIRST, "a"), (NEWEST, FIRST), (TURNED, "900000")], day, Plan::Write(SECOND)),
+            (vec![(FIRST, "a"), (SECOND, "b"), (NEWEST, SECOND), (TURNED, "999990")], day, keep(&["a"])),
+            (vec![(FIRST, "a"), (SECOND, "b"), (NEWEST, FIRST), (TURNED, "999990")], day, keep(&["b"])),
             (vec![(FIRST, "a"), (SECOND, "b"), (NEWEST, SECOND), (TURNED, "990000")], day, keep(&["b", "a"])),
             (vec![(FIRST, "a"), (SECOND, "b"), (NEWEST, SECOND), (TURNED, "900000")], day, Plan::Drop(FIRST)),
             (vec![(SECOND, "b"), (NEWEST, SECOND), (TURNED, "900000")], day, Plan::Write(FIRST)),

@@ -34,10 +34,16 @@ pub(crate) struct SwiftWriter {
 impl SwiftWriter {
     pub(crate) async fn begin(inner: Arc<Inner>, path: &str, size: Option<u64>) -> Result<Self> {
         check(path)?;
+        let longest = match size {
+            Some(size) if size > SHORT as u64 => {
+                inner.ready().await?;
+                inner.longest_plain().await
+            }
+            _ => 0,
+        };
         let way = match size {
             Some(size) if size <= SHORT as u64 => Way::Memory(BytesMut::new()),
-            Some(size) if size <= inner.config.max_plain => {
-                inner.ready().await?;
+            Some(size) if size <= longest => {
                 let options = UploadOptions { length: Some(size), ..UploadOptions::default() };
                 Way::Plain(inner.store.upload(&inner.names.file(path), options))
             }

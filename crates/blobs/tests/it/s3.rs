@@ -11,16 +11,24 @@ use futures::{FutureExt, StreamExt};
 use http::Method;
 use jeroboam_blobs::s3::{S3, S3Config, Source};
 use jeroboam_blobs::{Blobs, Condition, Error, Freshness, Kind, SharedBlobs, Written};
-use jeroboam_model::SystemClock;
+use jeroboam_model::{Clock, ManualClock, SystemClock};
 
 const MIB: usize = 1024 * 1024;
 
 fn place(parameters: &BTreeMap<String, String>) -> S3 {
+    place_in(parameters, &|_| None, Arc::new(SystemClock))
+}
+
+fn place_in(
+    parameters: &BTreeMap<String, String>,
+    variable: &dyn Fn(&str) -> Option<String>,
+    clock: Arc<dyn Clock>,
+) -> S3 {
     // Whichever test comes first installs it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = S3Config::from_parameters(parameters).expect("settings");
-    let source = Source::choose(config.keys.as_ref(), &config.region, &|_| None);
-    S3::new(config, source, Arc::new(SystemClock)).expect("a place")
+    let source = Source::choose(config.keys.as_ref(), &config.region, variable);
+    S3::new(config, source, clock).expect("a place")
 }
 
 fn parameters(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -240,6 +248,30 @@ async fn a_store_without_conditions_is_found_out() {
     let (_fake, place) = faked().await;
     assert_eq!(place.put("lock", some(1), Condition::Absent).await.expect("an answer"), Written::Yes);
     assert!(place.capabilities().create_if_absent);
+}
+
+#[tokio::test]
+async fn keys_of_the_shared_file_are_taken_and_a_change_of_it_is_noticed() {
+    let fake = FakeS3::default();
+    let mut parameters = of_fake(&fake.start().await);
+    parameters.retain(|name, _| !name.ends_with("key"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("credentials");
+    let write = |access: &str| {
+        let nobody = "[default]\naws_access_key_id = nobody\naws_secret_access_key = none\n";
+        let ours = format!("[ci]\naws_access_key_id = {access}\naws_secret_access_key = secret\n");
+        std::fs::write(&file, format!("{nobody}{ours}")).expect("written");
+    };
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.display().to_string()), ("AWS_PROFILE", "ci".to_owned())];
+    let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let clock = Arc::new(ManualClock::at("2026-11-29T12:00:00Z".parse().expect("a moment")));
+    let place = place_in(&parameters, &variable, clock.clone());
+    write("access");
+    put(&place, "a", &some(1)).await.expect("written");
+    write("another");
+    put(&place, "a", &some(1)).await.expect("the keys are still known");
+    clock.advance(Duration::from_secs(301));
+    assert_eq!(put(&place, "a", &some(1)).await.expect_err("nobody's keys").kind(), Kind::Refused);
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::Method;
+use jeroboam_blobs::swift::LargeObject;
 use jeroboam_blobs::{Blobs as _, Condition, Freshness, Kind, List, Listed, Sweep, Swift, Written};
-use jeroboam_model::{SystemClock, Timestamp};
+use jeroboam_model::{ManualClock, SystemClock, Timestamp};
 use jeroboam_openstack::object_store::Newest;
 
 use crate::checks::{bytes, read, write};
@@ -444,6 +445,93 @@ async fn what_a_gateway_cannot_do_is_found_out() {
     let (_place, swift) = place().await;
     assert!(swift.capabilities().create_if_absent);
     assert!(!swift.capabilities().listing_is_fresh);
+}
+
+/// A role is granted, or room is made, while we serve.
+#[tokio::test]
+async fn what_was_refused_is_tried_again_after_a_while() {
+    // Which request is refused how, and whether that says what the store can do.
+    for (name, code, tells) in [
+        ("trials/", 403, false),
+        ("trials/", 413, false),
+        ("-large", 403, false),
+        ("-large", 413, false),
+        ("-large", 400, true),
+        ("-large", 501, true),
+    ] {
+        let place = Place::pretended(Quirks::default()).await;
+        let clock = Arc::new(ManualClock::at("2026-11-29T12:00:00Z".parse().unwrap()));
+        let swift = Swift::new(place.config.clone(), clock.clone()).unwrap();
+        place.faults().fails(Rule::once(Method::PUT, name, Fault::Status(code, None)));
+        // So many objects are written at a look.
+        let trials = async || {
+            swift.probe().await.unwrap();
+            let seen = place.faults().seen();
+            seen.iter().filter(|seen| seen.method == Method::PUT && seen.path.contains("/trials/")).count()
+        };
+        assert_eq!(trials().await, if name == "-large" { 3 } else { 1 }, "{name} {code}");
+        assert_eq!(swift.capabilities().create_if_absent, name == "-large", "{name} {code}");
+        assert_eq!(trials().await, 0, "{name} {code}: it is believed for a while");
+        clock.advance(Duration::from_secs(61));
+        assert_eq!(trials().await, if tells { 0 } else { 3 }, "{name} {code}");
+        assert!(swift.capabilities().create_if_absent, "{name} {code}");
+        // What was seen is kept.
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(trials().await, 0, "{name} {code}");
+    }
+}
+
+/// An operator may have set a limit that is not Swift's own.
+#[tokio::test]
+async fn a_swift_that_takes_short_objects_alone_gets_segments() {
+    let (place, swift) = with(Quirks { longest_object: Some(2_000_000), ..Quirks::default() }).await;
+    let content = bytes(9_000_000, 1);
+    for size in [Some(9_000_000), None] {
+        write(&swift, "a", size, &content).await;
+        assert!(read(&swift, "a").await.unwrap() == content, "{size:?}");
+    }
+    place.faults().seen();
+    write(&swift, "b", Some(2_000_000), &content.slice(..2_000_000)).await;
+    assert_eq!(methods(&place), ["PUT files/b"]);
+}
+
+/// Somebody was told that it is there.
+#[tokio::test]
+async fn what_is_there_stays_where_the_listing_of_new_segments_is_behind() {
+    for gateway in [false, true] {
+        let quirks = Quirks { gateway, listing_lag: Duration::from_secs(3600), ..Quirks::default() };
+        let (place, first) = with(quirks).await;
+        let content = bytes(4_000_000, 1);
+        write(&first, "blob", Some(4_000_000), &content).await;
+        let second = place.open_with(|config| {
+            config.large_object = LargeObject::Dynamic;
+            config.patience = Duration::from_millis(200);
+        });
+        let mut upload = second.upload("up", None).await.unwrap();
+        upload.write(content.clone()).await.unwrap();
+        assert_eq!(upload.commit("blob").await.unwrap_err().kind(), Kind::Unavailable);
+        assert!(read(&first, "blob").await.unwrap() == content, "gateway: {gateway}");
+    }
+}
+
+/// Another process that saw no key either may write its own over it.
+#[tokio::test]
+async fn a_key_is_not_signed_with_before_it_has_stayed() {
+    let (place, swift) = place().await;
+    let signed = async |swift: &Swift| {
+        // The pretended one takes no such address.
+        assert_eq!(swift.presign("a", Duration::from_secs(60)).await.unwrap(), None);
+        let seen = place.faults().seen();
+        seen.iter().filter(|seen| seen.query.contains("temp_url_sig")).count()
+    };
+    assert_eq!(signed(&swift).await, 0);
+    let key = place.raw().container_notes().await.unwrap().unwrap();
+    assert_eq!(signed(&place.open()).await, 0, "nor does anybody else");
+    place.raw().note_container(&[("jeroboam-key-turned", "1000000000")]).await.unwrap();
+    assert!(signed(&place.open()).await > 0);
+    let now = place.raw().container_notes().await.unwrap().unwrap();
+    let of = |notes: &[(String, String)]| notes.iter().find(|(name, _)| name == "temp-url-key").cloned();
+    assert!(of(&key).is_some() && of(&key) == of(&now), "it stays the same");
 }
 
 #[tokio::test]

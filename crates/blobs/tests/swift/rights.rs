@@ -88,6 +88,11 @@ async fn a_signed_address_serves_whoever_has_it() {
             let noted = owner.request(ServiceType::ObjectStore, Method::POST, &[]);
             noted.header(http::HeaderName::from_static("x-account-meta-temp-url-key"), "shared").send().await.unwrap();
             swift = place.open_with(|config| config.temp_url.key = Some("shared".into()));
+        } else {
+            // A key is made where there is none, and signed with when it has stayed for a while.
+            swift.presign("blob", Duration::from_secs(60)).await.unwrap();
+            place.raw().note_container(&[("jeroboam-key-turned", "1000000000")]).await.unwrap();
+            swift = place.open();
         }
         let address = swift.presign("blob", Duration::from_secs(60)).await.unwrap();
         let address = address.unwrap_or_else(|| panic!("{} gives an address", place.name));
@@ -112,6 +117,12 @@ async fn keys_come_and_go_without_a_restart() {
     let Some(place) = find("swift with accounts of its own") else { return };
     let swift = place.open();
     write(&swift, "blob", Some(3), &Bytes::from_static(b"abc")).await;
+    // Nobody signs with a new key before it has stayed for a while.
+    for new in [&swift, &place.open()] {
+        assert_eq!(new.presign("blob", Duration::from_secs(60)).await.unwrap(), None);
+    }
+    place.raw().note_container(&[("jeroboam-key-turned", "1000000000")]).await.unwrap();
+    let swift = place.open();
     assert!(swift.presign("blob", Duration::from_secs(60)).await.unwrap().is_some());
     let notes = place.raw().container_notes().await.unwrap().unwrap();
     let key = |name: &str| notes.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -121,7 +132,6 @@ async fn keys_come_and_go_without_a_restart() {
     assert_eq!(place.raw().container_notes().await.unwrap().unwrap(), notes);
     // Time to turn it: the new one comes to the other place, and addresses of the old one stay good.
     let old = swift.presign("blob", Duration::from_secs(60)).await.unwrap().unwrap();
-    place.raw().note_container(&[("jeroboam-key-turned", "1000000000")]).await.unwrap();
     let turning = place.open_with(|config| config.temp_url.rotate_after = Some(Duration::from_secs(86_400)));
     let new = turning.presign("blob", Duration::from_secs(60)).await.unwrap().unwrap();
     for address in [&old, &new] {

@@ -37,6 +37,8 @@ pub(crate) struct Quirks {
     pub(crate) page: Option<usize>,
     /// Whoever asks for a page of more lines is refused; none for Swift's own limit.
     pub(crate) longest_page: Option<usize>,
+    /// An object of more bytes is refused in one request; none for no limit.
+    pub(crate) longest_object: Option<u64>,
     /// Many objects cannot be removed with one request.
     pub(crate) no_bulk: bool,
     /// Nothing is told at `/info`.
@@ -210,9 +212,9 @@ async fn answer(state: Arc<Mutex<State>>, url: String, request: Request<Incoming
         let swift = r#""version": "2.30.1", "account_listing_limit": 10000"#;
         let gateway = r#""version": "16.2.15""#;
         let itself = if quirks.gateway { gateway } else { swift };
-        let longest = quirks.longest_page();
+        let (page, object) = (quirks.longest_page(), quirks.longest_object.unwrap_or(5_368_709_122));
         let told = format!(
-            r#"{{"swift": {{{itself}, "container_listing_limit": {longest}}}, "slo": {{"max_manifest_segments": 1000}}}}"#
+            r#"{{"swift": {{{itself}, "container_listing_limit": {page}, "max_file_size": {object}}}, "slo": {{"max_manifest_segments": 1000}}}}"#
         );
         return Ok(if quirks.no_info { status(404) } else { text(200, told) });
     }

@@ -95,6 +95,9 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 fn put(state: &mut State, asked: &Asked, body: Bytes) -> Response<Body> {
+    if state.quirks.longest_object.is_some_and(|longest| body.len() as u64 > longest) {
+        return status(413);
+    }
     let exists = state.objects.now.contains_key(&asked.object);
     if exists && !state.quirks.gateway && asked.header("if-none-match") == Some("*") {
         return status(412);
