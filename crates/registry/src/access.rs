@@ -29,6 +29,6 @@ pub enum Need {
 pub struct Actor {
     /// The name in logs and notifications; none of somebody anonymous.
     pub name: Option<String>,
-    /// Whose quota and rate limits count: a Keystone project's id, a user's name, or nothing.
+    /// Whose uploads are counted: the id of a user of Keystone, another user's name, or nothing.
     pub account: Option<String>,
 }

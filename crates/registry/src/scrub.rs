@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use jeroboam_blobs::{Freshness, List, Listed, Result, SharedBlobs};
+use jeroboam_blobs::{Error, Freshness, List, Listed, Result, SharedBlobs};
 use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::layout::{self, Area, Meaning};
 use jeroboam_oci::{Digest, Hasher};
@@ -126,6 +126,20 @@ pub async fn scrub(
     Ok(scrubber.scrubbed)
 }
 
+/// Why the reading of a blob broke off.
+enum Broke {
+    /// Something is wrong with the blob, or with the place.
+    Blob(Error),
+    /// How far it came could not be written down: a store without room says nothing of what it has.
+    Record(Error),
+}
+
+impl From<Error> for Broke {
+    fn from(error: Error) -> Self {
+        Self::Blob(error)
+    }
+}
+
 struct Scrubber<'a> {
     blobs: &'a SharedBlobs,
     clock: &'a Arc<dyn Clock>,
@@ -146,7 +160,8 @@ impl Scrubber<'_> {
                     match self.compare(&digest, stop).await {
                         Ok(true) => {}
                         Ok(false) => return Ok(()),
-                        Err(error) => self.could_not_read(digest, error).await?,
+                        Err(Broke::Blob(error)) => self.could_not_read(digest, error).await?,
+                        Err(Broke::Record(error)) => return Err(error),
                     }
                 }
                 self.scrubbed.after = Some(path);
@@ -178,7 +193,7 @@ impl Scrubber<'_> {
     }
 
     /// Reads one blob. `false`: it was told to stop before the end of it.
-    async fn compare(&mut self, digest: &Digest, stop: &CancellationToken) -> Result<bool> {
+    async fn compare(&mut self, digest: &Digest, stop: &CancellationToken) -> std::result::Result<bool, Broke> {
         let Some(mut object) = self.blobs.read(&layout::blob(digest), None, Freshness::Any).await? else {
             return Ok(!stop.is_cancelled());
         };
@@ -198,7 +213,7 @@ impl Scrubber<'_> {
                     () = stop.cancelled() => {}
                 }
             }
-            self.write_when_due().await?;
+            self.write_when_due().await.map_err(Broke::Record)?;
         }
         self.scrubbed.blobs += 1;
         self.scrubbed.bytes += bytes;
@@ -210,7 +225,7 @@ impl Scrubber<'_> {
     }
 
     /// One blob that cannot be read does not keep the others from being read; a place that is away does.
-    async fn could_not_read(&mut self, digest: Digest, why: jeroboam_blobs::Error) -> Result<()> {
+    async fn could_not_read(&mut self, digest: Digest, why: Error) -> Result<()> {
         if self.blobs.probe().await.is_err() {
             return Err(why);
         }
@@ -256,7 +271,7 @@ impl fmt::Display for Scrubbed {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use jeroboam_blobs::{Condition, Memory};
+    use jeroboam_blobs::{Condition, Fault, Faults, Memory, Operation, Told};
     use jeroboam_model::ManualClock;
 
     use super::*;
@@ -299,6 +314,32 @@ mod tests {
         write(&blobs, &progress(), &half).await.unwrap();
         let rest = scrub(&blobs, &clock, &config, None, &CancellationToken::new()).await.unwrap();
         assert_eq!((rest.blobs, rest.ended), (3, true), "one was left");
+    }
+
+    /// A clock on which a minute passes each time that somebody looks.
+    struct Hasty(ManualClock);
+
+    impl Clock for Hasty {
+        fn now(&self) -> Timestamp {
+            self.0.advance(OFTEN);
+            self.0.now()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_without_room_for_the_record_is_no_blob_that_cannot_be_read() {
+        let (blobs, _) = place().await;
+        let clock: Arc<dyn Clock> = Arc::new(Hasty(ManualClock::at(Timestamp::UNIX_EPOCH)));
+        let faults = Faults::new(blobs);
+        let blobs: SharedBlobs = Arc::new(faults.clone());
+        // What went before, its own record, the list, the first blob, and how far it came meanwhile.
+        faults.plan(Some(Fault { call: 5, told: Told::Before, dies: false }));
+        let (config, go) = (ScrubConfig::default(), CancellationToken::new());
+        scrub(&blobs, &clock, &config, None, &go).await.unwrap_err();
+        let [reads, writes] = [Operation::Read, Operation::Put].map(|what| faults.counts().get(&what).copied());
+        assert_eq!((reads, writes), (Some(2), Some(3)), "the second of the writes failed, within the first blob");
+        let scrubbed = scrub(&blobs, &clock, &config, None, &go).await.unwrap();
+        assert_eq!((scrubbed.blobs, scrubbed.ended, scrubbed.is_fine()), (3, true, true), "{scrubbed}");
     }
 
     #[test]

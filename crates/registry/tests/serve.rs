@@ -375,18 +375,64 @@ async fn what_was_begun_is_finished_and_readiness_goes_first() {
         false
     };
     assert!(timeout(PATIENCE, wait).await.expect("in time"), "it said so before it went");
+    until_nobody_listens(&bed).await;
+    let heard = end(slow, b"world").await;
+    assert!(heard.starts_with("HTTP/1.1 202"), "{heard}");
+    assert!(heard.to_ascii_lowercase().contains("range: 0-9"), "{heard}");
+    bed.stop().await;
+}
+
+async fn until_nobody_listens(bed: &Bed) {
     let wait = async {
         while TcpStream::connect(("127.0.0.1", bed.ports[0])).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(PATIENCE, wait).await.expect("it goes");
-    slow.write_all(b"world").await.expect("written");
+}
+
+/// Sends the rest of a request, and gives what is said until the connection ends.
+async fn end(mut slow: TcpStream, rest: &[u8]) -> String {
+    slow.write_all(rest).await.expect("written");
     let mut heard = String::new();
     timeout(PATIENCE, slow.read_to_string(&mut heard)).await.expect("in time").expect("an answer");
-    assert!(heard.starts_with("HTTP/1.1 202"), "{heard}");
-    assert!(heard.to_ascii_lowercase().contains("range: 0-9"), "{heard}");
+    heard
+}
+
+#[tokio::test]
+async fn of_what_ends_after_the_word_to_stop_others_are_told() {
+    let kept = tempfile::tempdir().expect("a directory");
+    let plain = PLAIN.replace("DIR/store", &kept.path().join("store").display().to_string());
+    let telling =
+        |port| format!("{plain}notifications: {{endpoints: [{{name: hub, url: 'http://127.0.0.1:{port}/'}}]}}\n");
+    let bed = Bed::start(&telling(1)).await;
+    until_ready(&bed).await;
+    bed.push("a", "v1").await;
+    let manifest = bed.get("/v2/a/manifests/v1").await.text().await.expect("a manifest");
+    let (most, last) = manifest.split_at(manifest.len() - 1);
+    let mut slow = TcpStream::connect(("127.0.0.1", bed.ports[0])).await.expect("a connection");
+    let head = format!(
+        "PUT /v2/a/manifests/late HTTP/1.1\r\nhost: a\r\ncontent-type: application/vnd.oci.image.manifest.v1+json\r\ncontent-length: {}\r\n\r\n{most}",
+        manifest.len()
+    );
+    slow.write_all(head.as_bytes()).await.expect("written");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    bed.shutdown.begin();
+    until_nobody_listens(&bed).await;
+    let heard = end(slow, last.as_bytes()).await;
+    assert!(heard.starts_with("HTTP/1.1 201"), "{heard}");
     bed.stop().await;
+
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let hub = axum::Router::new().fallback(move |body: String| async move { tell.send(body).expect("somebody hears") });
+    let mut hubs = JoinSet::new();
+    hubs.spawn(async move { axum::serve(listener, hub).await.expect("it serves") });
+    let next = Bed::start(&telling(port)).await;
+    let wait = async { while !told.recv().await.expect("a notification").contains(r#""tag":"late""#) {} };
+    timeout(PATIENCE, wait).await.expect("they are told");
+    next.stop().await;
 }
 
 #[tokio::test]
@@ -394,6 +440,7 @@ async fn too_long_a_header_and_too_long_an_address_are_refused() {
     let bed = Bed::start(PLAIN).await;
     let long = bed.client.get(bed.url("/v2/")).header("x-long", "y".repeat(70_000)).send().await.expect("an answer");
     assert_eq!(long.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(long.headers()["docker-distribution-api-version"], "registry/2.0");
     let said: serde_json::Value = long.json().await.expect("JSON");
     assert_eq!(said["errors"][0]["message"], "the header is too long");
     // What is much too long is not even read.
@@ -465,6 +512,7 @@ async fn a_socket_in_the_file_system_is_as_good() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("socket");
     let text = PLAIN.replace("addr: 127.0.0.1:PORT", "net: unix\n  addr: DIR/socket");
+    let text = format!("{text}jeroboam: {{insecureopen: true, trustedproxies: [127.0.0.1]}}\n");
     let bed = Bed::begin(dir, &text).await;
     let wait = async {
         loop {
@@ -475,10 +523,13 @@ async fn a_socket_in_the_file_system_is_as_good() {
         }
     };
     let mut stream = timeout(PATIENCE, wait).await.expect("a socket");
-    stream.write_all(b"GET /v2/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("written");
+    // Only a proxy on this machine comes that way.
+    let begin = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nhost: a\r\nx-forwarded-proto: https\r\nx-forwarded-host: registry.example.org\r\nconnection: close\r\n\r\n";
+    stream.write_all(begin).await.expect("written");
     let mut heard = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut heard)).await.expect("in time").expect("an answer");
-    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
+    assert!(heard.starts_with("HTTP/1.1 202"), "{heard}");
+    assert!(heard.contains("\r\nlocation: https://registry.example.org/v2/a/blobs/uploads/"), "{heard}");
     bed.stop().await;
     assert!(!path.exists());
 }

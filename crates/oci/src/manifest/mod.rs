@@ -6,6 +6,7 @@
 mod descriptor;
 mod limits;
 mod media_type;
+mod presumed;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::Digest;
 pub use descriptor::{Descriptor, Platform};
 pub use limits::{DEEPEST, MOST};
 pub use media_type::{Kind, MediaType, base_type, is_foreign};
+pub use presumed::presumed_type;
 
 /// What a manifest says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -165,6 +165,51 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn what_is_not_understood_is_called_by_the_type_that_it_says_or_looks_like() {
+    let no_size = with(image(), json!({"layers": [without(descriptor("a/b", "layer"), "size")]}));
+    let negative = with(image(), json!({"config": with(descriptor("a/b", "config"), json!({"size": -1}))}));
+    let twice = image().to_string().replacen('{', r#"{"layers":[],"mediaType":"a/b","#, 1);
+    let deep = format!(r#"{{"deep":{}{},"#, "[".repeat(1000), "]".repeat(1000));
+    let many = with(index(), json!({"manifests": vec![descriptor("a/b", "x"); MOST + 1]}));
+    let first = json!({"schemaVersion": 1, "fsLayers": [{"blobSum": "x"}]});
+    let (oci, list) = (MediaType::OciManifest.as_str(), MediaType::OciIndex.as_str());
+    for (text, media_type) in [
+        (no_size.to_string(), oci),
+        (negative.to_string(), oci),
+        (twice, oci),
+        (image().to_string().replacen('{', &deep, 1), oci),
+        (without(no_size.clone(), "mediaType").to_string(), oci),
+        (many.to_string(), list),
+        (without(many, "mediaType").to_string(), list),
+        (first.to_string(), MediaType::DockerSchema1.as_str()),
+        (with(first, json!({"signatures": []})).to_string(), MediaType::DockerSchema1Signed.as_str()),
+        (json!({"schemaVersion": 2, "mediaType": "a/b+json", "config": 5}).to_string(), "a/b+json"),
+    ] {
+        assert!(Manifest::stored(text.as_bytes()).is_err(), "{media_type}");
+        assert_eq!(presumed_type(text.as_bytes()).as_deref(), Some(media_type));
+    }
+    let configuration = json!({"architecture": "amd64", "config": {"Cmd": ["sh"]}, "rootfs": {"type": "layers"}});
+    for text in [
+        String::new(),
+        "null".to_owned(),
+        "[]".to_owned(),
+        "{}".to_owned(),
+        "{".to_owned(),
+        format!("{no_size} {no_size}"),
+        configuration.to_string(),
+        without(no_size.clone(), "schemaVersion").to_string(),
+        with(no_size.clone(), json!({"schemaVersion": 3})).to_string(),
+        with(no_size.clone(), json!({"mediaType": 5})).to_string(),
+        with(no_size.clone(), json!({"mediaType": "a/b\r\nc: d"})).to_string(),
+        with(no_size.clone(), json!({"manifests": []})).to_string(),
+        without(with(no_size.clone(), json!({"manifests": []})), "mediaType").to_string(),
+        with(no_size, json!({"mediaType": list})).to_string(),
+    ] {
+        assert_eq!(presumed_type(text.as_bytes()), None, "{text}");
+    }
+}
+
+#[test]
 fn layers_that_are_elsewhere_need_not_be_here() {
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let restricted = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";

@@ -29,6 +29,10 @@ pub const TOKEN_PATH: &str = "/auth/token";
 /// Longest body of a `POST`.
 const LONGEST: usize = 16 << 10;
 
+/// Why somebody gets no token, for the log.
+const TOO_MANY: &str = "too many requests for tokens";
+const BAD_SCOPE: &str = "a scope is none, or there are too many";
+
 /// The token endpoint, for whoever serves it below `prefix`; with nothing in it where there is none.
 pub fn routes(auth: &Auth, prefix: &str) -> Router {
     let there = auth.shared.as_ref().filter(|shared| shared.builtin.is_some());
@@ -55,8 +59,11 @@ async fn get_token(State(auth): State<Auth>, request: Request<Body>) -> Response
     let Some(shared) = auth.shared.as_deref() else { return plain(StatusCode::NOT_FOUND) };
     let peer = Peer::of(&parts);
     let caller = shared.caller(&parts, &peer);
-    let Ok(query) = Query::parse(parts.uri.query()) else { return refused(StatusCode::BAD_REQUEST, "invalid_request") };
-    let Some(scopes) = scopes(query.all("scope")) else { return refused(StatusCode::BAD_REQUEST, "invalid_scope") };
+    let shown = Credentials::of(&parts.headers);
+    let name = if let Credentials::Basic(name, _) = &shown { name.as_str() } else { "" };
+    let no = |why: &str, what: &str| told(&caller, name, why, refused(StatusCode::BAD_REQUEST, what));
+    let Ok(query) = Query::parse(parts.uri.query()) else { return no("the query cannot be read", "invalid_request") };
+    let Some(scopes) = scopes(query.all("scope")) else { return no(BAD_SCOPE, "invalid_scope") };
     let wish = Wish {
         service: query.first("service").map(str::to_owned),
         scopes,
@@ -64,15 +71,13 @@ async fn get_token(State(auth): State<Auth>, request: Request<Body>) -> Response
         oauth: false,
     };
     if let Err(wait) = shared.tokens.take(caller.address, shared.clock.now()) {
-        return too_many(wait);
+        return told(&caller, name, TOO_MANY, too_many(wait));
     }
-    let shown = Credentials::of(&parts.headers);
     let identity = match &shown {
         // A token of ours is good for what it says and not for another token.
         Credentials::Bearer(_) => Err(Unknown::Wrong("a token is no password".to_owned())),
         _ => shared.identify(&shown, &caller, "").await,
     };
-    let name = if let Credentials::Basic(name, _) = &shown { name.as_str() } else { "" };
     shared.answer(&parts, &caller, wish, identity, name).await
 }
 
@@ -82,13 +87,16 @@ async fn post_token(State(auth): State<Auth>, request: Request<Body>) -> Respons
     let peer = Peer::of(&parts);
     let caller = shared.caller(&parts, &peer);
     if let Err(wait) = shared.tokens.take(caller.address, shared.clock.now()) {
-        return too_many(wait);
+        return told(&caller, "", TOO_MANY, too_many(wait));
     }
+    let unread = |status: StatusCode| told(&caller, "", "the form cannot be read", refused(status, "invalid_request"));
     let Ok(body) = axum::body::to_bytes(body, LONGEST).await else {
-        return refused(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request");
+        return unread(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let Some(form) = form(&body) else { return refused(StatusCode::BAD_REQUEST, "invalid_request") };
-    let Some(scopes) = scopes(form.all("scope")) else { return refused(StatusCode::BAD_REQUEST, "invalid_scope") };
+    let Some(form) = form(&body) else { return unread(StatusCode::BAD_REQUEST) };
+    let name = form.first("username").unwrap_or_default();
+    let no = |why: &str, what: &str| told(&caller, name, why, refused(StatusCode::BAD_REQUEST, what));
+    let Some(scopes) = scopes(form.all("scope")) else { return no(BAD_SCOPE, "invalid_scope") };
     let wish = Wish {
         service: form.first("service").map(str::to_owned),
         scopes,
@@ -96,17 +104,16 @@ async fn post_token(State(auth): State<Auth>, request: Request<Body>) -> Respons
         oauth: true,
     };
     let secret = |name: &str| form.first(name).map(|text| SecretString::from(text.to_owned()));
-    let name = form.first("username").unwrap_or_default();
     let identity = match form.first("grant_type") {
         Some("password") => match secret("password") {
             Some(password) if !name.is_empty() => shared.by_password(name, &password, &caller).await,
-            _ => return refused(StatusCode::BAD_REQUEST, "invalid_request"),
+            _ => return no("the name or the password is missing", "invalid_request"),
         },
         Some("refresh_token") => match secret("refresh_token") {
             Some(token) => shared.by_refresh_token(&token).await,
-            None => return refused(StatusCode::BAD_REQUEST, "invalid_request"),
+            None => return no("the refresh token is missing", "invalid_request"),
         },
-        _ => return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+        _ => return no("the grant type is not known", "unsupported_grant_type"),
     };
     shared.answer(&parts, &caller, wish, identity, name).await
 }
@@ -137,31 +144,31 @@ impl Shared {
         identity: Result<Identity, Unknown>,
         claimed: &str,
     ) -> Response<Body> {
-        let client = caller.address.map(|address| address.to_string()).unwrap_or_default();
         let identity = match identity {
             Ok(identity) => identity,
             Err(why) => {
-                let reason = format!("{why:?}");
-                info!(target: AUDIT, { user.name = claimed, client, reason }, "refused a token");
-                return self.refused_token(request, caller, &why, wish.oauth);
+                let response = self.refused_token(request, caller, &why, wish.oauth);
+                return told(caller, claimed, &format!("{why:?}"), response);
             }
         };
+        let subject = identity.name.clone().unwrap_or_default();
+        let name = if subject.is_empty() { "anonymous" } else { subject.as_str() };
         let Some(builtin) = &self.builtin else { return plain(StatusCode::NOT_FOUND) };
         let service = wish.service.clone().unwrap_or_else(|| self.service(request, caller.peer));
         // A token is for this registry, under the name that its challenge gives.
         if service != self.service(request, caller.peer) {
-            return refused(StatusCode::BAD_REQUEST, "invalid_request");
+            let response = refused(StatusCode::BAD_REQUEST, "invalid_request");
+            return told(caller, name, "it would be for another service", response);
         }
         let granted: Vec<Scope> = wish.scopes.iter().filter_map(|scope| scope.granted(&identity.permissions)).collect();
-        let (subject, now) = (identity.name.clone().unwrap_or_default(), self.clock.now());
+        let (client, now) = (caller.client(), self.clock.now());
         let issued = builtin.issue(&subject, identity.account.as_deref(), &service, &granted, now, identity.ends);
         let shown: Vec<String> = granted.iter().map(ToString::to_string).collect();
         let scope = shown.join(" ");
-        let name = if subject.is_empty() { "anonymous" } else { subject.as_str() };
         info!(target: AUDIT, { user.name = name, by = identity.way, client, scope = scope.as_str() }, "gave a token");
         let mut body = json!({
             "token": issued.token, "access_token": issued.token,
-            "expires_in": issued.lifetime.as_secs(), "issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "expires_in": issued.told().as_secs(), "issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         });
         if wish.oauth {
             body["scope"] = json!(scope);
@@ -204,6 +211,13 @@ impl Shared {
     }
 }
 
+/// The answer to somebody who gets no token, of which the log is told.
+fn told(caller: &Caller<'_>, name: &str, reason: &str, response: Response<Body>) -> Response<Body> {
+    let client = caller.client();
+    info!(target: AUDIT, { user.name = name, client, reason }, "refused a token");
+    response
+}
+
 fn json_body(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
@@ -225,7 +239,7 @@ fn error(code: ErrorCode, message: &str) -> Response<Body> {
 }
 
 fn too_many(wait: Duration) -> Response<Body> {
-    again(error(ErrorCode::TooManyRequests, "too many requests for tokens"), wait)
+    again(error(ErrorCode::TooManyRequests, TOO_MANY), wait)
 }
 
 fn again(mut response: Response<Body>, wait: Duration) -> Response<Body> {

@@ -17,7 +17,7 @@ use crate::config::Prefix;
 pub(super) struct Identity {
     /// The name for logs and notifications.
     pub(super) name: Option<String>,
-    /// Whose quota counts.
+    /// Whose uploads are counted. Quotas are those of repositories, whoever pushes there.
     pub(super) account: Option<String>,
     pub(super) permissions: Permissions,
     /// How they were recognised, for the log.
@@ -200,7 +200,8 @@ fn of_file(users: &Htpasswd, name: &str) -> Identity {
 fn of_keystone(user: &Arc<User>) -> Identity {
     Identity {
         name: Some(user.name.clone()),
-        account: user.project.clone().or_else(|| Some(user.name.clone())),
+        // Not the project: what one of its users leaves unfinished is in no other one's way.
+        account: Some(user.id.clone()),
         permissions: user.permissions.clone(),
         way: "keystone",
         ends: Some(user.ends),
@@ -220,4 +221,19 @@ fn silly() -> Identity {
 /// Whether anybody may pull everything.
 pub(super) fn is_public(anonymous: &[Prefix]) -> bool {
     anonymous.contains(&Prefix::All)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_of_a_user_of_keystone_are_the_users_own() {
+        let ends = Timestamp::from_second(1_000_000).expect("a time");
+        let user =
+            User { id: "u1".to_owned(), name: "ada@default".to_owned(), permissions: Permissions::default(), ends };
+        let identity = of_keystone(&Arc::new(user));
+        assert_eq!((identity.account.as_deref(), identity.name.as_deref()), (Some("u1"), Some("ada@default")));
+        assert_eq!(identity.ends, Some(ends));
+    }
 }

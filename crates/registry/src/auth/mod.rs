@@ -99,6 +99,13 @@ struct Caller<'a> {
     address: Option<IpAddr>,
 }
 
+impl Caller<'_> {
+    /// The client's address for the log.
+    fn client(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
+}
+
 /// What is configured cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
@@ -175,7 +182,7 @@ impl Auth {
         let caller = shared.caller(request, peer);
         let service = shared.service(request, peer);
         let outcome = shared.decide(request, &caller, &service, needs).await;
-        shared.tell(request, &caller, needs, &outcome);
+        shared.tell(request, &caller, needs, "", &outcome);
         match outcome {
             Ok(identity) => Ok(Actor { name: identity.name, account: identity.account }),
             Err(no) => Err(shared.refusal(request, peer, &service, needs, &no)),
@@ -199,7 +206,7 @@ impl Auth {
             Ok(_) => Err(No::Anonymous),
             Err(unknown) => Err(No::Unknown(unknown)),
         };
-        shared.tell(request, &caller, &[Need::Entry], &outcome);
+        shared.tell(request, &caller, &[Need::Entry], "", &outcome);
         match outcome {
             Ok(identity) => {
                 let may = |name: &&RepositoryName| identity.permissions.allows_in(name.as_str(), Action::Pull);
@@ -209,15 +216,17 @@ impl Auth {
         }
     }
 
-    /// Whether the same request may do this, too. Neither a line in the log nor a count of failures comes of a no.
+    /// Whether a mount may read this as well, of a request that was let in for its needs. The log is told; the client is not, since the upload begins all
+    /// the same.
     pub async fn may(&self, request: &Parts, peer: &Peer, need: &Need) -> bool {
         let Some(shared) = &self.shared else { return true };
         let caller = shared.caller(request, peer);
         let service = shared.service(request, peer);
-        // What was let in for its needs is remembered: nobody is asked again.
-        let shown = Credentials::of(&request.headers);
-        let identity = shared.identify(&shown, &caller, &service).await;
-        identity.is_ok_and(|identity| shared.allowed(&identity, need))
+        let needs = std::slice::from_ref(need);
+        // Who was let in is remembered: nobody is asked again.
+        let outcome = shared.decide(request, &caller, &service, needs).await;
+        shared.tell(request, &caller, needs, "a mount in ", &outcome);
+        outcome.is_ok()
     }
 }
 
@@ -277,7 +286,10 @@ impl Shared {
             ways.push(Way::Bearer { realm: silly.realm.clone(), service: silly.service.clone() });
         }
         if let Some(external) = &self.external {
-            ways.push(Way::Bearer { realm: external.realm.clone(), service: external.service.clone() });
+            let beside = external.beside.as_deref();
+            let beside = beside.and_then(|path| Some(location::beside(&self.locations, request, peer)? + path));
+            let realm = beside.unwrap_or_else(|| external.realm.clone());
+            ways.push(Way::Bearer { realm, service: external.service.clone() });
         }
         if let Some(builtin) = &self.builtin {
             let own = || endpoint::token_address(&self.locations, request, peer);
@@ -330,9 +342,10 @@ impl Shared {
         Refusal { code, message: message.to_owned(), challenges, retry_after }
     }
 
-    fn tell(&self, request: &Parts, caller: &Caller<'_>, needs: &[Need], outcome: &Result<Identity, No>) {
+    /// Tells the log what was decided about a request, or about the `part` of it that is meant.
+    fn tell(&self, request: &Parts, caller: &Caller<'_>, needs: &[Need], part: &str, outcome: &Result<Identity, No>) {
         let scopes: Vec<String> = scope::of_needs(needs).iter().map(ToString::to_string).collect();
-        let (scope, client) = (scopes.join(" "), caller.address.map(|address| address.to_string()).unwrap_or_default());
+        let (scope, client) = (scopes.join(" "), caller.client());
         let (method, path) = (&request.method, request.uri.path());
         let claimed = || match Credentials::of(&request.headers) {
             Credentials::Basic(name, _) => name,
@@ -341,9 +354,9 @@ impl Shared {
         match outcome {
             Ok(identity) => {
                 let (name, way) = (identity.name.as_deref().unwrap_or("anonymous"), identity.way);
-                info!(target: AUDIT, { user.name = name, by = way, client, scope }, "allowed {method} {path}");
+                info!(target: AUDIT, { user.name = name, by = way, client, scope }, "allowed {part}{method} {path}");
             }
-            Err(No::Anonymous) => info!(target: AUDIT, { client, scope }, "asked {method} {path} who it is"),
+            Err(No::Anonymous) => info!(target: AUDIT, { client, scope }, "asked {part}{method} {path} who it is"),
             Err(No::Unknown(why)) => {
                 let why = match why {
                     Unknown::Wrong(reason) => reason.as_str(),
@@ -352,11 +365,11 @@ impl Shared {
                     Unknown::Away => "nobody can say who it is",
                 };
                 let name = claimed();
-                info!(target: AUDIT, { user.name = name, client, scope, reason = why }, "refused {method} {path}");
+                info!(target: AUDIT, { user.name = name, client, scope, reason = why }, "refused {part}{method} {path}");
             }
             Err(No::NotAllowed(identity)) => {
                 let (name, way) = (identity.name.as_deref().unwrap_or("anonymous"), identity.way);
-                info!(target: AUDIT, { user.name = name, by = way, client, scope, reason = "not allowed" }, "refused {method} {path}");
+                info!(target: AUDIT, { user.name = name, by = way, client, scope, reason = "not allowed" }, "refused {part}{method} {path}");
             }
         }
     }

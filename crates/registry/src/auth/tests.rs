@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -9,6 +10,9 @@ use http::{Method, Request, StatusCode};
 use jeroboam_model::{ManualClock, Timestamp};
 use serde_json::Value;
 use tower::ServiceExt as _;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use super::*;
 use crate::config::Config;
@@ -74,6 +78,48 @@ fn config(auth: &str, dir: &Path) -> AuthConfig {
     let text = text.replace("DIR", &dir.display().to_string());
     let read = Config::read(&text, &BTreeMap::new()).expect("YAML");
     read.into_config().expect("a configuration").auth
+}
+
+/// Listens to what the log is told of decisions.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    /// The lines since the last time.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().expect("lock"))
+    }
+}
+
+/// A sentence, and its fields behind it.
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        match field.name() {
+            "message" => self.0.insert_str(0, &format!("{value:?}")),
+            name => self.0.push_str(&format!(" {name}={value:?}")),
+        }
+    }
+}
+
+impl Subscriber for Heard {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == AUDIT
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.lock().expect("lock").push(line.0);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
 }
 
 const USERS: &str = "htpasswd: {realm: ours, path: DIR/users}";
@@ -304,6 +350,59 @@ async fn tokens_are_given_so_often_and_no_more() {
 }
 
 #[tokio::test]
+async fn whoever_gets_no_token_leaves_a_line() {
+    let heard = Heard::default();
+    let _guard = tracing::subscriber::set_default(heard.clone());
+    let bed = Bed::new(&format!("{USERS}\nbuiltin: {{}}\nlimits: {{tokens: 1}}"));
+    let ada = Some(("ada", "one"));
+    for (query, reason) in [
+        ("scope=nothing", "a scope is none, or there are too many"),
+        ("scope=%zz", "the query cannot be read"),
+        ("service=other", "it would be for another service"),
+    ] {
+        assert_eq!(bed.get_token(query, ada).await.0, StatusCode::BAD_REQUEST, "{query}");
+        let line = format!("refused a token user.name=\"ada\" client=\"\" reason=\"{reason}\"");
+        assert_eq!(heard.take(), [line], "{query}");
+    }
+    for (form, reason) in [
+        ("grant_type=password&username=ada&password=one&scope=nothing", "a scope is none, or there are too many"),
+        ("grant_type=password&username=ada", "the name or the password is missing"),
+        ("grant_type=refresh_token&username=ada", "the refresh token is missing"),
+        ("username=ada", "the grant type is not known"),
+    ] {
+        assert_eq!(bed.post_token(form).await.0, StatusCode::BAD_REQUEST, "{form}");
+        let line = format!("refused a token user.name=\"ada\" client=\"\" reason=\"{reason}\"");
+        assert_eq!(heard.take(), [line], "{form}");
+    }
+    // Five of ten tries are left.
+    for _ in 0..5 {
+        assert_eq!(bed.get_token("", ada).await.0, StatusCode::OK);
+        assert!(heard.take()[0].starts_with("gave a token user.name=\"ada\""));
+    }
+    assert_eq!(bed.get_token("", ada).await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(bed.post_token("username=ada").await.0, StatusCode::TOO_MANY_REQUESTS);
+    let line =
+        |name: &str| format!("refused a token user.name={name:?} client=\"\" reason=\"too many requests for tokens\"");
+    assert_eq!(heard.take(), [line("ada"), line("")]);
+}
+
+#[tokio::test]
+async fn what_a_mount_may_read_is_told_like_any_other_decision() {
+    let rules = "htpasswd:\n  realm: ours\n  path: DIR/users\n  rules:\n  - {names: [ada], prefixes: [team/], actions: [pull, push]}\n";
+    let bed = Bed::new(rules);
+    let heard = Heard::default();
+    let _guard = tracing::subscriber::set_default(heard.clone());
+    let ada = asking(Method::POST, "/v2/team/a/blobs/uploads/", Some(&basic("ada", "one")), Peer::default());
+    assert!(bed.auth.may(&ada, &Peer::default(), &need("team/b", Action::Pull)).await);
+    assert!(!bed.auth.may(&ada, &Peer::default(), &need("other", Action::Pull)).await);
+    let said = |word: &str, name: &str| {
+        let who = "user.name=\"ada\" by=\"password\" client=\"\"";
+        format!("{word} a mount in POST /v2/team/a/blobs/uploads/ {who} scope=\"repository:{name}:pull\"")
+    };
+    assert_eq!(heard.take(), [said("allowed", "team/b"), said("refused", "other") + " reason=\"not allowed\""]);
+}
+
+#[tokio::test]
 async fn the_subject_of_a_certificate_is_somebody() {
     let rules = "certificates:\n  rules:\n  - {names: [node], prefixes: ['*'], actions: [pull]}\n";
     let bed = Bed::new(&format!("{USERS}\n{rules}"));
@@ -364,6 +463,43 @@ async fn tokens_of_another_server_are_believed_with_its_key() {
         Builtin::open(BuiltinConfig { issuer: "them".to_owned(), ..BuiltinConfig::default() }).expect("a server");
     let forged = other.issue("ada", None, "reg", std::slice::from_ref(&scope), bed.clock.now(), None).token;
     assert_eq!(bed.status(&shown(forged), need("a", Action::Pull)).await, 401);
+}
+
+#[tokio::test]
+async fn another_server_may_be_at_the_address_that_clients_call_us_by() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+    let certificate = rcgen::CertificateParams::new(vec!["tokens".to_owned()]).expect("parameters");
+    let certificate = certificate.self_signed(&key).expect("a certificate");
+    std::fs::write(dir.path().join("bundle"), certificate.pem()).expect("written");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_790_000_000).expect("a time")));
+    let trusted = HttpConfig {
+        trusted_proxies: vec!["192.0.2.0/24".parse().expect("a network")],
+        prefix: "/p".to_owned(),
+        ..HttpConfig::default()
+    };
+    let set = HttpConfig { host: Some("http://set:5000".to_owned()), ..HttpConfig::default() };
+    let relative = HttpConfig { relative_urls: true, ..HttpConfig::default() };
+    for (more, locations, realm) in [
+        ("", HttpConfig::default(), "https://tokens/"),
+        (", autoredirect: false, autoredirectpath: /t", HttpConfig::default(), "https://tokens/"),
+        (", autoredirect: true", HttpConfig::default(), "https://reg:5000/auth/token"),
+        (", autoredirect: true, autoredirectpath: t", HttpConfig::default(), "https://reg:5000/t"),
+        (", autoredirect: true", trusted, "http://pub.example.org/auth/token"),
+        (", autoredirect: true", set, "http://set:5000/auth/token"),
+        (", autoredirect: true", relative, "https://reg:5000/auth/token"),
+    ] {
+        let text = format!(
+            "token: {{realm: 'https://tokens/', service: reg, issuer: them, rootcertbundle: DIR/bundle{more}}}"
+        );
+        let auth = Auth::new(config(&text, dir.path()), &locations, clock.clone()).expect("auth");
+        let mut asked = request(None);
+        for (name, value) in [("x-forwarded-proto", "http"), ("x-forwarded-host", "pub.example.org")] {
+            asked.headers.insert(name, HeaderValue::from_static(value));
+        }
+        let refusal = auth.check(&asked, &Peer::of(&asked), &[Need::Entry]).await.expect_err("401");
+        assert_eq!(refusal.challenges, [format!("Bearer realm=\"{realm}\",service=\"reg\"")], "{more}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod upload;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -100,6 +101,8 @@ pub struct Remote {
     requests: Semaphore,
     throttle: Throttle,
     clock: Arc<dyn Clock>,
+    /// It begins uploads, and refuses those that ask for a blob of another repository without saying which.
+    wants_source: AtomicBool,
 }
 
 impl fmt::Debug for Remote {
@@ -136,6 +139,7 @@ impl Remote {
             requests: Semaphore::new(concurrency.max(1)),
             throttle: Throttle::new(rate),
             clock,
+            wants_source: AtomicBool::new(false),
         })
     }
 

@@ -166,9 +166,12 @@ async fn an_upload_that_was_cut_goes_on() {
     let pushed = remote.push_blob(&name("a"), &digest, 1000, &[], &InMemory(whole.clone())).await.unwrap();
     assert_eq!(pushed, Pushed::Sent(1900), "the first hundred bytes were sent once");
     assert_eq!(*state.taken.lock().unwrap(), whole);
-    let put = format!("PUT /upload?x=1&digest={}", digest.to_string().replace(':', "%3A"));
+    let escaped = digest.to_string().replace(':', "%3A");
+    let put = format!("PUT /upload?x=1&digest={escaped}");
     let head = format!("HEAD /v2/a/blobs/{digest}");
-    let expected = [&head, "POST /v2/a/blobs/uploads/", &put, "GET /upload?x=1", "PATCH /upload?x=1 100-999", &put];
+    // What is begun in place of a mount is gone on with.
+    let begin = format!("POST /v2/a/blobs/uploads/?mount={escaped}");
+    let expected: [&str; 6] = [&head, &begin, &put, "GET /upload?x=1", "PATCH /upload?x=1 100-999", &put];
     assert_eq!(*state.asked.lock().unwrap(), expected);
 }
 
@@ -218,11 +221,47 @@ async fn what_another_repository_has_is_mounted() {
         .push_blob(&name("team/tool"), &digest, bytes.len() as u64, &from, &InMemory(bytes.clone()))
         .await;
     assert_eq!(pushed.unwrap(), Pushed::Mounted);
+    assert_eq!(pull_blob(&server, "team/tool", &digest).await.as_ref(), Some(&bytes));
+    // Also where nobody says which one that is.
+    let unsaid = server
+        .remote()
+        .push_blob(&name("team/other"), &digest, bytes.len() as u64, &[], &InMemory(bytes.clone()))
+        .await;
+    assert_eq!(unsaid.unwrap(), Pushed::Mounted);
+    assert_eq!(pull_blob(&server, "team/other", &digest).await, Some(bytes));
     assert_eq!(server.faults.asked("PUT"), Vec::<String>::new());
-    assert_eq!(pull_blob(&server, "team/tool", &digest).await, Some(bytes));
     // What is not there is no error.
     let none = server.remote().manifest(&name("team/app"), &Reference::Digest(digest)).await.unwrap();
     assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn a_registry_that_mounts_nothing_without_a_source_is_asked_once_and_gets_the_bytes() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asked_s = asked.clone();
+    let app = Router::new().fallback(any(move |request: Request| {
+        let asked = asked_s.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let is_mount = parts.uri.query().is_some_and(|query| query.starts_with("mount="));
+            asked.lock().unwrap().push(if is_mount { "mount".to_owned() } else { parts.method.to_string() });
+            let _ = axum::body::to_bytes(body, 1 << 20).await;
+            match parts.method {
+                Method::POST if is_mount => answer(StatusCode::BAD_REQUEST, &[], ""),
+                Method::POST => answer(StatusCode::ACCEPTED, &[("location", "/upload")], ""),
+                Method::PUT => answer(StatusCode::CREATED, &[], ""),
+                _ => answer(StatusCode::NOT_FOUND, &[], ""),
+            }
+        }
+    }));
+    let (address, _tasks) = listen("127.0.0.1:0".parse().unwrap(), app).await;
+    let remote = Remote::new(settings(address), Arc::new(SystemClock)).unwrap();
+    for seed in ["one", "two"] {
+        let whole = bytes(seed, 1000);
+        let pushed = remote.push_blob(&name("a"), &Digest::sha256(&whole), 1000, &[], &InMemory(whole.clone())).await;
+        assert_eq!(pushed.unwrap(), Pushed::Sent(1000));
+    }
+    assert_eq!(*asked.lock().unwrap(), ["HEAD", "mount", "POST", "PUT", "HEAD", "POST", "PUT"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

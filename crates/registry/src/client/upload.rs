@@ -1,5 +1,6 @@
-//! Blobs into another registry: taken from a repository that has them, else sent, and sent on where an upload was cut.
+//! Blobs into another registry: taken from a repository there that has them, else sent, and sent on where an upload was cut.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ impl Remote {
             let outcome = self.attempt(&there, digest, size, &scope, &mut upload, source, &mut sent).await;
             attempt += 1;
             match outcome {
-                Ok(()) => return Ok(Pushed::Sent(sent)),
+                Ok(pushed) => return Ok(pushed),
                 Err(error) => {
                     let may_pass = matches!(
                         error.trouble(),
@@ -154,7 +155,7 @@ impl Remote {
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", &from);
         let scope = Scope::of(there, "pull,push").and(&from, "pull");
         let _turn = self.turn().await;
-        let answer = self.send(&scope, || self.http.post(url.clone()).header(CONTENT_LENGTH, 0)).await?;
+        let answer = self.post(&url, &scope).await?;
         match answer.status() {
             StatusCode::CREATED => Ok(true),
             // It began an upload instead, which we do not need: most forget it by themselves, some let it be cancelled.
@@ -181,12 +182,16 @@ impl Remote {
         upload: &mut Option<Url>,
         source: &dyn Source,
         sent: &mut u64,
-    ) -> Result<()> {
-        let (location, offset) = match upload.take() {
-            None => (self.begin(there, scope).await?, 0),
-            Some(location) => match self.progress(&location, scope).await? {
-                Some((location, offset)) if offset <= size => (location, offset),
-                _ => (self.begin(there, scope).await?, 0),
+    ) -> Result<Pushed> {
+        let begun = match upload.take() {
+            None => None,
+            Some(location) => self.progress(&location, scope).await?.filter(|(_, offset)| *offset <= size),
+        };
+        let (location, offset) = match begun {
+            Some(begun) => begun,
+            None => match self.begin(there, digest, scope).await? {
+                Some(location) => (location, 0),
+                None => return Ok(Pushed::Mounted),
             },
         };
         *upload = Some(location.clone());
@@ -194,20 +199,49 @@ impl Remote {
         *sent += size - offset;
         if offset == 0 {
             // Whole and with its digest: whoever can write it in one go does.
-            return self.finish(&location, digest, scope, Some((size, body))).await;
+            self.finish(&location, digest, scope, Some((size, body))).await?;
+            return Ok(Pushed::Sent(*sent));
         }
         let location = self.chunk(&location, offset, size, scope, body).await?;
         *upload = Some(location.clone());
-        self.finish(&location, digest, scope, None).await
+        self.finish(&location, digest, scope, None).await?;
+        Ok(Pushed::Sent(*sent))
     }
 
-    async fn begin(&self, there: &str, scope: &Scope) -> Result<Url> {
+    /// Begins an upload; `None` where the registry takes the blob from another repository instead. Nobody says from which one: a registry that looks for none by
+    /// itself begins an upload all the same, and one that refuses such a question is asked it once.
+    async fn begin(&self, there: &str, digest: &Digest, scope: &Scope) -> Result<Option<Url>> {
         let url = self.at(&format!("/v2/{there}/blobs/uploads/"))?;
-        let answer = self.send(scope, || self.http.post(url.clone()).header(CONTENT_LENGTH, 0)).await?;
-        match answer.status() {
-            StatusCode::ACCEPTED => self.location(&answer),
-            _ => Err(self.refused(format!("begin an upload into {there}"), answer).await),
+        let mut is_question = false;
+        if !self.wants_source.load(Ordering::Relaxed) {
+            let mut mounting = url.clone();
+            mounting.query_pairs_mut().append_pair("mount", &digest.to_string());
+            let answer = self.post(&mounting, scope).await?;
+            match answer.status() {
+                StatusCode::CREATED => return Ok(None),
+                StatusCode::ACCEPTED => return self.location(&answer).map(Some),
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => {
+                    return Err(self.refused(format!("begin an upload into {there}"), answer).await);
+                }
+                // Whatever it has against that, it may take the bytes. What these say is not about this blob or this repository.
+                status => is_question = matches!(status.as_u16(), 400 | 405 | 422 | 500 | 501),
+            }
         }
+        let answer = self.post(&url, scope).await?;
+        if answer.status() != StatusCode::ACCEPTED {
+            return Err(self.refused(format!("begin an upload into {there}"), answer).await);
+        }
+        if is_question {
+            self.wants_source.store(true, Ordering::Relaxed);
+        }
+        self.location(&answer).map(Some)
+    }
+
+    async fn post(&self, url: &Url, scope: &Scope) -> Result<Response> {
+        self.send(scope, || self.http.post(url.clone()).header(CONTENT_LENGTH, 0)).await
     }
 
     /// How far an upload came; `None` where it is gone.

@@ -98,6 +98,8 @@ pub struct HtpasswdConfig {
 #[expect(missing_docs, reason = "the names are those of the keys, which the reference explains")]
 pub struct TokenConfig {
     pub realm: String,
+    /// The path of the realm at the address of the request, where it is to be there.
+    pub auto_redirect: Option<String>,
     pub service: String,
     pub issuer: String,
     pub root_certificates: Option<PathBuf>,
@@ -271,6 +273,7 @@ fn rules(section: &Section<'_>) -> Vec<Rule> {
 fn token(section: &Section<'_>) -> TokenConfig {
     let config = TokenConfig {
         realm: needed(section, "realm"),
+        auto_redirect: section.flag("autoredirect").unwrap_or(false).then(|| redirect_path(section)),
         service: needed(section, "service"),
         issuer: needed(section, "issuer"),
         root_certificates: section.given("rootcertbundle").map(PathBuf::from),
@@ -282,6 +285,12 @@ fn token(section: &Section<'_>) -> TokenConfig {
         section.refuse("rootcertbundle", "is missing, and so is jwks: nobody could say which tokens are good");
     }
     config
+}
+
+/// distribution: a slash is put before a path that has none.
+fn redirect_path(section: &Section<'_>) -> String {
+    let path = section.given("autoredirectpath").unwrap_or_else(|| "/auth/token".to_owned());
+    if path.starts_with('/') { path } else { format!("/{path}") }
 }
 
 fn builtin(section: &Section<'_>) -> BuiltinConfig {

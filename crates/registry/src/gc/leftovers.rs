@@ -19,22 +19,33 @@ const BATCH: usize = 1_000;
 
 /// Clears away what nobody goes on with.
 pub(super) async fn clear(blobs: &SharedBlobs, config: &GcConfig, now: Timestamp, dry_run: bool) -> Result<LeftOver> {
-    let mut left_over = LeftOver::default();
     let purged = uploads(blobs, config.uploads, now, dry_run || config.uploads_dry_run).await?;
-    left_over.uploads = purged.uploads;
     let older_than = now.saturating_sub(config.leftovers).unwrap_or(Timestamp::MIN);
-    if purged.is_doubtful {
-        warn!("the state of an upload is not as we write it: nobody knows which parts are its, and all are left alone");
-    } else {
-        let live = purged.live;
-        left_over.add(strays(blobs, &live, older_than, dry_run).await?);
-        left_over.add(blobs.sweep(Sweep { older_than, live: &live, dry_run }).await?);
-    }
+    let mut left_over = clear_parts(blobs, &purged, older_than, dry_run).await?;
     if !dry_run {
         forget_instances(blobs, older_than).await?;
     }
     // Also where nothing is put there any more.
     left_over.trash = trash::empty(blobs, config.trash, now, dry_run).await?;
+    Ok(left_over)
+}
+
+/// Clears away what uploads left that were purged or ended without a word, and what writers left who never came to an end: temporary files, segments, parts.
+/// It asks nothing of who refers to blobs, so that it may be done where distribution writes, too.
+pub async fn clear_parts(
+    blobs: &SharedBlobs,
+    purged: &Purged,
+    older_than: Timestamp,
+    dry_run: bool,
+) -> Result<LeftOver> {
+    let mut left_over = LeftOver { uploads: purged.uploads, ..LeftOver::default() };
+    if purged.is_doubtful {
+        warn!("the state of an upload is not as we write it: nobody knows which parts are its, and all are left alone");
+        return Ok(left_over);
+    }
+    let live = &purged.live;
+    left_over.add(strays(blobs, live, older_than, dry_run).await?);
+    left_over.add(blobs.sweep(Sweep { older_than, live, dry_run }).await?);
     Ok(left_over)
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 use jeroboam_blobs::{Freshness, Result, SharedBlobs};
-use jeroboam_oci::gc::{Key, Mark};
+use jeroboam_oci::gc::{Key, Mark, Unreferenced};
 use jeroboam_oci::layout::{self, InRepository, Meaning};
 use jeroboam_oci::{Algorithm, Digest, RepositoryName, Tag, link};
 use tracing::warn;
@@ -16,11 +16,12 @@ use super::documents::read_bytes;
 use super::pages::each_object;
 use super::references::{References, Shard, digest_of};
 use super::{GcConfig, Unreadable};
+use crate::http::failure::chain;
 
 /// So many damages are told one by one.
 const TOLD: usize = 1_000;
 
-/// So many links are read at once.
+/// So many links are read at once, and so many blobs are looked at.
 const AT_ONCE: usize = 16;
 
 /// What a mark is made for.
@@ -34,7 +35,7 @@ pub(super) enum Wanted {
 /// What a mark found.
 #[derive(Debug, Default)]
 pub(super) struct Marking {
-    pub(super) mark: Mark,
+    pub(super) mark: Measured,
     /// Repositories, by the number that links have.
     pub(super) repositories: Vec<RepositoryName>,
     /// So many manifests are referred to by a repository.
@@ -44,6 +45,57 @@ pub(super) struct Marking {
     /// The links to the wanted ones under another digest than the store's own.
     pub(super) alias_links: HashMap<Key, Vec<String>>,
     pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A mark, and how long blobs are that nothing refers to and that have no length in a listing, as Swift's dynamic large objects.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    mark: Mark,
+    lengths: HashMap<Key, u64>,
+}
+
+impl Measured {
+    fn of(mark: Mark) -> Self {
+        Self { mark, lengths: HashMap::new() }
+    }
+
+    /// What nothing refers to.
+    pub(super) fn unreferenced(&self) -> impl Iterator<Item = Unreferenced> + '_ {
+        self.mark.unreferenced().map(|blob| {
+            let size = self.lengths.get(&blob.key).copied().unwrap_or(blob.size);
+            Unreferenced { size, ..blob }
+        })
+    }
+
+    /// How many blobs there were, and how many bytes they had.
+    pub(super) fn all(&self) -> (u64, u64) {
+        let (blobs, bytes) = self.mark.all();
+        (blobs, bytes + self.lengths.values().sum::<u64>())
+    }
+
+    /// Of how many blobs, with how many bytes, it is not known whether anything refers to them.
+    pub(super) fn kept(&self) -> (u64, u64) {
+        self.mark.kept()
+    }
+
+    /// Looks at what has no length in a listing. These are figures for people: where the place does not answer, they stay what they are.
+    async fn measure(&mut self, blobs: &SharedBlobs) {
+        let empty = Key::blob(&Digest::sha256(b""));
+        let unknown = self.mark.unreferenced().filter(|blob| blob.size == 0 && blob.key != empty);
+        let unknown: Vec<Key> = unknown.map(|blob| blob.key).collect();
+        let mut looked = stream::iter(unknown)
+            .map(|key| async move { (key, blobs.head(&layout::blob(&digest_of(&key)), Freshness::Any).await) })
+            .buffer_unordered(AT_ONCE);
+        while let Some((key, meta)) = looked.next().await {
+            match meta {
+                Ok(meta) => _ = self.lengths.insert(key, meta.map_or(0, |meta| meta.size)),
+                Err(error) => {
+                    warn!(error = chain(&error), "how long unreferenced blobs are is not known of all");
+                    return;
+                }
+            }
+        }
+    }
 }
 
 /// A manifest, and a repository that has it.
@@ -76,7 +128,7 @@ struct Marker<'a> {
 
 /// Makes a mark.
 pub(super) async fn mark(blobs: &SharedBlobs, config: &GcConfig, wanted: &Wanted) -> Result<Marking> {
-    let found = Marking { mark: list_blobs(blobs, wanted).await?, ..Marking::default() };
+    let found = Marking { mark: Measured::of(list_blobs(blobs, wanted).await?), ..Marking::default() };
     let mut marker = Marker {
         blobs,
         config,
@@ -95,6 +147,7 @@ pub(super) async fn mark(blobs: &SharedBlobs, config: &GcConfig, wanted: &Wanted
     marker.read_currents().await;
     marker.read_manifests().await?;
     marker.keep_doubtful().await?;
+    marker.found.mark.measure(blobs).await;
     Ok(marker.found)
 }
 
@@ -328,7 +381,7 @@ impl Marker<'_> {
         done.extend(&keys);
         let mut doubts = Vec::new();
         let mut shard = Shard::read(self.blobs, byte, all).await?;
-        let (mark, meant) = (&mut self.found.mark, &self.meant);
+        let (mark, meant) = (&mut self.found.mark.mark, &self.meant);
         shard
             .of(self.blobs, keys, |key, references| {
                 mark.reference(&key);
@@ -383,7 +436,7 @@ impl Marker<'_> {
     async fn keep_doubtful(&mut self) -> Result<()> {
         for repository in std::mem::take(&mut self.doubtful) {
             let Some(name) = self.found.repositories.get(repository as usize).cloned() else { continue };
-            let mark = &mut self.found.mark;
+            let mark = &mut self.found.mark.mark;
             each_object(self.blobs, &layout::layers(&name), |entry| {
                 if let Meaning::Repository(_, InRepository::Layer(digest)) = layout::meaning(&entry.path) {
                     mark.keep(&Key::blob(&digest));
@@ -398,4 +451,46 @@ impl Marker<'_> {
 fn count_manifests(revisions: &[Revision]) -> u64 {
     let linked = revisions.iter().filter(|revision| !revision.by_the_way);
     linked.count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use jeroboam_blobs::{Condition, Fault, Faults, Memory, Operation, Told};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_length_that_a_listing_does_not_have_is_looked_for_where_nothing_refers_to_the_blob() {
+        let faults = Faults::new(Arc::new(Memory::default()));
+        let blobs: SharedBlobs = Arc::new(faults.clone());
+        let mut listed = Vec::new();
+        // A listing has no length of the first three, one of which something refers to.
+        for (bytes, size) in [(&b"five!"[..], 0), (b"named", 0), (b"", 0), (b"listed", 6)] {
+            let digest = Digest::sha256(bytes);
+            blobs.put(&layout::blob(&digest), Bytes::from_static(bytes), Condition::Always).await.unwrap();
+            listed.push((Key::blob(&digest), size));
+        }
+        let measured = || {
+            let mut mark = Mark::of(listed.clone());
+            mark.reference(&Key::blob(&Digest::sha256(b"named")));
+            Measured::of(mark)
+        };
+        let sizes = |measured: &Measured| {
+            let mut sizes: Vec<u64> = measured.unreferenced().map(|blob| blob.size).collect();
+            sizes.sort_unstable();
+            sizes
+        };
+        let mut first = measured();
+        first.measure(&blobs).await;
+        assert_eq!((sizes(&first), first.all()), (vec![0, 5, 6], (4, 11)));
+        assert_eq!(faults.counts().get(&Operation::Head), Some(&1), "no others are looked at");
+        // Nobody waits for figures.
+        faults.plan(Some(Fault { call: 1, told: Told::Before, dies: true }));
+        let mut second = measured();
+        second.measure(&blobs).await;
+        assert_eq!(sizes(&second), [0, 0, 6]);
+    }
 }

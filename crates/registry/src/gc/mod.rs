@@ -31,7 +31,7 @@ use mark::Marking;
 
 pub use config::{BadWindow, GcConfig, Window};
 pub use keep::{Keeping, keep_house};
-pub use leftovers::{Purged, purge_uploads};
+pub use leftovers::{Purged, clear_parts, purge_uploads};
 pub use report::{Collected, Found, LeftOver, Report, RepositoryShare, Unreadable};
 pub use sweep::{Sweeping, Teller};
 pub use trash::{InTrash, Restored};

@@ -319,6 +319,25 @@ async fn uploads_that_are_only_counted_keep_their_bytes() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_collected_what_uploads_left_is_cleared_away_all_the_same() {
+    let bed = Bed::new();
+    let at = |upload: &str| format!("{}{upload}/data-1", layout::area(Area::Sessions));
+    let (old, young) = (at("a6a2a5e2-4d33-4c2e-8a94-7a3f6f6c1e11"), at("a6a2a5e2-4d33-4c2e-8a94-7a3f6f6c1e22"));
+    bed.blobs.put(&old, Bytes::from_static(b"half"), Condition::Always).await.unwrap();
+    bed.clock.advance(DAY * 8);
+    bed.blobs.put(&young, Bytes::from_static(b"half"), Condition::Always).await.unwrap();
+    let now = bed.clock.now();
+    let older_than = now.saturating_sub(DAY * 7).unwrap();
+    let purged = super::purge_uploads(&bed.blobs, DAY * 7, now, false).await.unwrap();
+    for dry_run in [true, false] {
+        let left_over = super::clear_parts(&bed.blobs, &purged, older_than, dry_run).await.unwrap();
+        assert_eq!((left_over.objects, left_over.bytes), (1, 4), "dry: {dry_run}");
+        assert_eq!(bed.blobs.head(&old, Freshness::Any).await.unwrap().is_some(), dry_run);
+    }
+    assert!(bed.blobs.head(&young, Freshness::Any).await.unwrap().is_some(), "somebody may be at it");
+}
+
+#[tokio::test]
 async fn a_sweep_that_is_stopped_goes_on_where_it_was() {
     let bed = Bed::new();
     for bytes in [b"1", b"2", b"3"] {

@@ -15,21 +15,20 @@ use tracing::warn;
 use super::dispatch::Call;
 use super::failure::chain;
 use super::reply::{self, Answer};
-use super::{Failure, Redirect, conditional, location};
+use super::{Failure, Redirect, Registry, conditional, location};
 use crate::client::BlobStream;
 use crate::mirror::OnItsWay;
 use crate::store::BlobView;
 
 pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    if call.parts.method == Method::HEAD {
+        return head(call, name, digest).await;
+    }
     let store = &call.registry.store;
     if let Some(mirrored) = &call.mirrored
         && let Some(coming) = call.registry.mirror.prepare_blob(mirrored, digest).await?
     {
         return coming_blob(call, name, digest, &coming);
-    }
-    if call.parts.method == Method::HEAD {
-        let blob = store.promise_blob(name, digest).await?;
-        return Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()));
     }
     let wanted = wanted_range(call, digest);
     let is_known = conditional::is_known(&call.parts.headers, digest);
@@ -65,6 +64,28 @@ pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> 
     }
 }
 
+/// Says how large a blob is. Of one that another registry has nothing is fetched: who looks at the layers of all images wants none of them.
+async fn head(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    let Registry { store, mirror, .. } = &call.registry;
+    if let Some(mirrored) = &call.mirrored
+        && let Some(size) = mirror.blob_size(mirrored, digest).await?
+    {
+        let blob = BlobView { digest: digest.clone(), canonical: digest.clone(), size };
+        return Ok(described(StatusCode::OK, &blob, size, Body::empty()));
+    }
+    let blob = if is_relied_on(call) {
+        store.promise_blob(name, digest).await?
+    } else {
+        store.find_blob(name, digest).await?
+    };
+    Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()))
+}
+
+/// Whether a client that finds something may leave out to push it and rely on it. Where nothing is pushed nobody does, and a look is answered as a read is.
+pub(super) fn is_relied_on(call: &Call) -> bool {
+    call.registry.config.takes_no_pushes.is_none() && call.mirrored.is_none()
+}
+
 pub(super) async fn delete(call: &Call, name: &RepositoryName, digest: &Digest) -> Answer {
     call.registry.store.delete_blob(name, digest).await?;
     call.tell_delete(name, None, Some(digest.clone()));
@@ -74,9 +95,6 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, digest: &Digest) 
 /// A blob that is being fetched from the registry that this one is a cache of.
 fn coming_blob(call: &Call, name: &RepositoryName, digest: &Digest, coming: &OnItsWay) -> Answer {
     let blob = BlobView { digest: digest.clone(), canonical: digest.clone(), size: coming.size };
-    if call.parts.method == Method::HEAD {
-        return Ok(described(StatusCode::OK, &blob, blob.size, Body::empty()));
-    }
     call.tell_blob(EventAction::Pull, name, &blob);
     let sent = |bytes: BlobStream| {
         Body::from_stream(bytes.inspect_err(|error| warn!(error = error.chain(), "a blob that is fetched ends early")))

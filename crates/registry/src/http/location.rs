@@ -1,6 +1,6 @@
 //! Addresses that clients are given.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::header::{FORWARDED, HOST};
 use http::request::Parts;
@@ -17,23 +17,28 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The address of a path, which begins with `/v2/`.
 pub(crate) fn of(config: &HttpConfig, request: &Parts, peer: &Peer, path: &str) -> String {
     let prefix = &config.prefix;
-    match base(config, request, peer) {
+    let base =
+        if config.relative_urls { None } else { base(config, request, peer, if peer.tls { "https" } else { "http" }) };
+    match base {
         Some(base) => format!("{base}{prefix}{path}"),
         None => format!("{prefix}{path}"),
     }
 }
 
-/// Scheme and host; `None` where the client is told neither.
-fn base(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<String> {
-    if config.relative_urls {
-        return None;
-    }
+/// Scheme and host of what somebody else has at the address that a client calls us by. Passwords go there: where nobody who is trusted says otherwise it is
+/// behind TLS, although we may not be.
+pub(crate) fn beside(config: &HttpConfig, request: &Parts, peer: &Peer) -> Option<String> {
+    base(config, request, peer, "https")
+}
+
+/// Scheme and host; `None` where nobody says them. The scheme is `own` where nobody who is trusted says another.
+fn base(config: &HttpConfig, request: &Parts, peer: &Peer, own: &'static str) -> Option<String> {
     if let Some(host) = &config.host {
         return Some(host.trim_end_matches('/').to_owned());
     }
     let headers = &request.headers;
     let told = if is_trusted(config, peer) { Told::of(headers) } else { Told::default() };
-    let scheme = told.scheme.unwrap_or(if peer.tls { "https" } else { "http" });
+    let scheme = told.scheme.unwrap_or(own);
     let own_host = || request.uri.authority().map(http::uri::Authority::as_str).or_else(|| first(headers, &HOST));
     let host = told.host.or_else(own_host).filter(|host| is_host(host))?;
     let port = told.port.filter(|_| !has_port(host));
@@ -68,8 +73,10 @@ fn address(node: &str) -> Option<IpAddr> {
     bare.or_else(with_port).map(|address| address.to_canonical())
 }
 
+/// Whoever is at the other end of a unix socket is on this machine, and is trusted where its loopback address is.
 fn is_trusted(config: &HttpConfig, peer: &Peer) -> bool {
-    peer.address.is_some_and(|address| config.trusted_proxies.iter().any(|network| network.contains(address)))
+    let address = peer.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    config.trusted_proxies.iter().any(|network| network.contains(address))
 }
 
 /// What a proxy tells of the request that it got.
@@ -165,6 +172,26 @@ mod tests {
         check(&set, "10.0.0.1", &told, "https://set/p/v2/x");
         let relative = HttpConfig { relative_urls: true, ..set };
         check(&relative, "10.0.0.1", &told, "/p/v2/x");
+    }
+
+    #[test]
+    fn a_proxy_on_a_unix_socket_is_trusted_where_the_loopback_is() {
+        let request = Request::builder()
+            .uri("/v2/")
+            .header("host", "inner")
+            .header("x-forwarded-for", "203.0.113.9")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "pub.example.org");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        for (trusted, address, found) in [
+            ("127.0.0.1", "https://pub.example.org/v2/x", Some("203.0.113.9")),
+            ("10.0.0.0/8", "http://inner/v2/x", None),
+        ] {
+            let config = HttpConfig { trusted_proxies: vec![trusted.parse().unwrap()], ..HttpConfig::default() };
+            let peer = Peer::default();
+            assert_eq!(of(&config, &parts, &peer, "/v2/x"), address, "{trusted}");
+            assert_eq!(client(&config, &parts.headers, &peer), found.map(|text| text.parse::<IpAddr>().unwrap()));
+        }
     }
 
     #[test]

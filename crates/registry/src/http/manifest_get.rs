@@ -7,7 +7,7 @@ use jeroboam_oci::{Digest, Reference, RepositoryName};
 
 use super::dispatch::Call;
 use super::reply::{self, Answer};
-use super::{Failure, conditional};
+use super::{Failure, blob, conditional};
 use crate::client::STAMP;
 use crate::mirror::Prepared;
 use crate::store::{ManifestView, Outline, StoreError};
@@ -83,7 +83,8 @@ async fn given(call: &Call, name: &RepositoryName, reference: &Reference, found:
 }
 
 async fn whole(call: &Call, name: &RepositoryName, reference: &Reference, view: &ManifestView) -> Answer {
-    if call.parts.method == Method::HEAD && matches!(reference, Reference::Digest(_)) {
+    let is_look = call.parts.method == Method::HEAD && matches!(reference, Reference::Digest(_));
+    if is_look && blob::is_relied_on(call) {
         // A client that finds it does not push it again, and relies on it.
         call.registry.store.promise_manifest(name, &view.digest).await?;
     }

@@ -28,6 +28,7 @@ pub(super) async fn begin(call: &Call, name: &RepositoryName) -> Answer {
         return Ok(created(call, name, &blob));
     }
     let algorithm = call.query.first("digest-algorithm").map(str::parse::<Algorithm>).transpose()?;
+    // Counted for each user, of a project of Keystone as well: jobs that end in the middle of a push are in nobody else's way.
     let account = call.actor.account.as_deref().or(call.actor.name.as_deref());
     let view = call.registry.store.begin_upload(name, account, algorithm).await?;
     Ok(upload::progress(call, StatusCode::ACCEPTED, name, &view))
@@ -43,11 +44,7 @@ async fn mount(call: &Call, name: &RepositoryName, digest: &str) -> Result<Optio
         None => store.seen_in(&digest),
     };
     for from in sources {
-        let may = from == *name || {
-            let need = Need::Repository(from.clone(), Action::Pull);
-            call.registry.auth.may(&call.parts, &call.peer, &need).boxed().await
-        };
-        if !may {
+        if from != *name && !may_read(call, &from).await {
             continue;
         }
         match store.mount_blob(name, &from, &digest).await {
@@ -62,6 +59,16 @@ async fn mount(call: &Call, name: &RepositoryName, digest: &str) -> Result<Optio
         }
     }
     Ok(None)
+}
+
+/// Whether what is in a repository is for whoever calls, as it would be in a pull.
+async fn may_read(call: &Call, repository: &RepositoryName) -> bool {
+    let mirror = &call.registry.mirror;
+    if mirror.place(repository, None).is_some_and(|mirrored| mirror.may_read(&mirrored, &call.actor).is_err()) {
+        return false;
+    }
+    let need = Need::Repository(repository.clone(), Action::Pull);
+    call.registry.auth.may(&call.parts, &call.peer, &need).boxed().await
 }
 
 /// The answer to a blob that is there now.

@@ -12,15 +12,23 @@ use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Shared;
+use super::{Mirrored, Shared};
 use crate::http::failure::chain;
 use crate::store::StoreError;
 
 /// How often is looked for what is old.
 const OFTEN: Duration = Duration::from_secs(3600);
 
-/// How often the use of a manifest is written down at most. Lifetimes are days.
+/// How often the use of a manifest is written down at least. Lifetimes are days; of shorter ones it is a quarter.
 pub(super) const WRITTEN_DOWN: Duration = Duration::from_secs(3600);
+
+/// And at most, however short a lifetime is: each time is a write into the store.
+const LEAST: Duration = Duration::from_secs(60);
+
+/// How often the use of a manifest is written down, so that what is in use all the time is never old.
+fn written_down(lifetime: Option<Duration>) -> Duration {
+    lifetime.map_or(WRITTEN_DOWN, |lifetime| (lifetime / 4).clamp(LEAST, WRITTEN_DOWN))
+}
 
 pub(super) async fn run(shared: Arc<Shared>, cancel: CancellationToken) {
     loop {
@@ -41,17 +49,18 @@ pub(super) async fn run(shared: Arc<Shared>, cancel: CancellationToken) {
 impl Shared {
     /// Writes down that a manifest was fetched. Only what was may be let go of again; what was pushed stays.
     pub(super) async fn is_fetched(&self, here: &RepositoryName, digest: &Digest) {
-        self.used.insert((here.clone(), digest.clone()), ()).await;
+        self.used.insert((here.clone(), digest.clone()), self.clock.now()).await;
         self.note(here, digest).await;
     }
 
     /// Writes down that a manifest was asked for, if it is one that was fetched.
-    pub(super) async fn use_of(&self, here: &RepositoryName, digest: &Digest) {
+    pub(super) async fn use_of(&self, mirrored: &Mirrored, digest: &Digest) {
+        let (here, often) = (&mirrored.here, written_down(mirrored.upstream.settings.lifetime));
         let key = (here.clone(), digest.clone());
-        if self.used.get(&key).await.is_some() {
+        if self.used.get(&key).await.is_some_and(|written| self.age(written) < often) {
             return;
         }
-        self.used.insert(key, ()).await;
+        self.used.insert(key, self.clock.now()).await;
         match self.store.place().head(&layout::mirrored(here, digest), Freshness::Newest).await {
             Ok(None) => {}
             Ok(Some(_)) => self.note(here, digest).await,
@@ -103,8 +112,7 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         // A listing may be old, and somebody may have asked for it since.
         let Some(used) = self.used_at(path).await? else { return Ok(false) };
-        let age = Duration::try_from(self.clock.now().duration_since(used)).unwrap_or_default();
-        if age <= lifetime {
+        if self.age(used) <= lifetime {
             return Ok(false);
         }
         self.let_go(here, digest).await?;
@@ -114,6 +122,10 @@ impl Shared {
         }
         self.used.invalidate(&(here.clone(), digest.clone())).await;
         Ok(true)
+    }
+
+    fn age(&self, since: Timestamp) -> Duration {
+        Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default()
     }
 
     async fn used_at(&self, path: &str) -> Result<Option<Timestamp>, StoreError> {

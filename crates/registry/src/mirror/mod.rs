@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use jeroboam_model::Clock;
+use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use tracing::{debug, info};
 use crate::access::Actor;
 use crate::background;
 use crate::client::{BlobStream, ClientError, RawManifest};
+use crate::leases::NotNow;
 use crate::store::{Store, StoreError};
 
 pub(crate) use settings::overlap;
@@ -66,8 +67,8 @@ struct Shared {
     failed: moka::future::Cache<Asked, Said>,
     /// What upstreams said last that they have.
     lists: Lists,
-    /// Manifests whose use was written down a short time ago.
-    used: moka::future::Cache<(RepositoryName, Digest), ()>,
+    /// Manifests whose use was written down a short time ago, and when.
+    used: moka::future::Cache<(RepositoryName, Digest), Timestamp>,
     fetches: Mutex<HashMap<(RepositoryName, Digest), Weak<Fetch>>>,
     turns: Mutex<HashMap<Asked, Turn>>,
 }
@@ -275,6 +276,29 @@ impl Mirror {
         }
     }
 
+    /// So many bytes a blob has that the store does not have, where it is on its way or the upstream has it. Nothing is fetched. Whoever asks may read it.
+    pub async fn blob_size(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let upstream = &mirrored.upstream;
+        if shared.has_blob(mirrored, digest).await? {
+            upstream.blobs.note(true);
+            return Ok(None);
+        }
+        let key = (mirrored.here.clone(), digest.to_string());
+        let turn = shared.turn(&key);
+        let _turn = turn.lock().await;
+        if let Some(fetch) = shared.running(&mirrored.here, digest) {
+            upstream.blobs.note(true);
+            return Ok(Some(fetch.size()));
+        }
+        // Whoever was before us may have brought it.
+        if shared.has_blob(mirrored, digest).await? {
+            upstream.blobs.note(true);
+            return Ok(None);
+        }
+        shared.size_there(mirrored, digest, &key).await
+    }
+
     /// Finds out about a blob that the store does not have: it is there now, is on its way, or nobody has it. Whoever asks may read it.
     pub async fn prepare_blob(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<OnItsWay>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(None) };
@@ -298,20 +322,9 @@ impl Mirror {
             upstream.blobs.note(true);
             return Ok(None);
         }
-        if let Some(said) = shared.failed.get(&key).await {
-            return Err(mirrored.refusal(said));
-        }
-        let size = match upstream.ask(upstream.remote.blob_size(&mirrored.there, digest)).await {
-            Ok(Some(size)) => size,
-            Ok(None) => {
-                upstream.absent.insert(key, ()).await;
-                return Ok(None);
-            }
-            Err(said) => {
-                shared.failed.insert(key, said).await;
-                return Err(mirrored.refusal(said));
-            }
-        };
+        let Some(size) = shared.size_there(mirrored, digest, &key).await? else { return Ok(None) };
+        // It is here next, or something was wrong and all is asked anew.
+        upstream.sizes.invalidate(&key).await;
         // What came from there before it may give to another one of its repositories. What others have it could only claim to have.
         for from in shared.store.seen_in(digest) {
             let place = self.place(&from, None).filter(|place| Arc::ptr_eq(&place.upstream, upstream));
@@ -354,11 +367,45 @@ impl Shared {
         fetches.get(&(here.clone(), digest.clone())).and_then(Weak::upgrade).filter(|fetch| !fetch.has_failed())
     }
 
+    /// Whether the store has a blob, which then stays for as long as anybody reads it.
     async fn has_blob(&self, mirrored: &Mirrored, digest: &Digest) -> Result<bool, StoreError> {
         match self.store.promise_blob(&mirrored.here, digest).await {
             Ok(_) => Ok(true),
             Err(StoreError::BlobUnknown(_) | StoreError::RepositoryUnknown(_)) => Ok(false),
+            // While the store is away a node may have it. Nobody pushes here who would rely on that.
+            Err(error @ (StoreError::Blobs(_) | StoreError::NotNow(NotNow::OutOfTouch | NotNow::NotWritten))) => {
+                let found = self.store.find_blob(&mirrored.here, digest).await;
+                found.map(|_| true).map_err(|_| error)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// So many bytes a blob has at the upstream; `None` where that does not have it. It is asked by one at a time.
+    async fn size_there(&self, mirrored: &Mirrored, digest: &Digest, key: &Asked) -> Result<Option<u64>, StoreError> {
+        let upstream = &mirrored.upstream;
+        if upstream.absent.get(key).await.is_some() {
+            return Ok(None);
+        }
+        if let Some(said) = self.failed.get(key).await {
+            return Err(mirrored.refusal(said));
+        }
+        if let Some(size) = upstream.sizes.get(key).await {
+            return Ok(Some(size));
+        }
+        match upstream.ask(upstream.remote.blob_size(&mirrored.there, digest)).await {
+            Ok(Some(size)) => {
+                upstream.sizes.insert(key.clone(), size).await;
+                Ok(Some(size))
+            }
+            Ok(None) => {
+                upstream.absent.insert(key.clone(), ()).await;
+                Ok(None)
+            }
+            Err(said) => {
+                self.failed.insert(key.clone(), said).await;
+                Err(mirrored.refusal(said))
+            }
         }
     }
 
@@ -374,7 +421,7 @@ impl Shared {
     async fn by_digest(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<Given>, Failure> {
         let reference = Reference::Digest(digest.clone());
         if self.has_manifest(&mirrored.here, &reference).await?.is_some() {
-            self.use_of(&mirrored.here, digest).await;
+            self.use_of(mirrored, digest).await;
             return Ok(Some(Given::from_here(digest.clone())));
         }
         let Some(raw) = self.fetch_manifest(mirrored, &reference).await? else { return Ok(None) };
@@ -394,7 +441,7 @@ impl Shared {
             return Ok(fetched);
         };
         if mirrored.upstream.checked.get(&key).await.is_some() {
-            self.use_of(&mirrored.here, &here).await;
+            self.use_of(mirrored, &here).await;
             return Ok(Some(Given::from_here(here)));
         }
         // Whoever asks gets what is here rather than wait for long.
@@ -417,7 +464,7 @@ impl Shared {
         };
         // Not again for every request, also while the upstream is away.
         mirrored.upstream.checked.insert(key, ()).await;
-        self.use_of(&mirrored.here, &given.digest).await;
+        self.use_of(mirrored, &given.digest).await;
         Ok(Some(given))
     }
 

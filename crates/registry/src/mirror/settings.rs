@@ -10,7 +10,7 @@ use crate::client::{ClientError, RemoteSettings};
 /// How long what one registry says is believed, and how much is asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpstreamLimits {
-    /// How long an answer about a tag is believed.
+    /// How long an answer about a tag is believed, and that it has a blob.
     pub check: Duration,
     /// How long it is believed that it does not have something.
     pub absent: Duration,

@@ -99,6 +99,28 @@ async fn whoever_asks_at_the_same_time_reads_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_fetched_for_whoever_only_looks_at_a_blob() {
+    let Caches { hub, cache, _spool } = caches(|settings| {
+        let (limits, long) = (&mut settings.upstreams[0].limits, Duration::from_secs(3600));
+        (limits.check, limits.absent) = (long, long);
+    })
+    .await;
+    let (app, one) = (name("hub/team/app"), image("one", None));
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let ((digest, whole), unknown) = (one.blobs[1].clone(), Digest::sha256(b"unknown"));
+    hub.faults.asked("");
+    for _ in 0..3 {
+        assert_eq!(cache.remote().blob_size(&app, &digest).await.unwrap(), Some(whole.len() as u64));
+        assert_eq!(cache.remote().blob_size(&app, &unknown).await.unwrap(), None);
+    }
+    let looks = [&digest, &unknown].map(|digest| format!("HEAD /v2/team/app/blobs/{digest}"));
+    assert_eq!(hub.faults.asked(""), looks, "each is asked for once");
+    assert!(cache.store.find_blob(&app, &digest).await.is_err());
+    assert_eq!(pull_blob(&cache, "hub/team/app", &digest).await, Some(whole));
+    assert_eq!(hub.faults.asked(""), [format!("GET /v2/team/app/blobs/{digest}")], "how large it is was known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_blobs_than_there_is_room_for_wait_for_it() {
     let Caches { hub, cache, _spool } = caches(|settings| {
         let upstream = &mut settings.upstreams[0];
@@ -273,6 +295,14 @@ async fn what_is_had_with_a_password_is_for_those_who_logged_in() {
     assert_eq!(refused.trouble(), Trouble::Refused);
     let refused = cache.remote().referrers(&name("hub/team/app"), &one.manifest.digest).await.unwrap_err();
     assert_eq!(refused.trouble(), Trouble::Refused);
+    let (digest, bytes) = &one.blobs[0];
+    for (here, status) in [("hub/team/app", 202), ("other/app", 201)] {
+        cache.store.put_small_blob(&name(here), digest, bytes.clone()).await.unwrap();
+        let query = format!("mount={digest}&from={here}");
+        let url = format!("http://{}/v2/mine/blobs/uploads/?{query}", cache.address);
+        let begun = reqwest::Client::new().post(url).send().await.unwrap();
+        assert_eq!(begun.status(), status, "nor by a mount: {query}");
+    }
     let pages = crate::page::routes(&cache.registry, &crate::auth::Auth::open(), "");
     let peer = crate::auth::Peer { address: Some("127.0.0.1".parse().unwrap()), ..crate::auth::Peer::default() };
     let (address, _tasks) =
@@ -429,6 +459,33 @@ async fn what_nobody_asks_for_any_more_is_let_go_of() {
     cancel.cancel();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_use_all_the_time_stays_also_with_a_lifetime_of_minutes() {
+    let hub = Server::start(Wanted::default()).await;
+    let one = image("one", None);
+    push(&hub, "team/app", Some("v1"), &one).await.unwrap();
+    let clock = Arc::new(jeroboam_model::ManualClock::at("2026-11-22T00:00:00Z".parse().unwrap()));
+    let blobs = Arc::new(jeroboam_blobs::Memory::new(clock.clone()));
+    let cache = Server::at("127.0.0.1:0".parse().unwrap(), blobs, Wanted::default()).await;
+    let spool = tempfile::tempdir().unwrap();
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let with_lifetime = UpstreamSettings { lifetime: Some(minutes(30)), ..upstream(Some("hub"), hub.settings()) };
+    let settings = MirrorSettings { spool: spool.path().to_owned(), upstreams: vec![with_lifetime] };
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let mirror = Mirror::start(settings, cache.store.clone(), clock.clone(), &tasks, &cancel).unwrap();
+    let place = mirror.place(&name("hub/team/app"), None).unwrap();
+    let by_digest = Reference::Digest(one.manifest.digest.clone());
+    for _ in 0..12 {
+        assert_eq!(mirror.prepare_manifest(&place, &by_digest).await.unwrap(), Prepared::Here);
+        clock.advance(minutes(10));
+    }
+    let shared = mirror.shared.clone().unwrap();
+    assert_eq!(shared.expire().await.unwrap(), 0);
+    clock.advance(minutes(30));
+    assert_eq!(shared.expire().await.unwrap(), 1);
+    cancel.cancel();
+}
+
 fn digests(found: &[jeroboam_oci::manifest::Descriptor]) -> Vec<Digest> {
     found.iter().map(|descriptor| descriptor.digest.clone()).collect()
 }
@@ -554,8 +611,9 @@ async fn what_is_here_and_what_is_fetched_is_counted() {
     pull().await;
     assert_eq!(counts("manifest"), ("hub".to_owned(), 1, 1));
     pull_blob(&cache, "hub/team/app", &one.blobs[1].0).await.unwrap();
-    assert_eq!(counts("blob").2, 1, "it was fetched once, whoever asked meanwhile");
-    assert!(counts("blob").1 > 0, "for its head and its bytes two requests are made");
+    assert_eq!(counts("blob"), ("hub".to_owned(), 0, 1), "who asked for its head before had nothing fetched");
+    pull_blob(&cache, "hub/team/app", &one.blobs[1].0).await.unwrap();
+    assert_eq!(counts("blob"), ("hub".to_owned(), 2, 1), "for its head and its bytes two requests are made");
     let unknown = cache.remote().manifest(&name("hub/team/app"), &by_tag("v9")).await.unwrap();
     assert_eq!((unknown, counts("manifest")), (None, ("hub".to_owned(), 1, 1)), "what nobody has is neither");
 }

@@ -38,6 +38,8 @@ pub(super) struct Upstream {
     pub(super) checked: Cache<(RepositoryName, Tag), ()>,
     /// What it did not have a short time ago.
     pub(super) absent: Cache<Asked, ()>,
+    /// So many bytes blobs had a short time ago that were asked for and not fetched.
+    pub(super) sizes: Cache<Asked, u64>,
     /// For blobs that are fetched from it.
     room: Arc<Semaphore>,
     /// Manifests that were asked for, and whether they were here or had to be fetched.
@@ -88,6 +90,7 @@ impl Upstream {
             remote,
             checked: remember(limits.check),
             absent: remember(limits.absent),
+            sizes: remember(limits.check),
             room: Arc::new(Semaphore::new(limits.fetches.clamp(1, Semaphore::MAX_PERMITS))),
             manifests: Hits::default(),
             blobs: Hits::default(),

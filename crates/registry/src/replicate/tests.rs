@@ -83,6 +83,21 @@ async fn what_is_pushed_to_one_is_in_both() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_another_repository_there_has_is_not_sent_again() {
+    let (north, south) = one_way(|settings| settings).await;
+    let one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    idle(&north).await;
+    south.faults.asked("");
+    push(&north, "team/tool", Some("v1"), &one).await.unwrap();
+    until("it is there, too", || async { serves(&south, "team/tool", "v1", &one).await }).await;
+    idle(&north).await;
+    let sent = south.faults.asked("PUT");
+    assert!(!sent.is_empty() && sent.iter().all(|line| line.contains("/manifests/")), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_region_works_alone_and_the_other_catches_up_also_after_both_were_restarted() {
     let (north, south) = regions(|settings| settings).await;
     let before = image("before", None);

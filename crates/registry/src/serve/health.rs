@@ -82,6 +82,8 @@ impl Health {
             checks.spawn(async move { health.repeat(name(&kind), cadence, stop, || look(&kind)).await });
         }
         checks.join_all().await;
+        // Where nothing is looked at there is nothing to begin again with.
+        stop.cancelled().await;
     }
 
     async fn repeat<F>(&self, name: String, cadence: Cadence, stop: CancellationToken, check: impl Fn() -> F)

@@ -5,11 +5,11 @@
 //! themselves, and the rest can be done twice.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jeroboam_blobs::SharedBlobs;
-use jeroboam_model::Clock;
+use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::RepositoryName;
 use jeroboam_oci::events::{EventAction, Request, Target};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::around::Around;
 use crate::background;
 use crate::config::{CollectionConfig, Config, PurgingConfig, ScrubbingConfig};
 use crate::events::Happened;
-use crate::gc::{Collector, GcConfig, GcError, Keeping, keep_house, purge_uploads};
+use crate::gc::{Collector, GcConfig, GcError, Keeping, Purged, clear_parts, keep_house, purge_uploads};
 use crate::http::failure::chain;
 use crate::retention::{Removal, RetentionRule, retain};
 use crate::scrub::{self, ScrubConfig, Scrubbed, Turn};
@@ -51,6 +51,8 @@ pub(super) struct House {
     instance: String,
     /// Whether this is a cache before the registry.
     on_a_node: bool,
+    /// When what purged uploads left is old enough to go, where nobody collects garbage.
+    owed: Mutex<Option<Timestamp>>,
 }
 
 impl House {
@@ -63,12 +65,16 @@ impl House {
         metrics: HouseMetrics,
         instance: String,
     ) -> Self {
+        let gc = gc_config(config);
+        // A process before this one may owe it.
+        let age = gc.leftovers.max(config.storage.purging.age);
+        let owed = clock.now().saturating_add(age).unwrap_or(Timestamp::MAX);
         Self {
             collection: config.ours.collection,
             purging: config.storage.purging,
             scrubbing: config.ours.scrubbing,
             rules: retention_rules(config),
-            gc: gc_config(config),
+            gc,
             place,
             store,
             around,
@@ -76,6 +82,7 @@ impl House {
             metrics,
             instance,
             on_a_node: config.ours.node_cache.is_some(),
+            owed: Mutex::new(Some(owed)),
         }
     }
 
@@ -163,7 +170,8 @@ impl House {
         if self.store.is_read_only() {
             return Ok(interval);
         }
-        let uploads = purge_uploads(&self.place, age, self.clock.now(), dry_run).await?.uploads;
+        let purged = purge_uploads(&self.place, age, self.clock.now(), dry_run).await?;
+        let uploads = purged.uploads;
         match uploads {
             0 => {}
             _ if dry_run => info!(uploads, "uploads that nobody went on with would be removed"),
@@ -172,7 +180,33 @@ impl House {
                 info!(uploads, "uploads that nobody went on with were removed");
             }
         }
+        if !dry_run && self.store.config().compat == Compat::Shared {
+            self.clear_after(&purged).await?;
+        }
         Ok(interval)
+    }
+
+    /// Where garbage is collected, that comes after what uploads left; where distribution writes, nobody else does. It takes a look at each large
+    /// object of the store, so that it is done after uploads were purged only: at once, and once more when all that they had is old enough.
+    async fn clear_after(&self, purged: &Purged) -> jeroboam_blobs::Result<()> {
+        let now = self.clock.now();
+        let age = self.gc.leftovers.max(self.purging.age);
+        let due = {
+            let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            if purged.uploads > 0 {
+                *owed = Some(now.saturating_add(age).unwrap_or(Timestamp::MAX));
+            }
+            purged.uploads > 0 || owed.is_some_and(|at| at <= now)
+        };
+        if !due {
+            return Ok(());
+        }
+        let older_than = now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+        let left_over = clear_parts(&self.place, purged, older_than, false).await?;
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner).take_if(|at| *at <= now);
+        self.metrics.cleared(left_over);
+        info!(objects = left_over.objects, bytes = left_over.bytes, "what uploads had left was removed");
+        Ok(())
     }
 
     async fn retain(self: Arc<Self>, stop: CancellationToken) {

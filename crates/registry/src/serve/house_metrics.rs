@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::gc::{Collected, GcError, Outcome, Report, Sweeping};
+use crate::gc::{Collected, GcError, LeftOver, Outcome, Report, Sweeping};
 
 /// What came of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -117,6 +117,11 @@ impl HouseMetrics {
     /// Uploads were removed.
     pub(super) fn purged(&self, uploads: u64) {
         self.uploads.inc_by(uploads);
+    }
+
+    /// What uploads had left was removed.
+    pub(super) fn cleared(&self, left_over: LeftOver) {
+        self.left_over.inc_by(left_over.objects);
     }
 
     /// A tag or a manifest was removed.

@@ -26,6 +26,7 @@ use jeroboam_listen::{Limits, Socket, SocketError, Tls, TlsError, TlsFiles, Vers
 use jeroboam_model::Clock;
 use jeroboam_telemetry::Shutdown;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -129,15 +130,18 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
             switch::follow(file.clone(), always, Arc::clone(&store), stop)
         });
     }
+    // What requests need while they are answered ends when the last of them has, not when the first one is turned away.
+    let needed = CancellationToken::new();
+    let no_longer_needed = needed.clone().drop_guard();
     let reading = Arc::clone(&leases);
-    background::spawn(tasks, &token, "keeping up with the collection of garbage", move |stop| {
+    background::spawn(tasks, &needed, "keeping up with the collection of garbage", move |stop| {
         let leases = Arc::clone(&reading);
         async move { leases.keep_reading(stop).await }
     });
     let called = config.http.host.clone().unwrap_or_else(|| shown(&socket, tls.is_some()));
     // What is fetched for others is as large as layers are: memory is no place for it.
     let spool = environment.get("TMPDIR").map_or("/var/tmp", String::as_str).into();
-    let around = Around::start(&config, &store, &clock, &called, spool, tasks, &token.clone())?;
+    let around = Around::start(&config, &store, &clock, &called, spool, tasks, &needed)?;
     let registry = Registry::new(Arc::clone(&store), auth.clone(), around.events.clone(), http);
     let registry = around.put_around(registry);
     metrics.kept().by(Keepers { store: Arc::clone(&store), around: around.clone(), node });
@@ -157,9 +161,12 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
     });
 
     let health = health::Health::new(config.health.clone());
-    tasks.spawn(health.clone().watch(Arc::clone(&place), token.clone()));
-    if let Some(tls) = &tls {
-        tasks.spawn(tls.clone().follow(token.clone()));
+    let (checking, watched) = (health.clone(), Arc::clone(&place));
+    background::spawn(tasks, &token, "looking at what health is made of", move |stop| {
+        checking.clone().watch(Arc::clone(&watched), stop)
+    });
+    if let Some(tls) = tls.clone() {
+        background::spawn(tasks, &token, "looking for new certificates", move |stop| tls.clone().follow(stop));
     }
     let routes = outside::routes(outside::Parts {
         registry,
@@ -190,8 +197,15 @@ pub async fn run(parts: ServeParts) -> Result<(), ServeError> {
         }
     };
     tasks.spawn(told);
-    jeroboam_listen::serve(socket, tls, routes, limits(&config.http, &config), stop, tasks).await;
-    finish(&shutdown, &store, config.http.drain).await;
+    let requests = TaskTracker::new();
+    jeroboam_listen::serve(socket, tls, routes, limits(&config.http, &config), stop, &requests).await;
+    let drain = config.http.drain;
+    requests.close();
+    if tokio::time::timeout(drain + NOTICED, requests.wait()).await.is_err() {
+        warn!("requests were still running after {} s and are cut off", drain.as_secs());
+    }
+    drop(no_longer_needed);
+    finish(&shutdown, &store, drain).await;
     // Nobody asks us any more: whoever wonders who serves need not wait until our word is old.
     if tokio::time::timeout(FAREWELL, leases.retire()).await.is_err() {
         warn!("the store does not answer: what this process says of itself stays in it");
@@ -225,8 +239,9 @@ async fn leases(config: &Config, place: &SharedBlobs, clock: &Arc<dyn Clock>, in
 
 /// What was begun is finished, and what is half received is made durable.
 async fn finish(shutdown: &Shutdown, store: &Store, drain: Duration) {
-    if !shutdown.finish(drain + NOTICED).await {
-        warn!("requests were still running after {} s and are cut off", drain.as_secs());
+    let farewell = drain.max(FAREWELL);
+    if !shutdown.finish(farewell).await {
+        warn!("some of what runs beside requests did not end within {} s", farewell.as_secs());
     }
     if tokio::time::timeout(drain, store.drain()).await.is_err() {
         warn!("not all that was received is durable after {} s", drain.as_secs());

@@ -9,7 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures::FutureExt as _;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
 use jeroboam_oci::ErrorCode;
 use jeroboam_telemetry::metrics::CONTENT_TYPE as METRICS_TYPE;
@@ -22,6 +22,9 @@ use super::subject;
 use crate::auth::{self, Auth, Peer};
 use crate::config::Config;
 use crate::http::{Failure, Registry, service};
+
+/// What says to clients that this is a registry.
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// What is served.
 pub(super) struct Parts<'a> {
@@ -44,16 +47,23 @@ pub(super) fn routes(parts: Parts<'_>) -> Router {
         // distribution: an empty answer, which load balancers ask for.
         around = around.route(&format!("{prefix}/"), get(|| async { ([(CACHE_CONTROL, "no-cache")], "") }));
     }
-    let most = config.ours.limits.header;
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(health))
         .merge(around)
-        .fallback_service(service(registry))
-        .layer(middleware::from_fn(guarded))
-        .layer(middleware::from_fn_with_state(most, bounded))
+        .fallback_service(service(registry));
+    within_bounds(routes, config.ours.limits.header, prefix)
         .layer(middleware::from_fn_with_state(watch, access_log::watch))
         .layer(middleware::from_fn(peer))
+}
+
+/// The same, with what is said by nobody in particular: that a header is too long, and that something unexpected happened.
+fn within_bounds(routes: Router, most: usize, prefix: &str) -> Router {
+    let prefix: Arc<str> = prefix.into();
+    routes
+        .layer(middleware::from_fn(guarded))
+        .layer(middleware::from_fn_with_state(most, bounded))
+        .layer(middleware::from_fn_with_state(prefix, marked))
 }
 
 /// What operators reach, on an address of its own.
@@ -93,6 +103,20 @@ async fn peer(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// Whoever answers for the API, also where it did not come to that, says that it is one. Pages and what operators ask are none of it.
+async fn marked(State(prefix): State<Arc<str>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let path = path.strip_prefix(&*prefix).unwrap_or(path);
+    let is_api = path == "/v2" || path.starts_with("/v2/") || path == auth::TOKEN_PATH;
+    let mut response = next.run(request).await;
+    if is_api {
+        let headers = response.headers_mut();
+        headers.entry(API_VERSION).or_insert(HeaderValue::from_static("registry/2.0"));
+        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    }
+    response
+}
+
 /// The connection bounds what it keeps of a header, by the size of its buffers, and says nothing but a status; this is the limit that was set.
 async fn bounded(State(most): State<usize>, request: Request, next: Next) -> Response {
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
@@ -115,4 +139,48 @@ async fn guarded(request: Request, next: Next) -> Response {
     let mut response = (StatusCode::INTERNAL_SERVER_ERROR, body.to_string()).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// Answers `/v2/` and `/fine`; whatever else is asked for, nobody expected.
+    async fn ask(prefix: &str, path: &str, header: &str) -> Response {
+        let answer = |request: Request| async move {
+            assert!(["/v2/", "/fine"].contains(&request.uri().path()), "nobody expected this");
+            StatusCode::OK
+        };
+        let app = within_bounds(Router::new().fallback(answer), 1000, prefix);
+        let request = http::Request::builder().uri(path).header("x-some", header).body(Body::empty());
+        app.oneshot(request.expect("a request")).await.expect("an answer")
+    }
+
+    #[tokio::test]
+    async fn every_answer_of_the_api_says_that_it_is_one_and_no_other_does() {
+        let long = "x".repeat(1000);
+        for (prefix, path, header, status, is_api) in [
+            ("", "/v2/", "", 200, true),
+            ("", "/v2/", long.as_str(), 431, true),
+            ("", "/v2/a/tags/list", "", 500, true),
+            ("", "/v2", "", 500, true),
+            ("", "/auth/token", "", 500, true),
+            ("/p", "/p/v2/a/tags/list", "", 500, true),
+            ("/p", "/p/auth/token", long.as_str(), 431, true),
+            ("", "/p/v2/", "", 500, false),
+            ("", "/v2x", "", 500, false),
+            ("", "/fine", "", 200, false),
+            ("", "/fine", long.as_str(), 431, false),
+            ("", "/", "", 500, false),
+        ] {
+            let answer = ask(prefix, path, header).await;
+            assert_eq!(answer.status().as_u16(), status, "{prefix} {path}");
+            let said = answer.headers().get(API_VERSION).map(HeaderValue::as_bytes);
+            assert_eq!(said, is_api.then_some(b"registry/2.0".as_slice()), "{prefix} {path}");
+            assert_eq!(answer.headers().contains_key(X_CONTENT_TYPE_OPTIONS), is_api, "{prefix} {path}");
+        }
+    }
 }

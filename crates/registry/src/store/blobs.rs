@@ -116,10 +116,8 @@ impl Store {
         if canonical != *digest {
             paths.push(layout::layer(repository, &canonical));
         }
-        self.blobs.delete(&paths).await?;
-        for path in &paths {
-            self.cache.links.forget(path).await;
-        }
+        // Where this fails half way nobody knows what is gone: what is counted for quotas comes right with the next count, and nobody is refused before it.
+        self.delete_links(paths).await?;
         self.quotas.unlinked(repository, Link::Layer, &canonical);
         Ok(())
     }

@@ -101,6 +101,20 @@ impl Store {
         Ok(())
     }
 
+    /// Removes links, and what is remembered of them.
+    pub(super) async fn delete_links(&self, paths: Vec<String>) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.blobs.delete(&paths).await;
+        // Where it failed, some of them may be gone.
+        for path in &paths {
+            self.cache.links.forget(path).await;
+            self.cache.tags.forget(path).await;
+        }
+        Ok(outcome?)
+    }
+
     /// The blob that a repository has under this digest; `None` where it has none.
     pub(super) async fn linked_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
         let Some(canonical) = self.fixed_link(layout::layer(repository, digest)).await? else { return Ok(None) };

@@ -91,7 +91,7 @@ impl Store {
             quotas: quota::Quotas::new(&config.quotas, blobs.clone(), clock.clone()),
             sessions: uploads::Sessions::new(config.uploads_known),
             secret: uploads::Secret::new(config.secret.clone()),
-            recent: recent::Recent::new(blobs.capabilities().listing_is_fresh),
+            recent: recent::Recent::new(blobs.capabilities().listing_is_fresh, clock.clone()),
             sightings: sightings::Sightings::default(),
             suspects: verify::Suspects::default(),
             turns: turns::Turns::default(),

@@ -1,9 +1,10 @@
 //! What this process has written a moment ago, for places whose listings lag behind.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jeroboam_model::{Clock, Timestamp};
 use jeroboam_oci::{Digest, RepositoryName, Tag};
 use moka::sync::Cache;
 
@@ -13,25 +14,30 @@ const LAG: Duration = Duration::from_secs(120);
 /// Repositories that were written within that time and are remembered.
 const MOST: u64 = 10_000;
 
-/// Tags of a repository that are remembered; of more, the listing has to know.
+/// Tags of a repository that are remembered, and manifests about one of its manifests; of more, the listing has to know.
 const MOST_TAGS: usize = 10_000;
 
-type Tags = Arc<Mutex<BTreeMap<Tag, bool>>>;
-type Referrers = Arc<Mutex<BTreeSet<Digest>>>;
+/// What was written, and when: others write too, so that nothing is believed for longer than a listing may lag behind, however often somebody asks.
+type Notes<K, V> = Mutex<BTreeMap<K, (V, Timestamp)>>;
+
+type Tags = Arc<Notes<Tag, bool>>;
+type Referrers = Arc<Notes<Digest, ()>>;
 
 /// What this process has written a moment ago.
 pub(super) struct Recent {
     /// Whether listings lag at all.
     needed: bool,
+    clock: Arc<dyn Clock>,
     tags: Cache<RepositoryName, Tags>,
     repositories: Cache<RepositoryName, ()>,
     referrers: Cache<(RepositoryName, Digest), Referrers>,
 }
 
 impl Recent {
-    pub(super) fn new(listing_is_fresh: bool) -> Self {
+    pub(super) fn new(listing_is_fresh: bool, clock: Arc<dyn Clock>) -> Self {
         Self {
             needed: !listing_is_fresh,
+            clock,
             tags: Cache::builder().max_capacity(MOST).time_to_idle(LAG).build(),
             repositories: Cache::builder().max_capacity(MOST).time_to_live(LAG).build(),
             referrers: Cache::builder().max_capacity(MOST).time_to_idle(LAG).build(),
@@ -44,17 +50,13 @@ impl Recent {
             return;
         }
         let tags = self.tags.get_with_by_ref(repository, Tags::default);
-        let mut tags = tags.lock().unwrap_or_else(PoisonError::into_inner);
-        if tags.len() >= MOST_TAGS {
-            tags.clear();
-        }
-        tags.insert(tag.clone(), there);
+        note(&tags, tag.clone(), there, self.clock.now());
     }
 
     /// Corrects what a listing shows.
     pub(super) fn merge_tags(&self, repository: &RepositoryName, listed: &mut BTreeSet<Tag>) {
         let Some(tags) = self.tags.get(repository) else { return };
-        for (tag, there) in &*tags.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (tag, (there, _)) in &*lately(&tags, self.clock.now()) {
             if *there {
                 listed.insert(tag.clone());
             } else {
@@ -66,8 +68,8 @@ impl Recent {
     /// Tags that were written.
     pub(super) fn tags_written(&self, repository: &RepositoryName) -> Vec<Tag> {
         let Some(tags) = self.tags.get(repository) else { return Vec::new() };
-        let tags = tags.lock().unwrap_or_else(PoisonError::into_inner);
-        tags.iter().filter(|(_, there)| **there).map(|(tag, _)| tag.clone()).collect()
+        let tags = lately(&tags, self.clock.now());
+        tags.iter().filter(|(_, (there, _))| *there).map(|(tag, _)| tag.clone()).collect()
     }
 
     /// Something of a repository was written, so that it exists. Lists of repositories are remembered longer than those of tags.
@@ -88,10 +90,7 @@ impl Recent {
             return;
         }
         let referrers = self.referrers.get_with((repository.clone(), subject.clone()), Referrers::default);
-        let mut referrers = referrers.lock().unwrap_or_else(PoisonError::into_inner);
-        if referrers.len() < MOST_TAGS {
-            referrers.insert(digest.clone());
-        }
+        note(&referrers, digest.clone(), (), self.clock.now());
     }
 
     /// Manifests about another one that were written.
@@ -99,6 +98,31 @@ impl Recent {
         let Some(referrers) = self.referrers.get(&(repository.clone(), subject.clone())) else {
             return BTreeSet::new();
         };
-        referrers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let referrers = lately(&referrers, self.clock.now());
+        referrers.keys().cloned().collect()
     }
+}
+
+/// Notes what was just written. Where there is no room for it, what was noted before goes.
+fn note<K: Ord, V>(notes: &Notes<K, V>, key: K, value: V, now: Timestamp) {
+    let mut noted = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    if noted.len() >= MOST_TAGS {
+        forget_old(&mut noted, now);
+    }
+    if noted.len() >= MOST_TAGS {
+        noted.clear();
+    }
+    noted.insert(key, (value, now));
+}
+
+/// What was written so short a time ago that a listing need not show it.
+fn lately<K: Ord, V>(notes: &Notes<K, V>, now: Timestamp) -> MutexGuard<'_, BTreeMap<K, (V, Timestamp)>> {
+    let mut noted = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    forget_old(&mut noted, now);
+    noted
+}
+
+fn forget_old<K: Ord, V>(noted: &mut BTreeMap<K, (V, Timestamp)>, now: Timestamp) {
+    // A clock that was put back says nothing.
+    noted.retain(|_, (_, written)| now.duration_since(*written).unsigned_abs() <= LAG);
 }

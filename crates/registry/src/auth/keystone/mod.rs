@@ -29,10 +29,10 @@ const MOST: u64 = 20_000;
 /// Somebody whom Keystone knows.
 #[derive(Clone, Debug)]
 pub(super) struct User {
+    /// The user's id: that of whoever made it, for an application credential.
+    pub(super) id: String,
     /// The name for logs: the user's, and the domain's id.
     pub(super) name: String,
-    /// The project's id.
-    pub(super) project: Option<String>,
     pub(super) permissions: Permissions,
     /// When Keystone's word ends.
     pub(super) ends: Timestamp,
@@ -135,6 +135,7 @@ impl Keystone {
             return Err(refused.clone());
         };
         if let Some((user, let_in)) = self.before.get(&key).await
+            && user.ends > now
             && now.duration_since(let_in).unsigned_abs() <= self.config.cache + self.config.stale_ok
         {
             warn!(
@@ -166,12 +167,7 @@ impl Keystone {
         if let Some(rules) = rules {
             permissions = permissions.ruled(rules).ok_or(NotIn::AccessRules)?;
         }
-        Ok(Arc::new(User {
-            name: shown(info),
-            project: info.project.as_ref().map(ToString::to_string),
-            permissions,
-            ends: info.expires_at,
-        }))
+        Ok(Arc::new(User { id: info.user.to_string(), name: shown(info), permissions, ends: info.expires_at }))
     }
 }
 

@@ -89,7 +89,7 @@ async fn a_user_gets_what_the_roles_of_the_project_give() {
     let keystone = bed.keystone();
     let password = SecretString::from(PASSWORD.to_owned());
     let demo = keystone.log_in("demo@Default/demo@Default", &password).await.expect("let in");
-    assert_eq!((demo.name.as_str(), demo.project.as_deref()), ("demo@default", Some(bed.project("demo").as_str())));
+    assert_eq!(demo.name, "demo@default");
     let own = own(&bed.project("demo"));
     let may = |action| demo.permissions.allows_in(&own, action);
     assert_eq!([may(Action::Pull), may(Action::Push), may(Action::Delete)], [true, true, false]);
@@ -97,6 +97,7 @@ async fn a_user_gets_what_the_roles_of_the_project_give() {
     // An administrator of one project has what is that project's; one of `allprojects` has everything.
     let admin = keystone.log_in("admin/demo", &password).await.expect("let in");
     assert!(admin.permissions.allows_in(&own, Action::Delete) && !admin.permissions.allows_in("x", Action::Pull));
+    assert_ne!(admin.id, demo.id, "two users of one project");
     let cloud = keystone.log_in("admin@Default/admin", &password).await.expect("let in");
     assert_eq!(cloud.permissions, Permissions::everything());
     for (name, password) in [
@@ -131,12 +132,15 @@ async fn tokens_and_application_credentials_are_as_good_as_passwords() {
     let token = bed.demo().token().await.expect("a token");
     let user = keystone.log_in("$token", &token.secret).await.expect("let in");
     assert!(user.permissions.allows_in(&own, Action::Push));
+    let demo = user.id.clone();
+    assert_eq!(demo, token.info.user.to_string());
     assert!(matches!(keystone.log_in("$token", &"none".into()).await, Err(NotIn::Wrong)));
 
     let new = NewApplicationCredential { name: "all".to_owned(), ..NewApplicationCredential::default() };
     let (name, secret) = bed.credential(new).await;
     let user = keystone.log_in(&name, &secret).await.expect("let in");
     assert!(user.permissions.allows_in(&own, Action::Push));
+    assert_eq!(user.id, demo, "a credential is its user's");
     assert!(matches!(keystone.log_in(&name, &"wrong".into()).await, Err(NotIn::Wrong)));
 
     let roles = Some(vec!["reader".to_owned()]);
@@ -198,6 +202,24 @@ async fn while_keystone_is_away_who_was_let_in_may_go_on_pulling() {
     assert!(matches!(late, Err(NotIn::Away(_))), "{late:?}");
     bed.faults.clear();
     keystone.log_in("demo/demo", &password).await.expect("let in again");
+}
+
+#[tokio::test]
+async fn while_keystone_is_away_its_word_is_good_until_it_ends() {
+    let bed = Bed::start().await;
+    let days = Duration::from_secs(2 * 86_400);
+    let keystone = bed.with(KeystoneConfig { stale_ok: days, ..bed.config() }, Vec::new());
+    let user = keystone.log_in("demo/demo", &PASSWORD.into()).await.expect("let in");
+    bed.faults.add(&FaultRule::always(Fault::Cloud {
+        service: "identity".to_owned(),
+        status: 503,
+        retry_after_seconds: Some(0),
+    }));
+    let left = user.ends.duration_since(bed.clock.now()).unsigned_abs();
+    assert!(left < days, "{left:?}");
+    bed.clock.advance(left);
+    let ended = keystone.log_in("demo/demo", &PASSWORD.into()).await;
+    assert!(matches!(ended, Err(NotIn::Away(_))), "{ended:?}");
 }
 
 #[tokio::test]

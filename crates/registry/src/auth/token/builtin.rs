@@ -19,7 +19,9 @@ use crate::config::BuiltinConfig;
 /// How far the clocks of registries that share a key may be apart.
 const LEEWAY: Duration = Duration::from_secs(60);
 /// Clients take a token that says nothing for one of a minute, and ask for no shorter one.
-pub(in crate::auth) const SHORTEST: Duration = Duration::from_secs(60);
+const SHORTEST: Duration = Duration::from_secs(60);
+/// Longest life of a token for somebody whom others vouch for: whoever takes their word back is not asked before it ends.
+const LONGEST_OF_OTHERS: Duration = Duration::from_secs(300);
 
 pub(in crate::auth) struct Builtin {
     pub(in crate::auth) config: BuiltinConfig,
@@ -32,6 +34,13 @@ pub(in crate::auth) struct Builtin {
 pub(in crate::auth) struct Issued {
     pub(in crate::auth) token: String,
     pub(in crate::auth) lifetime: Duration,
+}
+
+impl Issued {
+    /// What clients are told: none is told of less than a minute, for which it is believed in any case, as clocks may be apart.
+    pub(in crate::auth) fn told(&self) -> Duration {
+        self.lifetime.max(SHORTEST)
+    }
 }
 
 /// There is no key to sign with.
@@ -59,7 +68,8 @@ impl Builtin {
         Ok(Self { config, pair, public, name })
     }
 
-    /// A token for somebody, who may do what `scopes` say; it ends no later than `end`.
+    /// A token for somebody, who may do what `scopes` say. Where others vouch for them until `end` it ends no later than that, and after five minutes
+    /// at most, whatever is set.
     pub(in crate::auth) fn issue(
         &self,
         subject: &str,
@@ -69,8 +79,13 @@ impl Builtin {
         now: Timestamp,
         end: Option<Timestamp>,
     ) -> Issued {
-        let left = end.map_or(Duration::MAX, |end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
-        let lifetime = self.config.lifetime.min(left).max(SHORTEST);
+        let lifetime = match end {
+            None => self.config.lifetime.max(SHORTEST),
+            Some(end) => {
+                let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
+                self.config.lifetime.min(LONGEST_OF_OTHERS).min(left)
+            }
+        };
         let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         let access = |scope: &Scope| Access {
             kind: scope.kind.clone(),
@@ -128,11 +143,11 @@ mod tests {
         let builtin = Builtin::open(BuiltinConfig::default()).expect("a key");
         let now = Timestamp::from_second(1_000_000).expect("a time");
         let scope = Scope::parse("repository:a:pull").expect("a scope");
-        let issued = builtin.issue("ada", Some("p1"), "reg", std::slice::from_ref(&scope), now, None);
+        let issued = builtin.issue("ada", Some("u1"), "reg", &[scope], now, None);
         assert_eq!(issued.lifetime, Duration::from_secs(300));
         assert!(builtin.made(&issued.token));
         let claims = builtin.verify(&issued.token, "reg", now).expect("a good token");
-        assert_eq!((claims.sub.as_str(), claims.account.as_deref()), ("ada", Some("p1")));
+        assert_eq!((claims.sub.as_str(), claims.account.as_deref()), ("ada", Some("u1")));
         assert!(claims.permissions().allows_in("a", Action::Pull));
         let later = now + Duration::from_secs(361);
         assert_eq!(builtin.verify(&issued.token, "reg", later), Err(BadToken::Expired));
@@ -140,8 +155,20 @@ mod tests {
         let other = Builtin::open(BuiltinConfig::default()).expect("a key");
         assert!(!other.made(&issued.token));
         assert_eq!(other.verify(&issued.token, "reg", now), Err(BadToken::Signature));
-        let short = builtin.issue("ada", None, "reg", &[scope], now, Some(now + Duration::from_secs(5)));
-        assert_eq!(short.lifetime, SHORTEST);
+    }
+
+    #[test]
+    fn a_token_of_a_user_of_keystone_ends_with_keystones_word_and_after_five_minutes() {
+        let hour = BuiltinConfig { lifetime: Duration::from_secs(3600), ..BuiltinConfig::default() };
+        let builtin = Builtin::open(hour).expect("a key");
+        let now = Timestamp::from_second(1_000_000).expect("a time");
+        for (left, lives) in [(None, 3600), (Some(7200), 300), (Some(20), 20), (Some(0), 0), (Some(-30), 0)] {
+            let end = left.map(|seconds: i64| Timestamp::from_second(1_000_000 + seconds).expect("a time"));
+            let issued = builtin.issue("ada", None, "reg", &[], now, end);
+            assert_eq!(issued.lifetime, Duration::from_secs(lives), "{left:?}");
+            let claims = builtin.verify(&issued.token, "reg", now).expect("a good token");
+            assert_eq!(u64::try_from(claims.exp - 1_000_000), Ok(lives), "{left:?}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(in crate::auth) struct Claims {
     pub(super) jti: String,
     #[serde(default)]
     pub(in crate::auth) access: Vec<Access>,
-    /// Whose quota counts; ours alone.
+    /// Whose uploads are counted; ours alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::auth) account: Option<String>,
 }

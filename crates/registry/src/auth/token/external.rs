@@ -14,6 +14,8 @@ use crate::config::TokenConfig;
 
 pub(in crate::auth) struct External {
     pub(in crate::auth) realm: String,
+    /// The path of the realm, where that is at the address that clients call us by.
+    pub(in crate::auth) beside: Option<String>,
     pub(in crate::auth) service: String,
     issuer: String,
     leeway: Duration,
@@ -49,6 +51,7 @@ impl External {
             certificates: open(config.root_certificates, KeySet::of_certificates)?,
             set: open(config.key_set, KeySet::of_set)?,
             realm: config.realm,
+            beside: config.auto_redirect,
             service: config.service,
             issuer: config.issuer,
             leeway: config.leeway,

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use super::Kind::{Duration, Flag, Free, Number, Text, Texts};
-use super::{Chapter, Key, key, without_effect};
+use super::{Chapter, Key, key};
 
 pub(super) const AUTH: Chapter = Chapter {
     title: "Authentication",
@@ -87,8 +87,13 @@ pub(super) const TOKEN: Chapter = Chapter {
             "The algorithms of signatures that are believed",
         ),
         key("auth.token.leeway", Duration, "60s", "How far clocks may be apart"),
-        without_effect("auth.token.autoredirect", "the realm is what realm says"),
-        without_effect("auth.token.autoredirectpath", "the realm is what realm says"),
+        key(
+            "auth.token.autoredirect",
+            Flag,
+            "false",
+            "Whether clients get tokens at the address that they reach the registry by, and not at `realm`",
+        ),
+        key("auth.token.autoredirectpath", Text, "/auth/token", "Under which path there"),
     ],
 };
 
@@ -111,7 +116,12 @@ pub(super) const BUILTIN: Chapter = Chapter {
             "",
             "An Ed25519 key in PEM, the same in all registries that share a name; without it one is made at each start, and tokens end with the process",
         ),
-        key("auth.builtin.ttl", Duration, "5m", "How long a token lives; at least 60s"),
+        key(
+            "auth.builtin.ttl",
+            Duration,
+            "5m",
+            "How long a token lives; at least 60s. One of a user of Keystone lives for 5m at most, and no longer than what Keystone gave",
+        ),
         key("auth.builtin.refreshttl", Duration, "720h", "How long a refresh token lives"),
         key(
             "auth.builtin.refreshtokens",

@@ -8,7 +8,12 @@ pub(super) const HTTP: Chapter = Chapter {
     about: "Where the registry listens and how it speaks.",
     keys: &[
         key("http.addr", Text, ":5000", "Address and port, or the path of a socket"),
-        key("http.net", Text, "tcp", "`tcp`, `unix`, or `tcp4` and `tcp6`"),
+        key(
+            "http.net",
+            Text,
+            "tcp",
+            "`tcp`, `unix`, or `tcp4` and `tcp6`. A proxy in front of a `unix` socket counts as `127.0.0.1` in `jeroboam.trustedproxies`",
+        ),
         key("http.prefix", Text, "", "What stands before `/v2/` in all paths"),
         key(
             "http.host",

@@ -76,7 +76,7 @@ pub(super) const S3: Chapter = Chapter {
             "Parts of an upload that are on their way at a time: more make one upload to a store far away faster, and take memory",
         ),
         key("storage.s3.multipartcopychunksize", Size, "32MiB", "Size of the parts of a copy"),
-        key("storage.s3.multipartcopymaxconcurrency", Number, "100", "Parts that are copied at a time"),
+        key("storage.s3.multipartcopymaxconcurrency", Number, "32", "Parts that are copied at a time"),
         key("storage.s3.multipartcopythresholdsize", Size, "32MiB", "Size from which on a copy is made in parts"),
         key("storage.s3.storageclass", Text, "", "The class of what is written"),
         key(

@@ -3,7 +3,7 @@
 use jeroboam_oci::{Algorithm, Digest};
 
 use super::bed::{Bed, everything_allowed};
-use super::counting::Counting;
+use super::counting::{Counting, Death};
 use crate::http::{HttpConfig, Redirect};
 use crate::store::StoreConfig;
 
@@ -124,6 +124,21 @@ async fn a_deleted_blob_is_gone_at_once_and_only_here() {
         bed.head(&path).await.is(404);
         assert_eq!(bed.delete(&path).await.is(404).code(), "BLOB_UNKNOWN");
         bed.head(&path.replace("/a/", "/b/")).await.is(200);
+        bed.push("a", b"layer").await;
+        bed.head(&path).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_blob_whose_deletion_failed_half_way_is_not_believed_to_be_there() {
+    for bed in Bed::each().await {
+        let path = format!("/v2/a/blobs/{}", bed.push("a", b"layer").await);
+        bed.head(&path).await.is(200);
+        // The link goes, and nobody hears of it.
+        bed.blobs.die(Some(Death { calls: 0, has_effect: true, from_behind: false }));
+        bed.delete(&path).await.is(503);
+        bed.blobs.die(None);
+        bed.head(&path).await.is(404);
         bed.push("a", b"layer").await;
         bed.head(&path).await.is(200);
     }

@@ -362,6 +362,68 @@ async fn a_deleted_manifest_takes_its_tags_with_it() {
 }
 
 #[tokio::test]
+async fn a_blob_is_not_deleted_as_a_manifest() {
+    for bed in Bed::each().await {
+        bed.push_image("a", "v1", b"layer").await;
+        for bytes in [&b"{}"[..], b"layer"] {
+            let digest = Digest::sha256(bytes);
+            let path = format!("/v2/a/manifests/{digest}");
+            bed.get(&path).await.is(404);
+            assert_eq!(bed.delete(&path).await.is(404).code(), "MANIFEST_UNKNOWN");
+            assert_eq!(bed.get(&format!("/v2/a/blobs/{digest}")).await.is(200).body, bytes);
+        }
+        // Old stores have some that are linked only as blobs are.
+        let old = bed.push("a", &image(b"layer", r#","annotations":{"old":"yes"}"#)).await;
+        let path = format!("/v2/a/manifests/{old}");
+        bed.get(&path).await.is(200);
+        bed.delete(&path).await.is(202);
+        bed.get(&path).await.is(404);
+    }
+}
+
+#[tokio::test]
+async fn what_distribution_took_and_nobody_here_understands_is_given_as_it_is() {
+    let bed = Bed::memory().await;
+    let (name, tag) = ("old".parse().unwrap(), "v1".parse().unwrap());
+    let text = |more: &str| String::from_utf8(image(b"layer", more)).unwrap();
+    let deep = format!(r#","deep":{}{}"#, "[".repeat(100), "]".repeat(100));
+    let said = format!(r#""mediaType":"{IMAGE}","#);
+    let child = descriptor(IMAGE, b"x").replace(r#","size":1"#, "");
+    for (document, media_type) in [
+        (text("").replace(r#","size":5"#, ""), IMAGE),
+        (text("").replace(r#""size":5"#, r#""size":-1"#), IMAGE),
+        (text(r#","layers":[]"#), IMAGE),
+        (text(&deep).replacen(&said, "", 1), IMAGE),
+        (format!(r#"{{"schemaVersion":2,"manifests":[{child}]}}"#), INDEX),
+    ] {
+        let digest = Digest::sha256(document.as_bytes());
+        for (path, bytes) in [
+            (layout::blob(&digest), document.clone()),
+            (layout::revision(&name, &digest), digest.to_string()),
+            (layout::tag_current(&name, &tag), digest.to_string()),
+        ] {
+            bed.blobs.put(&path, bytes.into(), jeroboam_blobs::Condition::Always).await.unwrap();
+        }
+        let next = bed.another().await;
+        for reference in ["v1".to_owned(), digest.to_string()] {
+            let path = format!("/v2/old/manifests/{reference}");
+            let (head, get) = (next.head(&path).await.is(200), next.get(&path).await.is(200));
+            for reply in [&head, &get] {
+                assert_eq!(reply.header("content-type"), media_type, "{document}");
+                assert_eq!(reply.header("content-length"), document.len().to_string());
+                assert_eq!(reply.header("docker-content-digest"), digest.to_string());
+            }
+            assert_eq!(get.body, document.as_bytes());
+        }
+        // Nobody brings any more of the kind, whether as a manifest or as a blob.
+        let pushed = next.put_manifest("old", "new", media_type, document.as_bytes()).await.is(400);
+        assert_eq!(pushed.code(), "MANIFEST_INVALID");
+        next.push("other", document.as_bytes()).await;
+        next.get(&format!("/v2/other/manifests/{digest}")).await.is(404);
+    }
+}
+
+#[tokio::test]
 async fn what_is_named_may_be_protected() {
     let config = StoreConfig { protect_referenced: true, ..everything_allowed() };
     let bed = Bed::with(config, HttpConfig::default()).await;
@@ -400,6 +462,28 @@ async fn listings_that_lag_are_corrected_by_what_was_just_written() {
     for tag in ["v1", "v2"] {
         bed.head(&format!("/v2/a/manifests/{tag}")).await.is(404);
     }
+}
+
+#[tokio::test]
+async fn what_was_written_corrects_listings_for_two_minutes_however_often_somebody_asks() {
+    let mut blobs = super::counting::Counting::new(std::sync::Arc::new(jeroboam_blobs::Memory::default()));
+    blobs.listing_is_fresh = false;
+    let bed = Bed::counting(blobs, everything_allowed(), HttpConfig::default()).await;
+    let other = bed.another().await;
+    let (digest, manifest) = bed.push_image("a", "gone", b"one").await;
+    bed.put_manifest("a", "back", IMAGE, &manifest).await.is(201);
+    bed.delete("/v2/a/manifests/back").await.is(202);
+    other.delete("/v2/a/manifests/gone").await.is(202);
+    other.put_manifest("a", "back", IMAGE, &manifest).await.is(201);
+    for (seconds, tags) in [(60, ["gone", "kept"]), (61, ["back", "kept"])] {
+        bed.clock.advance(std::time::Duration::from_secs(seconds));
+        // A push and a list, neither of which makes what is remembered stay.
+        bed.put_manifest("a", "kept", IMAGE, &manifest).await.is(201);
+        let listed = bed.get("/v2/a/tags/list").await.is(200).json();
+        assert_eq!(listed["tags"], serde_json::json!(tags), "after {seconds} s more");
+    }
+    let went = bed.store.delete_manifest(&"a".parse().unwrap(), &digest).await.unwrap();
+    assert_eq!(went.iter().map(ToString::to_string).collect::<Vec<_>>(), ["back", "kept"], "and no ghost of a tag");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use jeroboam_blobs::{Blobs as _, Kind, Memory};
 use jeroboam_oci::{Digest, layout};
 
 use super::bed::{Bed, IMAGE, Reply, everything_allowed, image};
-use super::counting::Counting;
+use super::counting::{Counting, Death};
 use crate::config::{Prefix, QuotaRule};
 use crate::gc::purge_uploads;
 use crate::http::HttpConfig;
@@ -189,6 +189,18 @@ async fn nobody_is_refused_for_what_another_process_has_deleted() {
     push(&bed, "team/a", &blob(2, 10_000)).await.is(403);
     bed.clock.advance(Duration::from_secs(6));
     push(&bed, "team/a", &blob(2, 10_000)).await.is(201);
+}
+
+#[tokio::test]
+async fn nobody_is_refused_for_what_went_although_its_deletion_failed() {
+    let bed = bed(&[rule("team", Some(10_000), None)]).await;
+    push(&bed, "team/a", &blob(1, 10_000)).await.is(201);
+    bed.blobs.die(Some(Death { calls: 0, has_effect: true, from_behind: false }));
+    bed.delete(&format!("/v2/team/a/blobs/{}", Digest::sha256(&blob(1, 10_000)))).await.is(503);
+    bed.blobs.die(None);
+    bed.clock.advance(Duration::from_secs(6));
+    push(&bed, "team/a", &blob(2, 10_000)).await.is(201);
+    assert_eq!(bed.store.quotas()[0].bytes, 10_000);
 }
 
 #[tokio::test]

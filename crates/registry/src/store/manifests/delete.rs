@@ -16,8 +16,7 @@ impl Store {
     /// Lets go of a manifest, and of every tag that points to it. Gives those tags.
     pub async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>> {
         self.may_delete()?;
-        let unknown = || StoreError::ManifestUnknown(Reference::Digest(digest.clone()));
-        let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
+        let canonical = self.manifest_to_go(repository, digest).await?;
         self.check_protected(repository, &canonical).await?;
         self.check_tags_may_go(repository, &canonical).await?;
         self.remove_manifest(repository, digest).await
@@ -47,8 +46,7 @@ impl Store {
         unless_since: Option<Timestamp>,
     ) -> Result<Option<Vec<Tag>>> {
         self.may_write()?;
-        let unknown = || StoreError::ManifestUnknown(Reference::Digest(digest.clone()));
-        let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
+        let canonical = self.manifest_to_go(repository, digest).await?;
         // Who pushes it again, under whatever tag, comes before all of this or after.
         let _revision = self.revision_turn(repository, &canonical).await?;
         let candidates = self.tag_candidates(repository, &canonical).await?;
@@ -86,6 +84,20 @@ impl Store {
         self.quotas.unlinked(repository, Link::Layer, &canonical);
         self.cache.tag_lists.forget(repository).await;
         Ok(Some(tags))
+    }
+
+    /// The manifest that is to go. What is linked as blobs are is one only where it is read as one: else it is a blob, which goes as blobs do.
+    async fn manifest_to_go(&self, repository: &RepositoryName, digest: &Digest) -> Result<Digest> {
+        if let Some(canonical) = self.linked_revision(repository, digest).await? {
+            return Ok(canonical);
+        }
+        let reference = Reference::Digest(digest.clone());
+        match self.find_manifest(repository, &reference).await {
+            Ok(found) => Ok(found.stored.canonical.clone()),
+            // Nobody can tell what it was: an earlier deletion may have taken its other link.
+            Err(error @ StoreError::Damaged { .. }) => self.linked_manifest(repository, digest).await?.ok_or(error),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes what the index says of a manifest, whose links are gone: one with a link that the index does not have would be pulled and never listed.
@@ -193,20 +205,6 @@ impl Store {
         self.quotas.untagged(repository, tag);
         self.cache.tag_lists.forget(repository).await;
         Ok(target)
-    }
-
-    /// Removes links, and what is remembered of them.
-    async fn delete_links(&self, paths: Vec<String>) -> Result<()> {
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let outcome = self.blobs.delete(&paths).await;
-        // Where it failed, some of them may be gone.
-        for path in &paths {
-            self.cache.links.forget(path).await;
-            self.cache.tags.forget(path).await;
-        }
-        Ok(outcome?)
     }
 
     /// The manifest that the store sorts by this digest, unless it is damaged: what cannot be read can still be let go of.

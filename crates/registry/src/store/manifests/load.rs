@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jeroboam_blobs::Freshness;
-use jeroboam_oci::manifest::{BadManifest, Manifest};
+use jeroboam_oci::manifest::{BadManifest, Manifest, presumed_type};
 use jeroboam_oci::{Digest, layout};
 use tracing::{error, warn};
 
@@ -109,10 +109,17 @@ fn understand(canonical: &Digest, bytes: Bytes) -> Understood {
     let (media_type, manifest) = match Manifest::stored(&bytes) {
         Ok(manifest) => (manifest.media_type.as_str().into(), Some(manifest)),
         Err(BadManifest::UnknownType(media_type)) => (media_type.into(), None),
-        Err(why) => {
-            warn!(digest = %canonical, %why, "a blob was asked for as a manifest, and is none");
-            return Understood::Nothing;
-        }
+        // distribution looks at less, and gave what it had taken.
+        Err(why) => match presumed_type(&bytes) {
+            Some(media_type) => {
+                warn!(digest = %canonical, %why, "a manifest is not understood, and is given as it is");
+                (media_type.into(), None)
+            }
+            None => {
+                warn!(digest = %canonical, %why, "a blob was asked for as a manifest, and is none");
+                return Understood::Nothing;
+            }
+        },
     };
     Understood::Manifest(Arc::new(StoredManifest { canonical: canonical.clone(), bytes, media_type, manifest }))
 }

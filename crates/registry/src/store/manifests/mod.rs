@@ -27,7 +27,7 @@ pub struct StoredManifest {
     pub bytes: Bytes,
     /// Its type.
     pub media_type: Arc<str>,
-    /// What it says; nothing of a form that this registry does not know, which is served as it is.
+    /// What it says; nothing of a form that this registry does not know or does not understand, which is served as it is.
     pub manifest: Option<Manifest>,
 }
 
@@ -55,7 +55,18 @@ impl Store {
             }
         };
         let stored = self.load_manifest(&canonical).await?.ok_or_else(unknown)?;
+        if stored.manifest.is_none() && !self.is_taken_for_one(repository, reference).await? {
+            return Err(unknown());
+        }
         Ok(ManifestView { digest, stored })
+    }
+
+    /// Whether what nobody understands was once taken for a manifest: anybody can push anything as a blob.
+    async fn is_taken_for_one(&self, repository: &RepositoryName, reference: &Reference) -> Result<bool> {
+        match reference {
+            Reference::Tag(_) => Ok(true),
+            Reference::Digest(digest) => Ok(self.linked_revision(repository, digest).await?.is_some()),
+        }
     }
 
     /// Makes a manifest that was found stay for the grace time, for a client that does not push it because it is there.

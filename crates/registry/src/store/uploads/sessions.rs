@@ -221,3 +221,32 @@ impl fmt::Debug for Session {
         f.debug_struct("Session").field("repository", &self.repository).field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_uploads_unfinished_is_in_nobody_elses_way() {
+        let sessions = Sessions::new(100);
+        let limits = Some(Limits { per_account: 2, per_repository: 100 });
+        let now = Timestamp::from_second(1_000_000).expect("a time");
+        let begin = |number: u8, account: Option<&str>| {
+            let (id, account) = (UploadId::of_random([number; 16]), account.map(str::to_owned));
+            let (repository, state) = ("p-1/app".parse().expect("a name"), State::empty(&id, None));
+            sessions.admit(Session::new(repository, id, account, now, now, state), limits, now).map(drop)
+        };
+        for (number, account, is_let_in) in [
+            (1, Some("robot"), true),
+            (2, Some("robot"), true),
+            (3, Some("robot"), false),
+            (4, Some("ada"), true),
+            (5, None, true),
+            (6, None, true),
+            (7, None, true),
+        ] {
+            let begun = begin(number, account);
+            assert_eq!(begun.is_ok(), is_let_in, "{number} {account:?}: {begun:?}");
+        }
+    }
+}

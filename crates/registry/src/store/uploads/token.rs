@@ -1,6 +1,7 @@
 //! The state in the location of an upload, signed as distribution signs it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jeroboam_blobs::{Condition, Freshness};
@@ -14,6 +15,9 @@ use super::{Result, Store, StoreError, UploadRef};
 
 /// Bytes of a secret that is made up.
 const LENGTH: usize = 32;
+
+/// How long after the first registry another one may write its secret, which had looked before: where a place takes both, the later one counts.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Longest secret that is read from the store.
 const LONGEST: u64 = 4096;
@@ -68,7 +72,10 @@ impl Store {
         }
         let made_up: [u8; LENGTH] = rand::random();
         self.blobs.put(&path, Bytes::copy_from_slice(&made_up), Condition::Absent).await?;
-        // Another one may have been faster.
+        // Another one may have been faster, or, where the place does not keep what is there, a moment slower: then that one's counts.
+        if !self.blobs.capabilities().create_if_absent {
+            tokio::time::sleep(SETTLED).await;
+        }
         let gone = || StoreError::Unavailable("the secret of uploads was not stored".to_owned());
         self.read_secret(&path).await?.ok_or_else(gone)
     }
