@@ -96,14 +96,11 @@ pub(super) async fn swift(url: &str, sizes: Sizes) -> Result<Vec<Figure>> {
     })
     .await?;
     let looks = sizes.small * 4;
-    let (heads, _) = crowd(address, SOME, looks, move |mut wire, piece| {
-        let (object, headers) = (format!("{container}/small-{}", piece % sizes.small), headers.clone());
-        async move {
-            wire.ask(Method::HEAD, &object, &headers, Bytes::new()).await?.expect(200)?;
-            Ok(wire)
-        }
-    })
-    .await?;
+    let heads = look(address, &container, &headers, sizes.small).await?;
+    // What a tag is read with: it is overwritten, and each replica that may have it is asked which is the newest.
+    let mut newest = headers.clone();
+    newest.push((http::HeaderName::from_static("x-newest"), "true".to_owned()));
+    let newest = look(address, &container, &newest, sizes.small).await?;
     #[expect(clippy::cast_precision_loss, reason = "numbers of bytes and objects")]
     let rate = |count: u64, took: Duration| count as f64 / took.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a number of bytes")]
@@ -114,5 +111,25 @@ pub(super) async fn swift(url: &str, sizes: Sizes) -> Result<Vec<Figure>> {
         ("small blobs of 4 KiB, 8 at once", "/s", rate(sizes.small, small)),
         ("manifest HEAD by tag, 16 at once", "/s", rate(looks, heads)),
         (EACH_ONCE, "/s", rate(looks, heads)),
+        ("HEAD of the newest replica, 16 at once", "/s", rate(looks, newest)),
     ])
+}
+
+/// How long it takes to ask four times for each small object's head.
+async fn look(
+    address: SocketAddr,
+    container: &str,
+    headers: &[(http::HeaderName, String)],
+    small: u64,
+) -> Result<Duration> {
+    let (container, headers) = (container.to_owned(), headers.to_vec());
+    let (took, _) = crowd(address, SOME, small * 4, move |mut wire, piece| {
+        let (object, headers) = (format!("{container}/small-{}", piece % small), headers.clone());
+        async move {
+            wire.ask(Method::HEAD, &object, &headers, Bytes::new()).await?.expect(200)?;
+            Ok(wire)
+        }
+    })
+    .await?;
+    Ok(took)
 }
