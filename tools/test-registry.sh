@@ -113,7 +113,8 @@ part_clients() {
     say "clients on $backend"
     # Once more where clients are sent to the store itself.
     case $backend in versitygw | rgw* | swift | keystone) ;; *) continue ;; esac
-    REDIRECT_OFF=false registry up jeroboam "$backend" "$port" "$(store "$backend" redirects)"
+    EXTRA=$'jeroboam: {insecureopen: true, redirect: {mode: on}}' REDIRECT_OFF=false \
+      registry up jeroboam "$backend" "$port" "$(store "$backend" redirects)"
     # Ceph's gateway signs with keys of the account alone, which nobody gave it.
     [ "$backend" = rgw ] || until_sent_on "$backend"
     REDIRECTS=1 tests/client/registry/all.sh "127.0.0.1:$port" 64
