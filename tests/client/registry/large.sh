@@ -21,7 +21,7 @@ is "its length" "$size" "$(curl -sfI "$(url "$REPO" "blobs/$expected")" | tr -d 
 began=$SECONDS
 is "what is fetched" "${expected#sha256:}" "$(oras blob fetch $plain -o - "$target@$expected" | digest)"
 say "fetched at $((size / 1048576 / (SECONDS - began + 1))) MiB/s"
-is "its last 1000 bytes" "$(stream large "$size" | tail -c 1000 | digest)" "$(curl -sf -r "$((size - 1000))-" "$(url "$REPO" "blobs/$expected")" | digest)"
+is "its last 1000 bytes" "$(stream large "$size" | tail -c 1000 | digest)" "$(curl -sfL -r "$((size - 1000))-" "$(url "$REPO" "blobs/$expected")" | digest)"
 
 regctl -v error registry set --tls disabled --skip-check --blob-chunk 33554432 --blob-max 33554432 "$REGISTRY"
 small=$((size / 16))
