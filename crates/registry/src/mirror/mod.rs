@@ -279,50 +279,34 @@ impl Mirror {
     /// So many bytes a blob has that the store does not have, where it is on its way or the upstream has it. Nothing is fetched. Whoever asks may read it.
     pub async fn blob_size(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(None) };
-        let upstream = &mirrored.upstream;
-        if shared.has_blob(mirrored, digest).await? {
-            upstream.blobs.note(true);
+        let key = (mirrored.here.clone(), digest.to_string());
+        if !shared.may_be_elsewhere(mirrored, digest, &key).await? {
             return Ok(None);
         }
-        let key = (mirrored.here.clone(), digest.to_string());
         let turn = shared.turn(&key);
         let _turn = turn.lock().await;
-        if let Some(fetch) = shared.running(&mirrored.here, digest) {
-            upstream.blobs.note(true);
-            return Ok(Some(fetch.size()));
-        }
-        // Whoever was before us may have brought it.
-        if shared.has_blob(mirrored, digest).await? {
-            upstream.blobs.note(true);
-            return Ok(None);
-        }
-        shared.size_there(mirrored, digest, &key).await
+        let elsewhere = shared.elsewhere(mirrored, digest, &key).await?;
+        Ok(elsewhere.map(|elsewhere| match elsewhere {
+            Elsewhere::OnItsWay(fetch) => fetch.size(),
+            Elsewhere::There(size) => size,
+        }))
     }
 
     /// Finds out about a blob that the store does not have: it is there now, is on its way, or nobody has it. Whoever asks may read it.
     pub async fn prepare_blob(&self, mirrored: &Mirrored, digest: &Digest) -> Result<Option<OnItsWay>, StoreError> {
         let Some(shared) = &self.shared else { return Ok(None) };
         let upstream = &mirrored.upstream;
-        if shared.has_blob(mirrored, digest).await? {
-            upstream.blobs.note(true);
-            return Ok(None);
-        }
         let key = (mirrored.here.clone(), digest.to_string());
-        if mirrored.upstream.absent.get(&key).await.is_some() {
+        if !shared.may_be_elsewhere(mirrored, digest, &key).await? {
             return Ok(None);
         }
         let turn = shared.turn(&key);
         let _turn = turn.lock().await;
-        if let Some(fetch) = shared.running(&mirrored.here, digest) {
-            upstream.blobs.note(true);
-            return Ok(Some(OnItsWay { size: fetch.size(), fetch }));
-        }
-        // Whoever was before us may have brought it.
-        if shared.has_blob(mirrored, digest).await? {
-            upstream.blobs.note(true);
-            return Ok(None);
-        }
-        let Some(size) = shared.size_there(mirrored, digest, &key).await? else { return Ok(None) };
+        let size = match shared.elsewhere(mirrored, digest, &key).await? {
+            None => return Ok(None),
+            Some(Elsewhere::OnItsWay(fetch)) => return Ok(Some(OnItsWay { size: fetch.size(), fetch })),
+            Some(Elsewhere::There(size)) => size,
+        };
         // It is here next, or something was wrong and all is asked anew.
         upstream.sizes.invalidate(&key).await;
         // What came from there before it may give to another one of its repositories. What others have it could only claim to have.
@@ -347,6 +331,14 @@ impl Mirror {
         upstream.blobs.note(false);
         Ok(Some(OnItsWay { size, fetch }))
     }
+}
+
+/// Where a blob is that is not here.
+enum Elsewhere {
+    /// It is being fetched.
+    OnItsWay(Arc<Fetch>),
+    /// The upstream has it, with so many bytes.
+    There(u64),
 }
 
 impl Shared {
@@ -379,6 +371,34 @@ impl Shared {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a blob is not here, and nobody has just said that the upstream does not have it either.
+    async fn may_be_elsewhere(&self, mirrored: &Mirrored, digest: &Digest, key: &Asked) -> Result<bool, StoreError> {
+        if self.has_blob(mirrored, digest).await? {
+            mirrored.upstream.blobs.note(true);
+            return Ok(false);
+        }
+        Ok(mirrored.upstream.absent.get(key).await.is_none())
+    }
+
+    /// Where a blob is that is not here; `None` where it is, or nobody has it. For whoever has its turn.
+    async fn elsewhere(
+        &self,
+        mirrored: &Mirrored,
+        digest: &Digest,
+        key: &Asked,
+    ) -> Result<Option<Elsewhere>, StoreError> {
+        if let Some(fetch) = self.running(&mirrored.here, digest) {
+            mirrored.upstream.blobs.note(true);
+            return Ok(Some(Elsewhere::OnItsWay(fetch)));
+        }
+        // Whoever was before us may have brought it.
+        if self.has_blob(mirrored, digest).await? {
+            mirrored.upstream.blobs.note(true);
+            return Ok(None);
+        }
+        Ok(self.size_there(mirrored, digest, key).await?.map(Elsewhere::There))
     }
 
     /// So many bytes a blob has at the upstream; `None` where that does not have it. It is asked by one at a time.
