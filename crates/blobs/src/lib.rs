@@ -85,7 +85,8 @@ pub enum Condition {
     /// In any case.
     #[default]
     Always,
-    /// Only where there is none yet. Binding only where [`Capabilities::create_if_absent`] says so; elsewhere it is checked just before.
+    /// Only where there is none yet. Binding only where [`Capabilities::create_if_absent`] says so; elsewhere it is checked just before. See also
+    /// [`Capabilities::one_is_first`].
     Absent,
 }
 
@@ -101,8 +102,11 @@ pub enum Written {
 /// What a place can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// [`Condition::Absent`] holds also against others at the same moment.
+    /// With [`Condition::Absent`] the place itself refuses to write over what is there.
     pub create_if_absent: bool,
+    /// Of many who write with [`Condition::Absent`] at the same moment, the place tells one that it was first. Else it may tell several, and keeps what came
+    /// last: Swift asks each of its servers whether it has the object before it sends the bytes to any.
+    pub one_is_first: bool,
     /// A listing shows what was written before it began.
     pub listing_is_fresh: bool,
     /// [`Blobs::presign`] gives addresses.

@@ -75,7 +75,7 @@ impl Directory {
 
 impl Blobs for Directory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { create_if_absent: true, listing_is_fresh: true, presign: false }
+        Capabilities { create_if_absent: true, one_is_first: true, listing_is_fresh: true, presign: false }
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<()>> {

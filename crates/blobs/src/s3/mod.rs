@@ -75,7 +75,8 @@ impl S3 {
 
 impl Blobs for S3 {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { create_if_absent: self.conditions.are_kept(), listing_is_fresh: true, presign: true }
+        let kept = self.conditions.are_kept();
+        Capabilities { create_if_absent: kept, one_is_first: kept, listing_is_fresh: true, presign: true }
     }
 
     fn seconds_ahead(&self) -> Option<i64> {

@@ -230,7 +230,8 @@ impl Blobs for Swift {
     fn capabilities(&self) -> Capabilities {
         let facts = self.inner.known.facts().unwrap_or_default();
         let presign = self.inner.signing.may_work();
-        Capabilities { create_if_absent: facts.create_if_absent, listing_is_fresh: false, presign }
+        let create_if_absent = facts.create_if_absent;
+        Capabilities { create_if_absent, one_is_first: false, listing_is_fresh: false, presign }
     }
 
     fn seconds_ahead(&self) -> Option<i64> {

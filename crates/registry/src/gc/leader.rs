@@ -94,7 +94,7 @@ impl Term {
 
     /// Whether another process has not become the collector at the same moment, which only a store that cannot tell who was first lets happen.
     pub(super) async fn is_mine(&self, blobs: &SharedBlobs, me: &str) -> Result<bool, GcError> {
-        if blobs.capabilities().create_if_absent {
+        if blobs.capabilities().one_is_first {
             return Ok(true);
         }
         let found: Option<Leader> = read(blobs, &paths::leader()).await?.sound(&paths::leader())?;

@@ -73,7 +73,7 @@ impl Store {
         let made_up: [u8; LENGTH] = rand::random();
         self.blobs.put(&path, Bytes::copy_from_slice(&made_up), Condition::Absent).await?;
         // Another one may have been faster, or, where the place does not keep what is there, a moment slower: then that one's counts.
-        if !self.blobs.capabilities().create_if_absent {
+        if !self.blobs.capabilities().one_is_first {
             tokio::time::sleep(SETTLED).await;
         }
         let gone = || StoreError::Unavailable("the secret of uploads was not stored".to_owned());
