@@ -53,6 +53,9 @@ pub struct HandBack {
     pub unlisted: Vec<RepositoryName>,
     /// Manifests that distribution cannot read: its garbage collection ends at the first.
     pub unknown_manifests: Vec<Digest>,
+    /// Tags that call their manifest by its SHA-512: distribution serves them, and its garbage collection would take what they point to for untagged. They are
+    /// written as distribution writes them.
+    pub renamed_tags: u64,
     /// Large objects of a kind whose parts its garbage collection would leave: they are written as distribution writes them.
     pub large_objects: u64,
     /// Such that stay as they are: distribution serves them, and leaves their parts when it removes them.
@@ -97,6 +100,7 @@ pub async fn hand_back(blobs: &SharedBlobs, options: HandBackOptions<'_>, now: T
             }
         }
     }
+    found.renamed_tags = rename_tags(blobs, &scan, changes).await?;
     found.uploads = end_uploads(blobs, changes).await?;
     found.notes = forget_notes(blobs, changes).await?;
     let HandedBack { rewritten, left } = rewrite(blobs, &scan, changes).await?;
@@ -126,6 +130,22 @@ async fn look(blobs: &SharedBlobs, scan: &Scan, now: Timestamp) -> Result<HandBa
     let epoch: Option<Epoch> = read(blobs, &paths::epoch()).await?.sound(&paths::epoch())?;
     found.collecting = epoch.is_some_and(|epoch| !matches!(epoch.stage, Stage::Closed { .. }));
     Ok(found)
+}
+
+/// Tags point to manifests by the digest that distribution sorts those by. Gives how many did not.
+async fn rename_tags(blobs: &SharedBlobs, scan: &Scan, changes: bool) -> Result<u64> {
+    let mut count = 0;
+    for (repository, held) in &scan.repositories {
+        for tag in &held.renaming {
+            let Some(target) = held.targets.get(tag) else { continue };
+            count += 1;
+            if changes {
+                let path = layout::tag_current(repository, tag);
+                blobs.put(&path, link::content(target).into(), Condition::Always).await?;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// Uploads end with their bytes: distribution cannot go on with them, and does not know where those are. Gives how many.
@@ -187,6 +207,13 @@ impl fmt::Display for HandBack {
             writeln!(f, "manifest {digest} is none that distribution reads: its garbage collection would end there")?;
         }
         for (count, what) in [
+            (
+                self.renamed_tags,
+                did(
+                    "tags that name a SHA-512 would be written as distribution writes them",
+                    "tags that named a SHA-512 were written as distribution writes them",
+                ),
+            ),
             (
                 self.large_objects,
                 did(

@@ -317,7 +317,8 @@ impl Images for Local {
                         PutCondition::Absent => TagCondition::Absent,
                         PutCondition::PointsTo(digest) => TagCondition::PointsTo(vec![digest.clone()]),
                     };
-                    NewManifest { reference: Reference::Tag(tag.clone()), condition, ..new }
+                    // Under the digest that it has, which the tag keeps.
+                    NewManifest { tags: vec![tag.clone()], condition, ..new }
                 }
             };
             self.store.put_manifest(repository, new).await?;

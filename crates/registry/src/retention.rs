@@ -39,7 +39,7 @@ pub struct RetentionRule {
 pub struct TagFact {
     /// Its name.
     pub tag: Tag,
-    /// What it points to.
+    /// What it points to, by the digest that the store sorts it by.
     pub target: Digest,
     /// When it was last moved.
     pub moved: Timestamp,
@@ -277,7 +277,12 @@ async fn facts(store: &Store, repository: &RepositoryName) -> Result<Facts> {
     let mut all_read = once.iter().all(|tag| moved.contains_key(tag));
     let mut tags = Vec::new();
     for (tag, moved) in moved {
-        match store.tag_target(repository, &tag).await? {
+        let target = store.tag_target(repository, &tag).await?;
+        let target = match &target {
+            Some(target) => store.sorted_by(repository, target).await?,
+            None => None,
+        };
+        match target {
             Some(target) => tags.push(TagFact { tag, target, moved }),
             None => all_read = false,
         }
@@ -411,5 +416,32 @@ mod tests {
         let removals = decide(&[rule], &"a".parse().unwrap(), &[tag("v1", "1", 1)], None, day(100));
         assert_eq!(tags_of(&removals), ["v1"]);
         assert_eq!(removals.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_tag_calls_by_another_digest_has_a_tag() {
+        let clock: std::sync::Arc<dyn jeroboam_model::Clock> = std::sync::Arc::new(jeroboam_model::SystemClock);
+        let leases = std::sync::Arc::new(crate::leases::Leases::in_memory(clock.clone(), crate::leases::GRACE));
+        let blobs = std::sync::Arc::new(jeroboam_blobs::Memory::default());
+        let store = Store::new(blobs, clock.clone(), leases, crate::store::StoreConfig::default());
+        let name: RepositoryName = "a".parse().unwrap();
+        let bytes = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        let new = crate::store::NewManifest {
+            reference: Reference::Digest(Digest::of(Algorithm::Sha512, bytes)),
+            tags: vec!["v1".parse().unwrap()],
+            content_type: None,
+            condition: crate::store::TagCondition::Always,
+            bytes: bytes.as_slice().into(),
+        };
+        store.put_manifest(&name, new).await.unwrap();
+        let after = clock.now().saturating_add(Duration::from_secs(60)).unwrap();
+        let all = |keep, untagged| RetentionRule { keep, untagged, ..RetentionRule::default() };
+        let untagged = all(None, Some(Duration::ZERO));
+        let retained = retain(&store, &Replication::none(), &[untagged], after, false).await.unwrap();
+        assert!(retained.removals.is_empty() && retained.unreadable.is_empty(), "{retained:?}");
+        let retained = retain(&store, &Replication::none(), &[all(Some(0), None)], after, false).await.unwrap();
+        let gone = Removal::Tag("v1".parse().unwrap(), Digest::sha256(bytes));
+        assert_eq!(retained.removals.into_values().flatten().collect::<Vec<_>>(), [gone]);
+        assert_eq!(store.tag_target(&name, &"v1".parse().unwrap()).await.unwrap(), None);
     }
 }

@@ -14,10 +14,11 @@ use jeroboam_registry::store::{Compat, Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A registry on a free port of the loopback that allows all that it can, and takes indexes of which parts are elsewhere.
+/// A registry on a free port of the loopback that allows all that it can, and takes images and indexes of which parts are elsewhere.
 async fn registry(blobs: SharedBlobs, compat: Compat) -> (String, JoinSet<()>) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let config = StoreConfig { compat, delete_enabled: true, children: Children::None, ..StoreConfig::default() };
+    let sparse = StoreConfig { children: Children::None, sparse_images: true, ..StoreConfig::default() };
+    let config = StoreConfig { compat, delete_enabled: true, ..sparse };
     let leases = Arc::new(Leases::in_memory(Arc::clone(&clock), GRACE));
     let store = Arc::new(Store::new(blobs, clock, leases, config));
     let registry = Registry::new(store, Auth::open(), Events::silent(), HttpConfig::default());

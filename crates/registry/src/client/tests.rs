@@ -272,7 +272,11 @@ async fn lists_have_all_pages_and_referrers_are_found_under_a_tag_too() {
     let local = server.local();
     for n in 0..1200 {
         let label = format!("t{n}").parse().unwrap();
-        server.store.point_tag(&name("team/app"), &label, &one.manifest.digest, None).await.unwrap();
+        server
+            .store
+            .point_tag(&name("team/app"), &label, &one.manifest.digest, &one.manifest.digest, None)
+            .await
+            .unwrap();
     }
     assert_eq!(server.remote().tags(&name("team/app")).await.unwrap().unwrap().len(), 1201);
     assert_eq!(crate::images::Images::tags(&local, &name("team/app")).await.unwrap().unwrap().len(), 1201);

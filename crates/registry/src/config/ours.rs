@@ -213,6 +213,7 @@ pub struct Additions {
     pub limits: LimitsConfig,
     pub protect_referenced: bool,
     pub sparse_index: bool,
+    pub sparse_image: bool,
     pub page: bool,
     pub metrics: Option<String>,
     pub collection: CollectionConfig,
@@ -228,6 +229,8 @@ pub struct Additions {
 
 const SYNCS: [(&str, SyncPolicy); 3] =
     [("auto", SyncPolicy::Auto), ("ordered", SyncPolicy::Ordered), ("all", SyncPolicy::All)];
+
+const SPARSE: [(&str, bool); 2] = [("allow", true), ("deny", false)];
 
 pub(super) fn read(root: &Section<'_>) -> Additions {
     let ours = root.section("jeroboam");
@@ -251,10 +254,8 @@ pub(super) fn read(root: &Section<'_>) -> Additions {
         redirect: redirect(&ours.section("redirect")),
         limits: limits(&ours.section("limits")),
         protect_referenced: ours.section("delete").flag("protectreferenced").unwrap_or(false),
-        sparse_index: ours
-            .section("validation")
-            .choice("sparseindex", &[("allow", true), ("deny", false)])
-            .unwrap_or(false),
+        sparse_index: ours.section("validation").choice("sparseindex", &SPARSE).unwrap_or(false),
+        sparse_image: ours.section("validation").choice("sparseimage", &SPARSE).unwrap_or(false),
         page: ours.section("page").flag("enabled").unwrap_or(true),
         metrics: ours.section("metrics").given("addr"),
         collection: collection(&ours, exclusive),

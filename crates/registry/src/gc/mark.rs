@@ -328,8 +328,13 @@ impl Marker<'_> {
                 Err(error) => Err(error.to_string()),
             };
             match target {
-                Ok(digest) => {
+                Ok(digest) if digest.algorithm() == Algorithm::Sha256 => {
                     self.revisions.push(Revision { key: Key::blob(&digest), repository, by_the_way: true });
+                }
+                // It leads to what its link as a manifest leads to, which was read before.
+                Ok(digest) => {
+                    let meant = self.meant.get(&Key::blob(&digest)).into_iter().flatten();
+                    self.revisions.extend(meant.map(|key| Revision { key: *key, repository, by_the_way: true }));
                 }
                 Err(why) => torn.push((repository, path, why)),
             }

@@ -26,6 +26,17 @@ async fn leads_to(blobs: &SharedBlobs, path: &str, digest: &Digest) -> Result<bo
     Ok(matches!(read_link(blobs, path).await?, Link::To(found) if found == *digest))
 }
 
+/// Whether a tag leads to a manifest, under whichever of its digests.
+async fn tag_leads_to(blobs: &SharedBlobs, repository: &RepositoryName, tag: &Tag, manifest: &Digest) -> Result<bool> {
+    match read_link(blobs, &layout::tag_current(repository, tag)).await? {
+        Link::To(found) if found == *manifest => Ok(true),
+        Link::To(found) if found.algorithm() != manifest.algorithm() => {
+            leads_to(blobs, &layout::revision(repository, &found), manifest).await
+        }
+        _ => Ok(false),
+    }
+}
+
 /// Whether a tag still leads to a manifest; where none did, whether the repository still has a link to that.
 async fn is_had(
     blobs: &SharedBlobs,
@@ -34,7 +45,7 @@ async fn is_had(
     manifest: &Digest,
 ) -> Result<bool> {
     match tag {
-        Some(tag) => leads_to(blobs, &layout::tag_current(repository, tag), manifest).await,
+        Some(tag) => tag_leads_to(blobs, repository, tag, manifest).await,
         None => Ok(!matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::Absent)),
     }
 }
@@ -63,7 +74,7 @@ async fn look(blobs: &SharedBlobs, problem: &Problem) -> Result<bool> {
     match problem {
         Problem::TornTag { repository, tag, .. } => is_torn(blobs, &layout::tag_current(repository, tag)).await,
         Problem::TagWithoutManifest { repository, tag, manifest, .. } => {
-            if !leads_to(blobs, &layout::tag_current(repository, tag), manifest).await? {
+            if !tag_leads_to(blobs, repository, tag, manifest).await? {
                 return Ok(false);
             }
             let linked = matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::To(_));

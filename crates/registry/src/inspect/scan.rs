@@ -34,6 +34,8 @@ pub(crate) struct Held {
     pub(crate) once: BTreeMap<Tag, Vec<(Option<Timestamp>, Digest)>>,
     /// What tags point to, as far as that could be read.
     pub(crate) targets: BTreeMap<Tag, Digest>,
+    /// Those that call it by another digest than the store's own.
+    pub(crate) renaming: BTreeSet<Tag>,
 }
 
 /// What a store has.
@@ -223,6 +225,14 @@ impl Scan {
                     Link::Unreadable(path, why) => {
                         self.problems.insert(Problem::Unreadable { path, why });
                     }
+                }
+            }
+            for (tag, target) in &mut held.targets {
+                if held.revisions.contains_key(target)
+                    && let Some(canonical) = self.aliases.get(target)
+                {
+                    *target = canonical.clone();
+                    held.renaming.insert(tag.clone());
                 }
             }
             for (digest, size) in held.layers.clone() {

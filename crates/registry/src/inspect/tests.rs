@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{InspectOptions, Inspection, Problem, inspect, is_still};
 use crate::config::Prefix;
+use crate::gc::documents::read_bytes;
 use crate::hand_back::{HandBackOptions, hand_back};
 use crate::leases::{GRACE, Leases};
 use crate::repair::{Remedy, Repairs, quarantine, repair};
@@ -471,4 +472,46 @@ async fn bytes_that_are_right_when_read_again_stay_where_they_are() {
     bed.put(&layout::blob(&bed.layer), b"LAYER").await;
     assert!(quarantine(&bed.blobs, &bed.layer).await.unwrap());
     assert!(!quarantine(&bed.blobs, &bed.layer).await.unwrap(), "it is gone");
+}
+
+#[tokio::test]
+async fn a_tag_may_call_its_manifest_by_another_digest_until_the_store_is_handed_back() {
+    let bed = Bed::new().await;
+    let bytes = read_bytes(&bed.blobs, &layout::blob(&bed.manifest), Freshness::Newest).await.unwrap().unwrap();
+    let long = Digest::of(Algorithm::Sha512, &bytes);
+    let new = NewManifest {
+        reference: Reference::Digest(long.clone()),
+        tags: vec![tag("v1"), tag("v2")],
+        content_type: None,
+        condition: TagCondition::Always,
+        bytes,
+    };
+    store(&bed.blobs, &bed.clock).put_manifest(&name(), new).await.unwrap();
+    assert_eq!(bed.inspect().await.problems, []);
+    let points_to = async |tag: &Tag| store(&bed.blobs, &bed.clock).tag_target(&name(), tag).await.unwrap();
+    assert_eq!(points_to(&tag("v1")).await.as_ref(), Some(&long));
+    // What is wrong with the manifest is told of the tag all the same.
+    bed.remove(&[layout::layer(&name(), &bed.layer)]).await;
+    assert!(bed.inspect().await.problems.contains(&bed.without_link(Some(tag("v1")), &bed.manifest, &bed.layer)));
+    bed.repair().await;
+    // A link to nothing under the other digest is told, too.
+    let alias = layout::revision(&name(), &long);
+    bed.remove(std::slice::from_ref(&alias)).await;
+    let lost = |label: &str| Problem::TagWithoutManifest {
+        repository: name(),
+        tag: tag(label),
+        manifest: long.clone(),
+        bytes_are_there: false,
+    };
+    assert_eq!(bed.inspect().await.problems, [lost("v1"), lost("v2")]);
+    let link = Bytes::from(bed.manifest.to_string());
+    bed.blobs.put(&alias, link, Condition::Always).await.unwrap();
+
+    for (dry_run, count) in [(true, 2), (false, 2), (false, 0)] {
+        let options = HandBackOptions { dry_run, all_stopped: true, ..HandBackOptions::default() };
+        let handed = hand_back(&bed.blobs, options, bed.clock.now()).await.unwrap();
+        assert!(handed.is_ready() && handed.renamed_tags == count, "{handed}");
+        let to = if dry_run { &long } else { &bed.manifest };
+        assert_eq!(points_to(&tag("v2")).await.as_ref(), Some(to));
+    }
 }

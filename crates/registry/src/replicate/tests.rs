@@ -283,6 +283,26 @@ async fn tags_that_nobody_told_of_are_found_when_all_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tag_is_called_the_same_in_both_regions() {
+    let (north, south) = regions(|settings| settings).await;
+    let mut one = image("one", None);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    one.manifest.digest = Digest::of(jeroboam_oci::Algorithm::Sha512, &one.manifest.bytes);
+    push(&north, "team/app", Some("v1"), &one).await.unwrap();
+    both_serve(&north, &south, "v1", &one).await;
+    idle(&north).await;
+    south.faults.asked("");
+    north.replication.compare_now();
+    until("they are compared", || async { !south.faults.asked("/_x/replication/").is_empty() }).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(south.faults.asked("/manifests/").is_empty(), "nothing differs");
+    let two = image("two", None);
+    push(&south, "team/app", Some("v1"), &two).await.unwrap();
+    both_serve(&north, &south, "v1", &two).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_no_registry_of_ours_gets_what_is_pushed() {
     let other = Server::start(Wanted::default()).await;
     let north = Server::start(wanted(region("north", other.address))).await;
@@ -531,7 +551,11 @@ async fn all_pages_are_compared() {
     both_serve(&north, &south, "v1", &one).await;
     for n in 0..1200 {
         let label = tag(&format!("t{n:04}"));
-        south.store.point_tag(&name("team/app"), &label, &one.manifest.digest, None).await.unwrap();
+        south
+            .store
+            .point_tag(&name("team/app"), &label, &one.manifest.digest, &one.manifest.digest, None)
+            .await
+            .unwrap();
     }
     south.faults.asked("");
     let snapshot = south.remote().snapshot(&name("team/app")).await.unwrap().unwrap();

@@ -146,6 +146,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
             true => Children::None,
             false => config.manifests.children.clone(),
         },
+        sparse_images: ours.sparse_image,
         elsewhere: if config.manifests.checked { config.manifests.elsewhere.clone() } else { Expressions::default() },
         quotas: ours.quotas.clone(),
         immutable: ours.immutable.clone(),

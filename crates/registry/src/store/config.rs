@@ -29,6 +29,8 @@ pub struct StoreConfig {
     pub protect_referenced: bool,
     /// Which manifests that an index names have to be there.
     pub children: Children,
+    /// Whether an image may name blobs that are not there.
+    pub sparse_images: bool,
     /// Which addresses of what is kept elsewhere a manifest may name.
     pub elsewhere: Expressions,
     /// How much namespaces may have.
@@ -70,6 +72,7 @@ impl Default for StoreConfig {
             delete_enabled: false,
             protect_referenced: false,
             children: Children::All,
+            sparse_images: false,
             elsewhere: Expressions::default(),
             quotas: Vec::new(),
             immutable: Vec::new(),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use jeroboam_blobs::{Condition, Written};
-use jeroboam_oci::{Digest, RepositoryName, Tag, layout};
+use jeroboam_oci::{Digest, RepositoryName, Tag, layout, link};
 
 use super::{Result, Store, StoreError};
 use crate::pattern;
@@ -24,7 +24,8 @@ impl Store {
         canonical: &Digest,
     ) -> Result<()> {
         for tag in tags.iter().filter(|tag| self.is_immutable(repository, tag)) {
-            if self.read_tag(repository, tag).await?.is_some_and(|target| target != *canonical) {
+            let Some(target) = self.read_tag(repository, tag).await? else { continue };
+            if self.sorted_by(repository, &target).await?.as_ref() != Some(canonical) {
                 return Err(StoreError::Immutable(tag.clone()));
             }
         }
@@ -39,33 +40,38 @@ impl Store {
         let mut candidates = self.tag_candidates(repository, canonical).await?;
         candidates.retain(|tag, _| self.is_immutable(repository, tag));
         for tag in candidates.into_keys() {
-            if self.read_tag(repository, &tag).await?.as_ref() == Some(canonical) {
+            if self.read_tag_sorted(repository, &tag).await?.as_ref() == Some(canonical) {
                 return Err(StoreError::Immutable(tag));
             }
         }
         Ok(())
     }
 
-    /// Writes a tag where there is none, also against others at the same moment, as far as the place can do that.
+    /// Writes a tag where there is none, also against others at the same moment, as far as the place can do that. Gives what it points to then.
     pub(super) async fn write_tag_once(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
+        target: &Digest,
         canonical: &Digest,
-        content: Bytes,
-    ) -> Result<()> {
+    ) -> Result<Digest> {
+        let content = Bytes::from(link::content(target));
         let path = layout::tag_current(repository, tag);
         if self.blobs.put(&path, content.clone(), Condition::Absent).await? == Written::Yes {
-            return Ok(());
+            return Ok(target.clone());
         }
         match self.read_tag(repository, tag).await? {
             // What was written ahead of it waits for something.
-            Some(target) if target == *canonical => {
-                self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await
+            Some(there) if self.sorted_by(repository, &there).await?.as_ref() == Some(canonical) => {
+                self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await?;
+                Ok(there)
             }
             Some(_) => Err(StoreError::Immutable(tag.clone())),
             // A torn one points nowhere.
-            None => Ok(self.blobs.put(&path, content, Condition::Always).await.map(drop)?),
+            None => {
+                self.blobs.put(&path, content, Condition::Always).await?;
+                Ok(target.clone())
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use jeroboam_blobs::{Condition, Freshness, List, Listed};
 use jeroboam_oci::layout::{self, Folder, InRepository, Meaning};
 use jeroboam_oci::{Digest, RepositoryName, Tag, link};
 
+use super::blobs::is_canonical;
 use super::{Result, Store, StoreError};
 
 /// How many lines of a listing are asked for at once.
@@ -67,29 +68,48 @@ impl Store {
         Ok(found.and_then(|path| path.strip_prefix(&prefix)).is_some_and(|rest| rest.starts_with('_')))
     }
 
+    /// The digest that the store sorts a manifest by which a tag points to. A tag keeps the digest that its manifest was pushed under; `None` where the link
+    /// from that to the store's own is gone.
+    pub(crate) async fn sorted_by(&self, repository: &RepositoryName, target: &Digest) -> Result<Option<Digest>> {
+        if is_canonical(target) {
+            return Ok(Some(target.clone()));
+        }
+        self.fixed_link(layout::revision(repository, target)).await
+    }
+
     /// What a tag points to, as the store has it now.
     pub(super) async fn read_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
         self.read_link(&layout::tag_current(repository, tag), Freshness::Newest).await
     }
 
-    /// Makes a tag point to a manifest, of which something may be noted.
+    /// The same, by the digest that the store sorts it by.
+    pub(super) async fn read_tag_sorted(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
+        match self.read_tag(repository, tag).await? {
+            Some(target) => self.sorted_by(repository, &target).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a tag point to a manifest under this digest, of which something may be noted.
     pub(super) async fn write_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
+        target: &Digest,
         canonical: &Digest,
         note: Option<&str>,
     ) -> Result<()> {
         let path = layout::tag_current(repository, tag);
-        let content = Bytes::from(link::content(canonical));
+        let content = Bytes::from(link::content(target));
+        let mut target = target.clone();
         if self.is_immutable(repository, tag) {
-            self.write_tag_once(repository, tag, canonical, content).await?;
+            target = self.write_tag_once(repository, tag, &target, canonical).await?;
         } else if let Some(note) = note {
             self.blobs.put_noted(&path, content, note).await?;
         } else {
             self.blobs.put(&path, content, Condition::Always).await?;
         }
-        self.cache.tags.wrote(path, canonical.clone()).await;
+        self.cache.tags.wrote(path, target).await;
         self.recent.tag_is(repository, tag, true);
         self.quotas.tagged(repository, tag);
         self.cache.tag_lists.forget(repository).await;
@@ -132,7 +152,7 @@ impl Store {
         candidates: BTreeMap<Tag, Vec<String>>,
     ) -> Result<Vec<(Tag, Vec<String>)>> {
         let looked = stream::iter(candidates).map(|(tag, below)| async move {
-            let target = self.read_tag(repository, &tag).await?;
+            let target = self.read_tag_sorted(repository, &tag).await?;
             Ok::<_, StoreError>(target.is_none_or(|target| target == *canonical).then_some((tag, below)))
         });
         let looked: Vec<_> = looked.buffered(AT_ONCE).try_collect().await?;

@@ -100,6 +100,12 @@ pub(super) const OURS: Chapter = Chapter {
             "Whether an index may name manifests that are not there: `allow` or `deny`",
         ),
         key(
+            "jeroboam.validation.sparseimage",
+            Text,
+            "deny",
+            "Whether an image may name a configuration and layers that are not there: `allow` or `deny`",
+        ),
+        key(
             "jeroboam.delete.protectreferenced",
             Flag,
             "false",

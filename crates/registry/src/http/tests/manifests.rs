@@ -65,6 +65,13 @@ async fn what_a_manifest_names_has_to_be_there() {
     let bed = Bed::with(sparse, HttpConfig::default()).await;
     bed.put_manifest("a", "sparse", INDEX, &part).await.is(201);
     bed.get("/v2/a/manifests/sparse").await.is(200);
+    assert_eq!(bed.put_manifest("a", "image", IMAGE, &manifest).await.is(400).code(), "MANIFEST_BLOB_UNKNOWN");
+    let sparse = StoreConfig { sparse_images: true, ..everything_allowed() };
+    let bed = Bed::with(sparse, HttpConfig::default()).await;
+    bed.put_manifest("a", "image", IMAGE, &manifest).await.is(201);
+    assert_eq!(bed.get("/v2/a/manifests/image").await.is(200).body, manifest);
+    assert_eq!(bed.get("/v2/_catalog").await.json()["repositories"], serde_json::json!(["a"]));
+    assert_eq!(bed.put_manifest("a", "sparse", INDEX, &part).await.is(400).code(), "MANIFEST_BLOB_UNKNOWN");
 }
 
 #[tokio::test]
@@ -181,7 +188,7 @@ async fn manifests_have_two_names_and_are_stored_once() {
         assert_eq!(put.location(), format!("/v2/a/manifests/{long}"));
         let tags: Vec<_> = put.headers.get_all("oci-tag").iter().collect();
         assert_eq!(tags, ["v1", "v2"]);
-        for (reference, digest) in [(long.to_string(), &long), (short.to_string(), &short), ("v2".to_owned(), &short)] {
+        for (reference, digest) in [(long.to_string(), &long), (short.to_string(), &short), ("v2".to_owned(), &long)] {
             let get = bed.get(&format!("/v2/a/manifests/{reference}")).await.is(200);
             assert_eq!(get.header("docker-content-digest"), digest.to_string());
             assert_eq!(get.body, manifest);

@@ -9,5 +9,6 @@ mod errors;
 mod manifests;
 mod quotas;
 mod referrers;
+mod two_names;
 mod uploads;
 mod wire;

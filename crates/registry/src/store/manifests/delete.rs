@@ -189,12 +189,13 @@ impl Store {
         let _turn = self.turns.of(std::slice::from_ref(&current)).await?;
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
         let target = self.read_tag(repository, tag).await?;
-        if !condition.holds(target.as_ref()) {
+        if !self.holds(repository, condition, target.as_ref()).await? {
             return Err(StoreError::ConditionFailed);
         }
         let mut rest: BTreeSet<String> = self.objects_below(&layout::tag(repository, tag)).await?.into_iter().collect();
         if let Some(target) = &target {
-            rest.insert(layout::tag_once(repository, tag, target));
+            let canonical = self.sorted_by(repository, target).await?;
+            rest.extend(canonical.map(|canonical| layout::tag_once(repository, tag, &canonical)));
         } else if rest.is_empty() {
             return Err(unknown());
         }

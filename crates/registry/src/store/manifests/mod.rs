@@ -34,7 +34,7 @@ pub struct StoredManifest {
 /// A manifest, as it was asked for.
 #[derive(Clone, Debug)]
 pub struct ManifestView {
-    /// Its digest in the algorithm that the client used.
+    /// Its digest in the algorithm that the client used; asked for by a tag, in the one that the tag was pushed with.
     pub digest: Digest,
     /// The manifest.
     pub stored: Arc<StoredManifest>,
@@ -46,8 +46,9 @@ impl Store {
         let unknown = || StoreError::ManifestUnknown(reference.clone());
         let (digest, canonical) = match reference {
             Reference::Tag(tag) => {
-                let canonical = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
-                (canonical.clone(), canonical)
+                let target = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
+                let canonical = self.sorted_by(repository, &target).await?.ok_or_else(unknown)?;
+                (target, canonical)
             }
             Reference::Digest(digest) => {
                 let canonical = self.linked_manifest(repository, digest).await?.ok_or_else(unknown)?;
@@ -77,7 +78,7 @@ impl Store {
         }
     }
 
-    /// What a tag points to; `None` where there is no such tag.
+    /// What a tag points to, under the digest that it was pushed with; `None` where there is no such tag.
     pub async fn tag_target(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
         let path = layout::tag_current(repository, tag);
         if let Some(digest) = self.cache.tags.get(&path).await {

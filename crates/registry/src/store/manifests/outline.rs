@@ -41,12 +41,13 @@ impl Store {
     /// them, and then here, too.
     pub async fn outline(&self, repository: &RepositoryName, tag: &Tag) -> Result<(Digest, Outline)> {
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
-        let canonical = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
-        let outline = match self.cache.outlines.get(&canonical).filter(|_| !self.suspects.are_doubted(&canonical)) {
+        let target = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
+        let canonical = self.sorted_by(repository, &target).await?.ok_or_else(unknown)?;
+        let outline = match self.cache.outlines.get(&target).filter(|_| !self.suspects.are_doubted(&canonical)) {
             Some(outline) => outline,
             None => Outline::of(&*self.load_manifest(&canonical).await?.ok_or_else(unknown)?),
         };
-        Ok((canonical, outline))
+        Ok((target, outline))
     }
 }
 

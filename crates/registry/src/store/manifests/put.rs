@@ -46,7 +46,7 @@ pub enum TagCondition {
 }
 
 impl TagCondition {
-    pub(super) fn holds(&self, target: Option<&Digest>) -> bool {
+    fn holds(&self, target: Option<&Digest>) -> bool {
         match self {
             Self::Always => true,
             Self::Absent => target.is_none(),
@@ -99,7 +99,7 @@ impl Store {
         let paths: Vec<String> = tags.iter().map(|tag| layout::tag_current(repository, tag)).collect();
         let _revision = self.revision_turn(repository, &canonical).await?;
         let _turn = self.turns.of(&paths).await?;
-        self.check_condition(repository, &new.reference, &new.condition).await?;
+        self.check_push(repository, &new.reference, &tags, &new.condition).await?;
         self.check_tags_may_move(repository, &tags, &canonical).await?;
         let mut room = self.quotas.room(repository).await?;
         room.blob(&canonical, size).await?;
@@ -112,7 +112,7 @@ impl Store {
         let reads_so = Manifest::stored(&new.bytes).is_ok_and(|read| read.media_type == manifest.media_type);
         let note = reads_so.then(|| Outline::note(size, &manifest));
         for tag in &tags {
-            self.point_tag(repository, tag, &canonical, note.as_deref()).await?;
+            self.point_tag(repository, tag, &digest, &canonical, note.as_deref()).await?;
         }
         if reads_so {
             self.remember(&canonical, new.bytes, &manifest).await;
@@ -152,22 +152,23 @@ impl Store {
         self.link_blob(repository, &canonical, &canonical, size).await?;
         self.link_manifest(repository, digest, &canonical, size, &manifest, tag.is_some()).await?;
         if let Some(tag) = tag {
-            self.point_tag(repository, tag, &canonical, Some(&Outline::note(size, &manifest))).await?;
+            self.point_tag(repository, tag, digest, &canonical, Some(&Outline::note(size, &manifest))).await?;
         }
         self.remember(&canonical, bytes, &manifest).await;
         Ok(())
     }
 
-    /// Moves a tag to a manifest that the repository has.
+    /// Moves a tag to a manifest that the repository has under this digest.
     pub(crate) async fn point_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
+        target: &Digest,
         canonical: &Digest,
         note: Option<&str>,
     ) -> Result<()> {
         self.write_link(layout::tag_once(repository, tag, canonical), canonical, true).await?;
-        self.write_tag(repository, tag, canonical, note).await
+        self.write_tag(repository, tag, target, canonical, note).await
     }
 
     /// Links a manifest whose bytes are there. Where a tag follows, what it waits for brings this, too.
@@ -182,8 +183,8 @@ impl Store {
     ) -> Result<()> {
         // distribution knows a repository by its blobs alone, and collects the manifests of one that has none.
         let names_something_here = manifest.references.iter().any(|named| !named.is_elsewhere());
-        let may_be_sparse = self.config().children != Children::All;
-        if !names_something_here || (may_be_sparse && manifest.blobs().next().is_none()) {
+        let sparse_index = self.config().children != Children::All && manifest.blobs().next().is_none();
+        if !names_something_here || sparse_index || self.config().sparse_images {
             self.write_link(layout::layer(repository, canonical), canonical, true).await?;
             self.quotas.linked(repository, Link::Layer, canonical, size);
         }
@@ -218,6 +219,23 @@ impl Store {
         self.cache.manifests.insert(canonical.clone(), stored.into()).await;
     }
 
+    /// A condition is about the tag of the path; where that has a digest, about the tags that the manifest gets, or itself where it gets none.
+    async fn check_push(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        tags: &[Tag],
+        condition: &TagCondition,
+    ) -> Result<()> {
+        if matches!(reference, Reference::Tag(_)) || tags.is_empty() {
+            return self.check_condition(repository, reference, condition).await;
+        }
+        for tag in tags {
+            self.check_condition(repository, &Reference::Tag(tag.clone()), condition).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn check_condition(
         &self,
         repository: &RepositoryName,
@@ -231,7 +249,27 @@ impl Store {
             Reference::Tag(tag) => self.read_tag(repository, tag).await?,
             Reference::Digest(digest) => self.linked_manifest(repository, digest).await?,
         };
-        if condition.holds(target.as_ref()) { Ok(()) } else { Err(StoreError::ConditionFailed) }
+        if self.holds(repository, condition, target.as_ref()).await? {
+            Ok(())
+        } else {
+            Err(StoreError::ConditionFailed)
+        }
+    }
+
+    /// Whether a condition holds. A manifest with two digests may be meant by either.
+    pub(super) async fn holds(
+        &self,
+        repository: &RepositoryName,
+        condition: &TagCondition,
+        target: Option<&Digest>,
+    ) -> Result<bool> {
+        match (condition, target) {
+            (TagCondition::PointsTo(digests), Some(target)) if !digests.contains(target) => {
+                let canonical = self.sorted_by(repository, target).await?;
+                Ok(condition.holds(canonical.as_ref()))
+            }
+            _ => Ok(condition.holds(target)),
+        }
     }
 
     /// Looks at where a manifest says that something is had from elsewhere.
@@ -257,7 +295,8 @@ impl Store {
             .collect();
         let looked = stream::iter(wanted).map(|(digest, size, is_manifest)| async move {
             let there = self.has(repository, &digest, size, is_manifest).await?;
-            Ok::<_, StoreError>((!there).then_some(digest))
+            let may_be_missing = !is_manifest && self.config().sparse_images;
+            Ok::<_, StoreError>((!there && !may_be_missing).then_some(digest))
         });
         let looked: Vec<Option<Digest>> = looked.buffered(AT_ONCE).try_collect().await?;
         let mut missing: Vec<Digest> = looked.into_iter().flatten().collect();
