@@ -66,6 +66,16 @@ impl Answer {
         fail(format!("{}: {} bytes that are not the {} expected ones", self.asked, self.body.len(), expected.len()))
     }
 
+    /// Fails unless a session says that it has so many bytes. Of none, a range can say no more than where it begins.
+    pub(crate) fn has_received(&self, bytes: usize) -> Verdict {
+        if let Some(last) = bytes.checked_sub(1) {
+            return self.header_is("range", &format!("0-{last}"));
+        }
+        let said = self.header("range").unwrap_or_default();
+        let begins = said.strip_prefix("0-").is_some_and(|last| last.parse::<i64>().is_ok());
+        if begins { Ok(()) } else { fail(format!("{}: the Range of a new session is {said:?}", self.asked)) }
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Verdict<Value> {
         serde_json::from_slice(&self.body).or_else(|error| fail(format!("{}: no JSON: {error}", self.asked)))
@@ -91,5 +101,31 @@ impl Answer {
     pub(crate) fn is_unsupported(&self) -> bool {
         let refused = matches!(self.status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
         refused || self.status == StatusCode::NOT_IMPLEMENTED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use reqwest::header::{HeaderMap, HeaderValue, RANGE};
+
+    use super::*;
+
+    #[test]
+    fn a_session_says_how_much_it_has_and_of_nothing_where_it_begins() {
+        for (bytes, range, is_right) in [
+            (0, "0-0", true),
+            (0, "0--1", true),
+            (0, "bytes=0-0", false),
+            (0, "", false),
+            (10, "0-9", true),
+            (10, "0-10", false),
+            (10, "", false),
+        ] {
+            let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(range))]);
+            let (url, status) = ("http://r/".parse().unwrap(), StatusCode::NO_CONTENT);
+            let answer = Answer { asked: "GET /".to_owned(), url, status, headers, body: Bytes::new() };
+            assert_eq!(answer.has_received(bytes).is_ok(), is_right, "{bytes} {range}");
+        }
     }
 }

@@ -97,6 +97,11 @@ impl Ask {
         Self::new(Method::PUT, to)
     }
 
+    /// The path or address that it goes to.
+    pub(crate) fn address(&self) -> &str {
+        &self.to
+    }
+
     /// Another line of a header; text that is no header's value is left out, and the registry says what it misses.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -44,6 +44,11 @@ impl Context {
         format!("/v2/{}/blobs/{digest}", self.repository())
     }
 
+    /// The path of a blob in the repository that blobs are mounted into.
+    pub(crate) fn other_blob(&self, digest: &Digest) -> String {
+        format!("/v2/{}/blobs/{digest}", self.options.other_repository)
+    }
+
     /// The path of a manifest, by its tag or digest.
     pub(crate) fn manifest(&self, reference: &str) -> String {
         format!("/v2/{}/manifests/{reference}", self.repository())

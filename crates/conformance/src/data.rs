@@ -36,7 +36,16 @@ pub(crate) struct Manifest {
     pub(crate) bytes: Bytes,
     pub(crate) digest: Digest,
     pub(crate) tag: Option<String>,
+    /// Tags that are parameters where it is pushed by its digest.
+    pub(crate) tag_parameters: Vec<String>,
     pub(crate) about: Option<About>,
+}
+
+impl Manifest {
+    /// All its tags when everything was pushed.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tag.iter().chain(&self.tag_parameters).map(String::as_str)
+    }
 }
 
 /// What a manifest is about, and how it is shown among those that are about the same.
@@ -60,14 +69,12 @@ pub(crate) struct DataSet {
 }
 
 /// What is special about the push.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Nothing.
     Plain,
     /// Some of what is named is not there, which a registry may refuse.
     Sparse,
-    /// Manifests are pushed by their digests with these tags as parameters.
-    TagParameters(Vec<String>),
     /// The manifests are pushed under a digest that is not theirs.
     WrongDigest,
 }
@@ -75,13 +82,12 @@ pub(crate) enum Way {
 impl DataSet {
     /// All tags that there are when everything was pushed.
     pub(crate) fn tags(&self) -> Vec<&str> {
-        let parameters: &[String] = if let Way::TagParameters(tags) = &self.way { tags } else { &[] };
-        self.manifests
-            .iter()
-            .filter_map(|manifest| manifest.tag.as_ref())
-            .chain(parameters)
-            .map(String::as_str)
-            .collect()
+        self.manifests.iter().flat_map(Manifest::tags).collect()
+    }
+
+    /// The manifests that are there when everything was pushed.
+    pub(crate) fn kept(&self) -> &[Manifest] {
+        if self.way == Way::WrongDigest { &[] } else { &self.manifests }
     }
 
     /// What manifests of this set are about, each once.
@@ -133,10 +139,15 @@ impl Maker {
     }
 
     fn config(&mut self, role: &str, media_type: &str) -> Value {
+        let config = self.configuration(role);
+        self.blob(role, media_type, config.to_string().into())
+    }
+
+    /// What is in a configuration.
+    fn configuration(&self, role: &str) -> Value {
         let author = String::from_utf8_lossy(&self.noise(role, 40)).into_owned();
         let rootfs = json!({ "type": "layers", "diff_ids": [] });
-        let config = json!({ "architecture": "amd64", "os": "linux", "author": author, "rootfs": rootfs });
-        self.blob(role, media_type, config.to_string().into())
+        json!({ "architecture": "amd64", "os": "linux", "author": author, "rootfs": rootfs })
     }
 
     fn empty(&mut self) -> Value {
@@ -169,7 +180,8 @@ impl Maker {
         let digest = Digest::of(self.algorithm, &bytes);
         let descriptor = descriptor(media_type, &digest, bytes.len());
         let about = about(body, &descriptor);
-        self.manifests.push(Manifest { role: role.to_owned(), media_type, bytes, digest, tag, about });
+        let (role, tag_parameters) = (role.to_owned(), Vec::new());
+        self.manifests.push(Manifest { role, media_type, bytes, digest, tag, tag_parameters, about });
         descriptor
     }
 

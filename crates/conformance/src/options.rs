@@ -121,7 +121,7 @@ words! {
         Index = "index",
         /// Indexes of indexes.
         NestedIndex = "nested-index",
-        /// Indexes some of whose manifests are elsewhere.
+        /// Images and indexes some of whose parts are elsewhere.
         Sparse = "sparse",
         /// Manifests that are no images.
         Artifact = "artifact",

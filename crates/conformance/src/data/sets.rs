@@ -12,7 +12,8 @@ use crate::options::{Api, Data};
 
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
-const NON_DISTRIBUTABLE: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+const NON_DISTRIBUTABLE_GZIP: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+const NON_DISTRIBUTABLE_TAR: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How many tags a manifest is pushed with at once: what every registry has to take.
 const TAG_PARAMETERS: usize = 10;
@@ -208,17 +209,20 @@ fn artifacts_with_subject(seed: &str) -> DataSet {
     make.set("artifacts-with-subject", &[Data::Artifact, Data::Subject])
 }
 
+/// An artifact and two indexes that are about an index, one of them with a tag and a type.
 fn index_with_subject(seed: &str) -> DataSet {
     let mut make = maker(seed, "index-with-subject");
     let image = make.image("image", GZIP);
-    let subject = make.manifest("image", &image, tag("index-with-subject"));
-    let part = make.artifact("part", "application/vnd.example.part");
+    let image = make.manifest("image", &image, None);
+    let subject = make.manifest("subject", &index_of(&[image]), tag("index-with-subject"));
+    let mut part = make.artifact("part", "application/vnd.example.part");
+    put(&mut part, "subject", subject.clone());
     let part = make.manifest("part", &part, None);
     let mut typed = index_of(std::slice::from_ref(&part));
     put(&mut typed, "artifactType", json!("application/vnd.example.whole"));
     put(&mut typed, "subject", subject.clone());
     put(&mut typed, "annotations", json!({ "run": seed }));
-    make.manifest("typed", &typed, None);
+    make.manifest("typed", &typed, tag("index-with-subject-typed"));
     let mut untyped = index_of(&[part]);
     put(&mut untyped, "subject", subject);
     make.manifest("untyped", &untyped, None);
@@ -238,22 +242,34 @@ fn missing_subject(seed: &str) -> DataSet {
 fn data_field(seed: &str) -> DataSet {
     let mut make = maker(seed, "data-field");
     let mut body = make.image("image", GZIP);
-    for Blob { digest, bytes, .. } in &make.blobs {
-        if body["config"]["digest"] == digest.to_string() {
-            body["config"]["data"] = json!(STANDARD.encode(bytes));
-        }
-    }
+    let config = with_data(&make, &body["config"]);
+    let layers = [with_data(&make, &body["layers"][0]), with_data(&make, &body["layers"][1])];
+    put(&mut body, "config", config);
+    put(&mut body, "layers", json!(layers));
     make.manifest("image", &body, tag("data-field"));
     make.set("data-field", &[Data::DataField])
+}
+
+/// A descriptor that carries the bytes that it names.
+fn with_data(make: &Maker, descriptor: &Value) -> Value {
+    let mut descriptor = descriptor.clone();
+    let named = make.blobs.iter().find(|blob| descriptor["digest"] == blob.digest.to_string());
+    if let Some(Blob { bytes, .. }) = named {
+        descriptor["data"] = json!(STANDARD.encode(bytes));
+    }
+    descriptor
 }
 
 fn non_distributable_layers(seed: &str) -> DataSet {
     let mut make = maker(seed, "non-distributable-layers");
     let mut body = make.image("image", GZIP);
-    let elsewhere = make.noise("elsewhere", 1000);
-    let mut layer = descriptor(NON_DISTRIBUTABLE, &Digest::sha256(&elsewhere), elsewhere.len());
-    layer["urls"] = json!(["https://layers.example/elsewhere"]);
-    let mut layers = vec![layer];
+    let mut layers = Vec::new();
+    for (role, media_type) in [("elsewhere", NON_DISTRIBUTABLE_GZIP), ("elsewhere-too", NON_DISTRIBUTABLE_TAR)] {
+        let elsewhere = make.noise(role, 1000);
+        let mut layer = descriptor(media_type, &Digest::sha256(&elsewhere), elsewhere.len());
+        layer["urls"] = json!([format!("https://layers.example/{role}")]);
+        layers.push(layer);
+    }
     layers.extend(body["layers"].as_array().cloned().unwrap_or_default());
     put(&mut body, "layers", json!(layers));
     make.manifest("image", &body, tag("non-distributable-layers"));
@@ -262,7 +278,11 @@ fn non_distributable_layers(seed: &str) -> DataSet {
 
 fn custom_fields(seed: &str) -> DataSet {
     let mut make = maker(seed, "custom-fields");
-    let mut image = make.image("image", GZIP);
+    let mut config = make.configuration("image-config");
+    config["org.example.field"] = json!(["of", "nobody"]);
+    let config = make.blob("image-config", CONFIG, config.to_string().into());
+    let layers = [make.layer("image-layer-0", GZIP), make.layer("image-layer-1", GZIP)];
+    let mut image = body(IMAGE, [("config", config), ("layers", json!(layers))]);
     put(&mut image, "org.example.field", json!({ "of": ["nobody", "knows"] }));
     image["config"]["org.example.field"] = json!("config");
     image["layers"][0]["org.example.field"] = json!(7);
@@ -281,8 +301,12 @@ fn no_layers(seed: &str) -> DataSet {
     make.set("no-layers", &[Data::NoLayers])
 }
 
+/// An image without one of its layers, and an index without one of its images.
 fn sparse(seed: &str) -> DataSet {
     let mut make = maker(seed, "sparse");
+    let body = make.image("sparse-image", GZIP);
+    make.manifest("sparse-image", &body, tag("sparse-image"));
+    make.blobs.retain(|blob| blob.role != "sparse-image-layer-0");
     let mut images = images(&mut make, "");
     let elsewhere = make.noise("elsewhere", 500);
     let mut missing = descriptor(IMAGE, &Digest::sha256(&elsewhere), elsewhere.len());
@@ -300,20 +324,26 @@ fn sha512(seed: &str) -> DataSet {
     make.set("sha512", &[Data::Sha512, Data::Index])
 }
 
+/// An image with as many tags as have to be taken, and an index of it with two.
 fn tag_parameters(seed: &str, name: &'static str, algorithm: Algorithm, needs: &[Data]) -> DataSet {
     let mut make = Maker::new(seed, name, algorithm);
     let body = make.image("image", GZIP);
-    make.manifest("image", &body, None);
-    let tags = (0..TAG_PARAMETERS).map(|number| format!("{name}-{number}")).collect();
-    DataSet { api: Some(Api::ManifestTagParam), way: Way::TagParameters(tags), ..make.set(name, needs) }
+    let image = make.manifest("image", &body, None);
+    make.manifest("index", &index_of(&[image]), None);
+    let of_image = (0..TAG_PARAMETERS).map(|number| format!("{name}-{number}")).collect();
+    let of_index = vec![name.to_owned(), format!("{name}-index")];
+    for (manifest, tags) in make.manifests.iter_mut().zip([of_image, of_index]) {
+        manifest.tag_parameters = tags;
+    }
+    DataSet { api: Some(Api::ManifestTagParam), ..make.set(name, needs) }
 }
 
 fn tag_param_sha256(seed: &str) -> DataSet {
-    tag_parameters(seed, "tag-param-sha256", Algorithm::Sha256, &[])
+    tag_parameters(seed, "tag-param-sha256", Algorithm::Sha256, &[Data::Index])
 }
 
 fn tag_param_sha512(seed: &str) -> DataSet {
-    tag_parameters(seed, "tag-param-sha512", Algorithm::Sha512, &[Data::Sha512])
+    tag_parameters(seed, "tag-param-sha512", Algorithm::Sha512, &[Data::Index, Data::Sha512])
 }
 
 fn bad_digest_image(seed: &str) -> DataSet {
@@ -346,6 +376,27 @@ mod tests {
     }
 
     #[test]
+    fn a_sparse_image_lacks_a_layer_and_a_sparse_index_an_image() {
+        let set = sparse("seed");
+        let blobs = set.blobs.iter().map(|blob| &blob.digest);
+        let there: BTreeSet<String> =
+            blobs.chain(set.manifests.iter().map(|manifest| &manifest.digest)).map(Digest::to_string).collect();
+        for (role, list) in [("sparse-image", "layers"), ("index", "manifests")] {
+            let manifest = set.manifests.iter().find(|manifest| manifest.role == role).unwrap();
+            let body: Value = serde_json::from_slice(&manifest.bytes).unwrap();
+            let named = body[list].as_array().unwrap().iter().map(|one| one["digest"].as_str().unwrap());
+            assert_eq!(named.filter(|digest| !there.contains(*digest)).count(), 1, "{role}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_pushed_with_as_many_tags_as_have_to_be_taken() {
+        let set = tag_param_sha512("seed");
+        let tags: Vec<_> = set.manifests.iter().map(|manifest| manifest.tags().count()).collect();
+        assert_eq!(tags, [10, 2]);
+    }
+
+    #[test]
     fn no_two_sets_share_what_is_deleted() {
         let mut known = BTreeSet::new();
         for set in sets("seed") {
@@ -371,8 +422,9 @@ mod tests {
         assert_eq!(types.len(), 5);
         assert_eq!(types[0], "application/vnd.example.sbom");
         assert_eq!(types[4], "application/vnd.example.config.v1+json");
-        let untyped = index_with_subject("seed");
-        let shown = untyped.referrers(untyped.subjects()[0]);
-        assert!(shown[1].get("artifactType").is_none());
+        let indexes = index_with_subject("seed");
+        let shown = indexes.referrers(indexes.subjects()[0]);
+        assert_eq!(shown[1]["artifactType"], "application/vnd.example.whole");
+        assert!(shown[2].get("artifactType").is_none());
     }
 }

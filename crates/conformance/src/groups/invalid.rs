@@ -8,6 +8,7 @@ use super::upload;
 use crate::client::Ask;
 use crate::context::Context;
 use crate::data::IMAGE;
+use crate::options::Data;
 use crate::recorder::Recorder;
 use crate::stop::Verdict;
 
@@ -80,13 +81,18 @@ async fn no_manifest(context: &Context) -> Verdict {
     missing(context, context.manifest("no-manifest")).await
 }
 
-/// A manifest that names what is not there is refused.
+/// A manifest that names what is not there is refused; where sparse ones may be taken, it may be there instead.
 async fn unknown_blob(context: &Context) -> Verdict {
     let elsewhere = Digest::sha256(&context.noise("elsewhere", 32)).to_string();
     let config = json!({ "mediaType": "application/vnd.oci.image.config.v1+json", "digest": elsewhere, "size": 32 });
     let body = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [] }).to_string().into();
     let ask = Ask::put(context.manifest("unknown-blob")).header("content-type", IMAGE).body(&body);
     let answer = context.client.send(ask).await?;
+    if answer.status == 201 && context.options.has_data(Data::Sparse) {
+        let there = context.client.send(Ask::get(context.manifest("unknown-blob")).header("accept", IMAGE)).await?;
+        there.status(&[200])?;
+        return there.body_is(&body);
+    }
     answer.status(&[400, 404])?;
     answer.says_why()?;
     missing(context, context.manifest("unknown-blob")).await

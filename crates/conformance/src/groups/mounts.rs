@@ -1,6 +1,8 @@
 //! Blobs of one repository that become another's without being sent again.
 
+use bytes::Bytes;
 use jeroboam_oci::{Algorithm, Digest};
+use url::form_urlencoded;
 
 use super::blobs::LENGTH;
 use super::needs_algorithm;
@@ -21,31 +23,40 @@ pub(super) async fn run(context: &Context, recorder: &mut Recorder, group: &str,
         .await;
 }
 
-/// A blob is mounted, and is there then; who cannot do it opens a session.
+/// How the parameters of a mount are written; clients do either.
+#[derive(Clone, Copy, Debug)]
+enum Spelling {
+    /// As they are.
+    Plain,
+    /// With escapes for colons and slashes.
+    Escaped,
+}
+
 async fn mount(context: &Context, algorithm: Algorithm, with_from: bool) -> Verdict {
     needs_algorithm(context, algorithm)?;
     if !with_from {
         context.needs(Api::BlobMountAnonymous)?;
     }
-    let bytes = context.noise(&format!("{algorithm}/mount/{with_from}"), LENGTH);
+    for spelling in [Spelling::Plain, Spelling::Escaped] {
+        mount_spelled(context, algorithm, with_from, spelling).await?;
+    }
+    Ok(())
+}
+
+/// A blob is mounted, is there then, and can be deleted in both places; who cannot mount it opens a session that takes it.
+async fn mount_spelled(context: &Context, algorithm: Algorithm, with_from: bool, spelling: Spelling) -> Verdict {
+    let bytes = context.noise(&format!("{algorithm}/mount/{with_from}/{spelling:?}"), LENGTH);
     let digest = Digest::of(algorithm, &bytes);
     upload::pushed(context, &bytes, &digest).await?;
     let from = with_from.then(|| context.repository());
-    let answer = ask(context, &digest, from).await?;
-    answer.status(&[201, 202])?;
-    let at = answer.location()?;
-    if answer.status == 202 {
-        context.client.send(Ask::get(at)).await?.status(&[204])?;
-        return skip("the registry opened a session instead of mounting the blob");
+    let mut answer = ask(context, &digest, from, spelling).await?;
+    let is_session = answer.status == 202;
+    if is_session {
+        answer = upload::finish(context, &answer.location()?, &digest, Some(&bytes)).await?;
     }
-    answer.names_digest(&digest, context.options.has_api(Api::BlobDigestHeader))?;
-    let there = context.client.send(Ask::get(at)).await?;
-    there.status(&[200])?;
-    there.body_is(&bytes)?;
-    let blob = format!("/v2/{}/blobs/{digest}", context.options.other_repository);
-    let head = context.client.send(Ask::head(blob)).await?;
-    head.status(&[200])?;
-    head.header_is("content-length", &bytes.len().to_string())
+    comes_and_goes(context, &answer, &bytes, &digest).await?;
+    upload::deleted(context, &context.blob(&digest)).await?;
+    if is_session { skip("the registry opened a session instead of mounting the blob") } else { Ok(()) }
 }
 
 /// What is not there is not mounted: a session is opened, and it works.
@@ -53,17 +64,29 @@ async fn missing(context: &Context, algorithm: Algorithm, from: &str, what: &str
     needs_algorithm(context, algorithm)?;
     let bytes = context.noise(&format!("{algorithm}/mount-missing/{what}"), LENGTH);
     let digest = Digest::of(algorithm, &bytes);
-    let answer = ask(context, &digest, Some(from)).await?;
+    let answer = ask(context, &digest, Some(from), Spelling::Plain).await?;
     answer.status(&[202])?;
     let finished = upload::finish(context, &answer.location()?, &digest, Some(&bytes)).await?;
-    finished.status(&[201])?;
-    let there = context.client.send(Ask::get(finished.location()?)).await?;
-    there.status(&[200])?;
-    there.body_is(&bytes)
+    comes_and_goes(context, &finished, &bytes, &digest).await
 }
 
-async fn ask(context: &Context, digest: &Digest, from: Option<&str>) -> Verdict<Answer> {
-    let from = from.map(|from| format!("&from={from}")).unwrap_or_default();
-    let path = format!("/v2/{}/blobs/uploads/?mount={digest}{from}", context.options.other_repository);
+/// The blob is in the other repository, the answer says where, and it can be deleted there.
+async fn comes_and_goes(context: &Context, answer: &Answer, bytes: &Bytes, digest: &Digest) -> Verdict {
+    upload::answered(context, answer, bytes, digest).await?;
+    let path = context.other_blob(digest);
+    upload::stored(context, &path, bytes, digest).await?;
+    upload::deleted(context, &path).await
+}
+
+async fn ask(context: &Context, digest: &Digest, from: Option<&str>, spelling: Spelling) -> Verdict<Answer> {
+    let mut parameters = vec![("mount", digest.to_string())];
+    parameters.extend(from.map(|from| ("from", from.to_owned())));
+    let query = match spelling {
+        Spelling::Plain => {
+            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        }
+        Spelling::Escaped => form_urlencoded::Serializer::new(String::new()).extend_pairs(&parameters).finish(),
+    };
+    let path = format!("/v2/{}/blobs/uploads/?{query}", context.options.other_repository);
     context.client.send(Ask::post(path)).await
 }

@@ -32,11 +32,17 @@ pub(super) async fn run(context: &Context, recorder: &mut Recorder, group: &str,
         let test = one(context, algorithm, &bytes, &digest, range, *part);
         recorder.case(format!("{group}/range/{range}"), test).await;
     }
+    recorder.case(format!("{group}/range/delete"), delete(context, algorithm, &digest)).await;
 }
 
 async fn push(context: &Context, algorithm: Algorithm, bytes: &Bytes, digest: &Digest) -> Verdict {
     needs_algorithm(context, algorithm)?;
     upload::pushed(context, bytes, digest).await
+}
+
+async fn delete(context: &Context, algorithm: Algorithm, digest: &Digest) -> Verdict {
+    needs_algorithm(context, algorithm)?;
+    upload::deleted(context, &context.blob(digest)).await
 }
 
 async fn one(

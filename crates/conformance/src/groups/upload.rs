@@ -47,6 +47,13 @@ pub(crate) struct Chunk {
     pub(crate) bytes: Bytes,
 }
 
+impl Chunk {
+    /// How long an upload is with it.
+    pub(crate) fn end(&self) -> usize {
+        self.start + self.bytes.len()
+    }
+}
+
 /// Pushes bytes and gives the last answer, which nobody has judged yet; those before it are as they should be.
 pub(crate) async fn push(context: &Context, way: Way, bytes: &Bytes, digest: &Digest) -> Verdict<Answer> {
     if way == Way::PostOnly {
@@ -85,7 +92,10 @@ pub(crate) async fn pushed(context: &Context, bytes: &Bytes, digest: &Digest) ->
 pub(crate) async fn begin(context: &Context) -> Verdict<(Url, usize)> {
     let answer = context.client.send(Ask::post(context.uploads())).await?;
     answer.status(&[202])?;
-    let least = answer.header("oci-chunk-min-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let least = match answer.header("oci-chunk-min-length") {
+        Some(text) => text.parse::<usize>().or_else(|_| fail(format!("OCI-Chunk-Min-Length is {text}")))?,
+        None => 0,
+    };
     Ok((answer.location()?, least))
 }
 
@@ -93,8 +103,7 @@ pub(crate) async fn begin(context: &Context) -> Verdict<(Url, usize)> {
 pub(crate) async fn append(context: &Context, at: &Url, chunk: &Chunk) -> Verdict<Url> {
     let answer = context.client.send(chunked(Ask::patch(at.clone()), chunk)).await?;
     let at = moved(&answer)?;
-    let end = (chunk.start + chunk.bytes.len()).saturating_sub(1);
-    answer.header_is("range", &format!("0-{end}"))?;
+    answer.has_received(chunk.end())?;
     Ok(at)
 }
 
@@ -112,8 +121,8 @@ pub(crate) async fn finish(context: &Context, at: &Url, digest: &Digest, last: O
 
 /// A request with a chunk.
 pub(crate) fn chunked(ask: Ask, chunk: &Chunk) -> Ask {
-    let end = (chunk.start + chunk.bytes.len()).saturating_sub(1);
-    octets(ask).header("content-range", &format!("{}-{end}", chunk.start)).body(&chunk.bytes)
+    let last = chunk.end().saturating_sub(1);
+    octets(ask).header("content-range", &format!("{}-{last}", chunk.start)).body(&chunk.bytes)
 }
 
 /// Three chunks or so, none but the last smaller than it may be.
@@ -131,16 +140,18 @@ pub(crate) fn with_digest(at: &Url, digest: &Digest) -> Url {
 }
 
 /// The blob is there: its length, its digest, its bytes.
-pub(crate) async fn stored(context: &Context, bytes: &Bytes, digest: &Digest) -> Verdict {
-    let has_to = context.options.has_api(Api::BlobDigestHeader);
-    let head = context.client.send(Ask::head(context.blob(digest))).await?;
-    head.status(&[200])?;
-    head.header_is("content-length", &bytes.len().to_string())?;
-    head.names_digest(digest, has_to)?;
-    let get = context.client.send(Ask::get(context.blob(digest))).await?;
-    get.status(&[200])?;
-    get.names_digest(digest, has_to)?;
-    get.body_is(bytes)
+pub(crate) async fn stored(context: &Context, path: &str, bytes: &Bytes, digest: &Digest) -> Verdict {
+    described(context, Ask::head(path), bytes, digest).await?;
+    described(context, Ask::get(path), bytes, digest).await?.body_is(bytes)
+}
+
+/// The answer to a request for a blob says how long it is, and which one.
+pub(crate) async fn described(context: &Context, ask: Ask, bytes: &Bytes, digest: &Digest) -> Verdict<Answer> {
+    let answer = context.client.send(ask).await?;
+    answer.status(&[200])?;
+    answer.header_is("content-length", &bytes.len().to_string())?;
+    answer.names_digest(digest, context.options.has_api(Api::BlobDigestHeader))?;
+    Ok(answer)
 }
 
 /// The blob is not there.
@@ -149,12 +160,33 @@ pub(crate) async fn absent(context: &Context, digest: &Digest) -> Verdict {
     context.client.send(Ask::get(context.blob(digest))).await?.status(&[404])
 }
 
+/// A blob that is deleted is gone; who deletes no blobs is asked for nothing here.
+pub(crate) async fn deleted(context: &Context, path: &str) -> Verdict {
+    if !context.options.has_api(Api::BlobDelete) {
+        return Ok(());
+    }
+    let answer = context.client.send(Ask::delete(path)).await?;
+    if answer.is_unsupported() {
+        return Ok(());
+    }
+    answer.status(&[202])?;
+    if !context.options.has_api(Api::BlobAtomic) {
+        return Ok(());
+    }
+    context.client.send(Ask::head(path)).await?.status(&[404])
+}
+
 /// What was pushed is there, and the answer says where.
 pub(crate) async fn made(context: &Context, answer: &Answer, bytes: &Bytes, digest: &Digest) -> Verdict {
+    answered(context, answer, bytes, digest).await?;
+    stored(context, &context.blob(digest), bytes, digest).await
+}
+
+/// The answer to a push says which blob it made, and where it is.
+pub(crate) async fn answered(context: &Context, answer: &Answer, bytes: &Bytes, digest: &Digest) -> Verdict {
     answer.status(&[201])?;
     let at = answer.location()?;
     answer.names_digest(digest, context.options.has_api(Api::BlobDigestHeader))?;
-    stored(context, bytes, digest).await?;
     let there = context.client.send(Ask::get(at)).await?;
     if there.status != 200 || there.body != bytes {
         return fail(format!("the Location of the blob answers {} with {} bytes", there.status, there.body.len()));

@@ -16,11 +16,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(run: &Run<'_>, recorder: &mut Recorder) {
     let set = run.set;
-    for tag in set.tags() {
-        recorder.case(run.name(&format!("delete/tag/{tag}")), delete_tag(run, tag)).await;
+    for manifest in set.kept() {
+        for tag in manifest.tags() {
+            recorder.case(run.name(&format!("delete/tag/{tag}")), delete_tag(run, manifest, tag)).await;
+        }
     }
     // What names others goes before them.
-    for manifest in set.manifests.iter().rev() {
+    for manifest in set.kept().iter().rev() {
         recorder.case(run.name(&format!("delete/manifest/{}", manifest.role)), delete_manifest(run, manifest)).await;
     }
     for subject in set.subjects() {
@@ -31,9 +33,9 @@ pub(super) async fn run(run: &Run<'_>, recorder: &mut Recorder) {
     }
 }
 
-async fn delete_tag(run: &Run<'_>, tag: &str) -> Verdict {
+async fn delete_tag(run: &Run<'_>, manifest: &Manifest, tag: &str) -> Verdict {
     let context = run.context;
-    run.needs_all()?;
+    run.needs_manifest(manifest)?;
     context.needs(Api::TagDelete)?;
     let answer = context.client.send(Ask::delete(context.manifest(tag))).await?;
     if answer.is_unsupported() {
