@@ -77,7 +77,8 @@ registry_clients() {
     export BED=$CACHE/run/test-$$-registry-clients JEROBOAM=$CARGO_TARGET_DIR/debug/jeroboam PORT_BASE=$((PORT_BASE + 200))
     "$beds/registry.sh" up jeroboam directory "$port" &&
       PATH=$("$beds/build.sh"):$PATH KILL="$beds/registry.sh kill jeroboam $port" START="$beds/registry.sh up jeroboam directory $port" \
-        tests/client/registry/all.sh "127.0.0.1:$port" 128 || status=1
+        tests/client/registry/all.sh "127.0.0.1:$port" 128 &&
+      PATH=$("$beds/build.sh" oci-conformance):$PATH tests/client/registry/oci-conformance.sh "127.0.0.1:$port" dev || status=1
     "$beds/down.sh" || true
     exit $status
   ) >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }

@@ -75,7 +75,7 @@ storage:
   delete: {enabled: true}
   redirect: {disable: ${REDIRECT_OFF:-true}}
 X
-  # An index may name what is elsewhere. 3 knows the word too, and is measured as it is when nobody says anything.
+  # An index may name what is elsewhere, as an image may (see `up`). 3 knows the word too, and is measured as it is when nobody says anything.
   [ "$1" != jeroboam ] || [ -n "${DEFAULT:-}" ] || printf 'validation: {manifests: {indexes: {platforms: none}}}\n'
   [ -z "${EXTRA:-}" ] || printf '%s\n' "$EXTRA"
 }
@@ -83,7 +83,11 @@ X
 up() { # program backend port store
   local binary words=serve file=$BED/registry-$1-$3.yml
   binary=$(program "$1")
-  [ "$1" != jeroboam ] || words="registry serve"
+  if [ "$1" = jeroboam ]; then
+    words="registry serve"
+    # Not in the file: others write more of its section there.
+    [ -n "${DEFAULT:-}" ] || export REGISTRY_JEROBOAM_VALIDATION_SPARSEIMAGE=allow
+  fi
   bucket "$2" "$4"
   config "$@" >"$file"
   # shellcheck disable=SC2206  # words are words
