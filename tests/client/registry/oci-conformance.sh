@@ -9,7 +9,7 @@ trap 'rm -rf "$out"' EXIT
 name=upstream-${version//./}-$$
 OCI_REGISTRY=$registry OCI_TLS=disabled OCI_REPO1=$name/one OCI_REPO2=$name/two OCI_VERSION=$version OCI_DATA_SPARSE=true \
   OCI_RESULTS_DIR=$out timeout 900 oci-conformance >"$out/said.txt" 2>&1 || status=$?
-count() { sed -n "/^OCI Conformance Result/,/Total/s/^  $1\.* *\([0-9]*\)\$/\1/p" "$out/said.txt"; }
+count() { sed -n "/^OCI Conformance Result/,/Total/s/^  $1\.*: *\([0-9]*\)\$/\1/p" "$out/said.txt"; }
 failed=$(count FAIL) skipped=$(count Skip) broken=$(count Error) disabled=$(count Disabled) passed=$(count Pass)
 # What 1.1 does not have is switched off in it; main has all.
 [ "$version" = dev ] || disabled=0
