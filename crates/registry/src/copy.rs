@@ -213,22 +213,14 @@ impl Copy<'_> {
     async fn blob(&self, named: &Named) -> Result<()> {
         let descriptor = &named.descriptor;
         let source = FromImages { images: self.from, repository: self.from_repository, descriptor };
-        if named.is_elsewhere() && self.is_nowhere(descriptor).await? {
+        if named.is_elsewhere()
+            && self.from.blob(self.from_repository, &descriptor.digest, descriptor.size, 0).await?.is_none()
+        {
             return Ok(());
         }
         let push = self.to.push_blob(self.to_repository, &descriptor.digest, descriptor.size, self.mount_from, &source);
-        match push.await {
-            Ok(pushed) => self.tally.add(pushed),
-            // Some images name what nobody has; whether that is taken is the other side's affair.
-            Err(_) if self.is_nowhere(descriptor).await? => {}
-            Err(error) => return Err(error),
-        }
+        self.tally.add(push.await?);
         Ok(())
-    }
-
-    /// Whether the source does not have a blob.
-    async fn is_nowhere(&self, descriptor: &Descriptor) -> Result<bool> {
-        Ok(self.from.blob(self.from_repository, &descriptor.digest, descriptor.size, 0).await?.is_none())
     }
 
     fn unusable(&self, digest: &Digest, why: &str) -> ClientError {

@@ -76,6 +76,8 @@ impl Subject {
             arguments.push("NORA_HOST=127.0.0.1".to_owned());
             arguments.push(format!("NORA_PORT={}", self.address.port()));
             arguments.push(format!("NORA_STORAGE_PATH={}", folder.display()));
+            // Everybody is measured without limits.
+            arguments.push("NORA_RATE_LIMIT_ENABLED=false".to_owned());
         }
         arguments.push(self.program.display().to_string());
         arguments.extend(self.words.iter().map(|&word| word.to_owned()));

@@ -5,8 +5,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderName, StatusCode};
 use jeroboam_model::Timestamp;
 use jeroboam_oci::manifest::{MediaType, base_type};
-use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use reqwest::Response;
+use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
 
 use super::auth::Scope;
 use super::{ClientError, Remote, Result, header};
@@ -23,9 +22,6 @@ fn accept() -> String {
     ];
     types.map(MediaType::as_str).join(", ")
 }
-
-/// A tag that a manifest got besides what the path of its push says.
-pub(crate) const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 /// When and where a tag was moved, which registries of ours tell each other.
 pub const STAMP: HeaderName = HeaderName::from_static("jeroboam-tag-stamp");
@@ -211,28 +207,7 @@ impl Remote {
         stamp: Option<&Stamp>,
     ) -> Result<()> {
         let there = self.there(repository);
-        let by_tag = tag.map_or_else(|| manifest.digest.to_string(), ToString::to_string);
-        // A tag keeps the digest that its manifest was pushed under; who pushes by tag alone leaves the choice to the registry.
-        let reference = match tag {
-            Some(tag) if manifest.digest.algorithm() != Algorithm::Sha256 => format!("{}?tag={tag}", manifest.digest),
-            _ => by_tag.clone(),
-        };
-        let answer = self.put_manifest_at(&there, &reference, manifest, condition, stamp).await?;
-        // Some do not know of tags that come along with a digest.
-        if reference == by_tag || answer.headers().contains_key(TAG) {
-            return Ok(());
-        }
-        self.put_manifest_at(&there, &by_tag, manifest, condition, stamp).await.map(drop)
-    }
-
-    async fn put_manifest_at(
-        &self,
-        there: &str,
-        reference: &str,
-        manifest: &RawManifest,
-        condition: &PutCondition,
-        stamp: Option<&Stamp>,
-    ) -> Result<Response> {
+        let reference = tag.map_or_else(|| manifest.digest.to_string(), ToString::to_string);
         let url = self.at(&format!("/v2/{there}/manifests/{reference}"))?;
         let _turn = self.turn().await;
         self.throttle.pass(manifest.bytes.len()).await;
@@ -248,9 +223,9 @@ impl Remote {
                 PutCondition::PointsTo(digest) => request.header(IF_MATCH, format!("\"{digest}\"")),
             }
         };
-        let answer = self.send(&Scope::of(there, "pull,push"), request).await?;
+        let answer = self.send(&Scope::of(&there, "pull,push"), request).await?;
         if answer.status().is_success() {
-            return Ok(answer);
+            return Ok(());
         }
         Err(self.refused(format!("write {there}:{reference}"), answer).await)
     }

@@ -32,7 +32,6 @@ pub use auth::{Credentials, Password};
 pub use download::BlobStream;
 pub use error::{ClientError, Result, Trouble};
 pub use lists::{Most, Snapshot};
-pub(crate) use manifests::TAG;
 pub use manifests::{Head, PutCondition, RawManifest, STAMP, Stamp, TagState};
 pub use retry::Retries;
 pub use throttle::Throttle;

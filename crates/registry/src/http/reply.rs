@@ -8,14 +8,13 @@ use serde::Serialize;
 
 use super::Failure;
 
-pub(super) use crate::client::TAG;
-
 pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 pub(super) const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 pub(super) const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 pub(super) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 pub(super) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 pub(super) const NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
+pub(super) const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 pub(super) type Answer = Result<Response<Body>, Failure>;
 
