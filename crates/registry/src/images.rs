@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use jeroboam_oci::manifest::Descriptor;
-use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 
 use crate::client::{BlobStream, ClientError, Head, Pushed, PutCondition, RawManifest, Remote, Result, Source, Stamp};
 use crate::store::{BodyError, ManifestView, NewManifest, Store, StoreError, TagCondition};
@@ -67,7 +67,7 @@ pub trait Images: Send + Sync {
     /// Removes a tag; one that is not there is as good as removed.
     fn delete_tag<'a>(&'a self, repository: &'a RepositoryName, tag: &'a Tag) -> BoxFuture<'a, Result<()>>;
 
-    /// Takes a manifest under its digest, or under a tag.
+    /// Takes a manifest under its digest, and a tag that calls it by that where it can.
     fn put_manifest<'a>(
         &'a self,
         repository: &'a RepositoryName,
@@ -89,7 +89,17 @@ impl Images for Arc<Remote> {
         repository: &'a RepositoryName,
         reference: &'a Reference,
     ) -> BoxFuture<'a, Result<Option<Head>>> {
-        Box::pin(self.head_manifest(repository, reference))
+        Box::pin(async move {
+            let head = self.head_manifest(repository, reference).await?;
+            match (reference, head) {
+                (Reference::Tag(_), Some(head)) if head.digest.algorithm() != Algorithm::Sha256 => {
+                    let raw = Images::manifest(self, repository, reference).await?;
+                    let size = |raw: &RawManifest| Some(raw.bytes.len() as u64);
+                    Ok(raw.map(|raw| Head { size: size(&raw), digest: raw.digest, media_type: raw.media_type, ..head }))
+                }
+                (_, head) => Ok(head),
+            }
+        })
     }
 
     fn manifest<'a>(
@@ -97,7 +107,15 @@ impl Images for Arc<Remote> {
         repository: &'a RepositoryName,
         reference: &'a Reference,
     ) -> BoxFuture<'a, Result<Option<RawManifest>>> {
-        Box::pin(Remote::manifest(self, repository, reference))
+        Box::pin(async move {
+            let raw = Remote::manifest(self, repository, reference).await?;
+            Ok(raw.map(|raw| match reference {
+                Reference::Tag(_) if raw.digest.algorithm() != Algorithm::Sha256 => {
+                    RawManifest { digest: Digest::sha256(&raw.bytes), ..raw }
+                }
+                _ => raw,
+            }))
+        })
     }
 
     fn blob<'a>(
@@ -172,8 +190,13 @@ impl Local {
         &self.store
     }
 
+    /// What a tag calls by another digest is given under the one that everybody knows.
     async fn view(&self, repository: &RepositoryName, reference: &Reference) -> Result<Option<ManifestView>> {
-        found(self.store.find_manifest(repository, reference).await)
+        let view = found(self.store.find_manifest(repository, reference).await)?;
+        Ok(view.map(|view| match reference {
+            Reference::Tag(_) => ManifestView { digest: view.stored.canonical.clone(), ..view },
+            Reference::Digest(_) => view,
+        }))
     }
 }
 

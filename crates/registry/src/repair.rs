@@ -88,7 +88,7 @@ pub async fn repair(
 ) -> Result<Repairs> {
     let scan = scan(blobs, options).await?;
     let mut repairs = Repairs { dry_run, ..Repairs::default() };
-    let mut plan = Plan::of(&scan);
+    let mut plan = Plan::of(&scan, options.sparse_images);
     // Tags come last: what they pointed to may be linked again before.
     let is_tag = |problem: &&Problem| matches!(problem, Problem::TornTag { .. });
     let (tags, rest): (Vec<&Problem>, Vec<&Problem>) = scan.problems.iter().partition(is_tag);
@@ -118,17 +118,19 @@ struct Plan<'a> {
     scan: &'a Scan,
     /// Blobs that have no bytes, or other ones.
     damaged: BTreeSet<&'a Digest>,
+    /// Whether an image may name what its repository never had.
+    sparse_images: bool,
     /// Links to manifests that are written again.
     linked: BTreeSet<(RepositoryName, Digest)>,
 }
 
 impl<'a> Plan<'a> {
-    fn of(scan: &'a Scan) -> Self {
+    fn of(scan: &'a Scan, sparse_images: bool) -> Self {
         let damaged = scan.problems.iter().filter_map(|problem| match problem {
             Problem::EmptyBlob { digest } | Problem::WrongBytes { digest, .. } => Some(digest),
             _ => None,
         });
-        Self { scan, damaged: damaged.collect(), linked: BTreeSet::new() }
+        Self { scan, damaged: damaged.collect(), sparse_images, linked: BTreeSet::new() }
     }
 
     /// Decides what is done about a problem.
@@ -139,21 +141,28 @@ impl<'a> Plan<'a> {
                 None => none("nothing says what it pointed to: push the tag again, or delete it"),
             },
             Problem::TagWithoutManifest { repository, manifest, bytes_are_there: true, .. } => {
-                Remedy::Link { path: layout::revision(repository, manifest), to: manifest.clone() }
+                let to = self.scan.called.get(manifest).unwrap_or(manifest).clone();
+                Remedy::Link { path: layout::revision(repository, manifest), to }
             }
             Problem::TagWithoutManifest { .. } => none("push the tag again, or delete it"),
             Problem::TagNotWhole { .. } | Problem::ManifestNotWhole { .. } => none(PUSH_AGAIN),
             Problem::PartWithoutLink { repository, digest, is_manifest, .. } => {
                 let path: fn(&RepositoryName, &Digest) -> String =
                     if *is_manifest { layout::revision } else { layout::layer };
-                if self.says_itself(digest) && !self.damaged.contains(digest) {
+                // What belongs to another repository is not to be given here.
+                let may_be_anothers = self.sparse_images && !is_manifest;
+                if self.says_itself(digest) && !self.damaged.contains(digest) && !may_be_anothers {
                     Remedy::Link { path: path(repository, digest), to: digest.clone() }
                 } else {
                     none(PUSH_AGAIN)
                 }
             }
             Problem::TornRevision { repository, digest, .. } => {
-                self.relink(layout::revision(repository, digest), digest)
+                let path = layout::revision(repository, digest);
+                match self.scan.called.get(digest) {
+                    Some(to) => Remedy::Link { path, to: to.clone() },
+                    None => self.relink(path, digest),
+                }
             }
             Problem::TornLayer { repository, digest, .. } => self.relink(layout::layer(repository, digest), digest),
             Problem::RevisionToNothing { repository, manifest } => {

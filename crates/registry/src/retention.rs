@@ -277,12 +277,7 @@ async fn facts(store: &Store, repository: &RepositoryName) -> Result<Facts> {
     let mut all_read = once.iter().all(|tag| moved.contains_key(tag));
     let mut tags = Vec::new();
     for (tag, moved) in moved {
-        let target = store.tag_target(repository, &tag).await?;
-        let target = match &target {
-            Some(target) => store.sorted_by(repository, target).await?,
-            None => None,
-        };
-        match target {
+        match store.tag_target(repository, &tag).await? {
             Some(target) => tags.push(TagFact { tag, target, moved }),
             None => all_read = false,
         }
@@ -437,7 +432,7 @@ mod tests {
         let after = clock.now().saturating_add(Duration::from_secs(60)).unwrap();
         let all = |keep, untagged| RetentionRule { keep, untagged, ..RetentionRule::default() };
         let untagged = all(None, Some(Duration::ZERO));
-        let retained = retain(&store, &Replication::none(), &[untagged], after, false).await.unwrap();
+        let retained = retain(&store, &Replication::none(), &[untagged], after, true).await.unwrap();
         assert!(retained.removals.is_empty() && retained.unreadable.is_empty(), "{retained:?}");
         let retained = retain(&store, &Replication::none(), &[all(Some(0), None)], after, false).await.unwrap();
         let gone = Removal::Tag("v1".parse().unwrap(), Digest::sha256(bytes));

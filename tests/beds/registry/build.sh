@@ -2,7 +2,7 @@
 # Builds the registry's clients and peers that are written in Go, each from its own module with its own go.sum, so at the
 # versions that its authors tested, and prints the folders that they are in, as PATH has them.
 #   build.sh [crane versitygw…]      all of `pins` unless named
-# All of them take about 10 CPU minutes, once. What is there is left alone: a folder's name says what it was built from.
+# All of them take about 10 CPU minutes, once. What is there is left alone: a folder's name says which version it has.
 set -euo pipefail
 cd "$(dirname "$0")"
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/jeroboam

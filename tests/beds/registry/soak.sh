@@ -12,11 +12,12 @@ fail() { printf 'error: soak on %s: %s\n' "$backend" "$*" >&2; exit 1; }
 # Collected every few seconds, with a grace that is shorter than any operator would dare, and longer than any pause of the pushers.
 numbers=$((PORT + 5))
 # A gateway that writes over what is there does not tell which of two collectors was first.
+alone=
 [ "$backend" != rgw ] || alone=", onlycollector: true"
 more="jeroboam:
   compat: exclusive
   metrics: {addr: \"127.0.0.1:$numbers\"}
-  gc: {enabled: true, interval: 2s, grace: 12s, heartbeat: 2s, slack: 1s, rate: 200${alone:-}}"
+  gc: {enabled: true, interval: 2s, grace: 12s, heartbeat: 2s, slack: 1s, rate: 200$alone}"
 EXTRA=$more "$HERE/registry.sh" up jeroboam "$backend" "$PORT" "$place"
 "$SOAK_PROGRAM" "http://127.0.0.1:$PORT" --seconds "$SOAK" >"$work/outcome" || { cat "$work/outcome" >&2; fail "something was lost"; }
 jq -c '{pushes, spared, postponed, deletes, pulls, failed: (.failed_pushes | length), missing: (.missing | length)}' "$work/outcome"

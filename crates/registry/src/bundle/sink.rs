@@ -93,18 +93,49 @@ impl Sink {
     }
 }
 
-/// The header of a file, with nothing in it that depends on who writes it, or when.
-fn header(name: &str, length: u64) -> [u8; BLOCK as usize] {
+/// The header of a file, with nothing in it that depends on who writes it, or when. A name that is too long for it, as those by SHA-512 are, goes ahead of it
+/// in a record of its own (POSIX, pax).
+fn header(name: &str, length: u64) -> Vec<u8> {
+    let mut header = plain(tar::EntryType::Regular, length);
+    if header.set_path(name).is_ok() {
+        header.set_cksum();
+        return header.as_bytes().to_vec();
+    }
+    // It has a part of the name already.
+    header = plain(tar::EntryType::Regular, length);
+    let record = record(name);
+    let mut ahead = plain(tar::EntryType::XHeader, record.len() as u64);
+    // Who does not know such records sees these names.
+    for (header, name) in [(&mut ahead, "pax"), (&mut header, "long")] {
+        header.set_path(name).expect("it is short");
+        header.set_cksum();
+    }
+    let padded = record.len().next_multiple_of(BLOCK as usize);
+    let mut bytes = [ahead.as_bytes().as_slice(), record.as_bytes()].concat();
+    bytes.resize(BLOCK as usize + padded, 0);
+    bytes.extend_from_slice(header.as_bytes());
+    bytes
+}
+
+fn plain(kind: tar::EntryType, length: u64) -> tar::Header {
     let mut header = tar::Header::new_ustar();
-    header.set_path(name).expect("names of a layout are short");
     header.set_size(length);
     header.set_mode(0o644);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
-    header.set_cksum();
-    *header.as_bytes()
+    header.set_entry_type(kind);
+    header
+}
+
+/// A line that says the name of what follows, and first how long it is itself.
+fn record(name: &str) -> String {
+    let rest = format!(" path={name}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}")
 }
 
 impl Archive {

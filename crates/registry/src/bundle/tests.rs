@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
+use jeroboam_oci::Algorithm;
 use serde_json::json;
 
 use super::*;
@@ -276,4 +277,28 @@ async fn what_is_not_there_is_not_packed() {
     let refused = export(&from.remote(), &["team/app:v1", "team/none:v1"], &path, &[], None).await.unwrap_err();
     assert!(matches!(refused, BundleError::NoImage(_)), "{refused}");
     assert!(!path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_a_long_digest_travels_in_an_archive() {
+    let (from, folder) = (Server::start(Wanted::default()).await, tempfile::tempdir().unwrap());
+    let mut one = image("one", None);
+    let short = one.manifest.digest.clone();
+    one.manifest.digest = Digest::of(Algorithm::Sha512, &one.manifest.bytes);
+    push(&from, "team/app", Some("v1"), &one).await.unwrap();
+    let (path, by_digest) = (folder.path().join("bundle.tar"), format!("team/app@{}", one.manifest.digest));
+    export(&from.remote(), &["team/app:v1", &by_digest], &path, &[], None).await.unwrap();
+    let archive = std::fs::File::open(&path).unwrap();
+    let named =
+        |entry: std::io::Result<tar::Entry<'_, std::fs::File>>| entry.unwrap().path().unwrap().display().to_string();
+    let names: Vec<String> = tar::Archive::new(archive).entries().unwrap().map(named).collect();
+    assert!(names.contains(&format!("blobs/sha512/{}", one.manifest.digest.hex())), "{names:?}");
+    let to = Server::start(Wanted::default()).await;
+    import(&Bundle::open(&path).await.unwrap(), &to.remote()).await.unwrap();
+    let by_digest = Reference::Digest(one.manifest.digest.clone());
+    let there = to.remote().manifest(&name("team/app"), &by_digest).await.unwrap();
+    assert_eq!(there.as_ref(), Some(&one.manifest));
+    // Between registries a tag goes by the digest that everybody knows.
+    let tagged = to.remote().head_manifest(&name("team/app"), &by_tag("v1")).await.unwrap();
+    assert_eq!(tagged.map(|head| head.digest), Some(short));
 }

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderName, StatusCode};
 use jeroboam_model::Timestamp;
 use jeroboam_oci::manifest::{MediaType, base_type};
-use jeroboam_oci::{Digest, Reference, RepositoryName, Tag};
+use jeroboam_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 
 use super::auth::Scope;
 use super::{ClientError, Remote, Result, header};
@@ -25,6 +25,9 @@ fn accept() -> String {
 
 /// When and where a tag was moved, which registries of ours tell each other.
 pub const STAMP: HeaderName = HeaderName::from_static("jeroboam-tag-stamp");
+
+/// By which digest a tag is to call its manifest, where that is not the SHA-256: for registries of ours; others pass over it.
+pub const TAG_DIGEST: HeaderName = HeaderName::from_static("jeroboam-tag-digest");
 
 /// When a tag was moved to where it points, and by which region's clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -197,7 +200,7 @@ impl Remote {
         Ok(Some(RawManifest { digest, media_type, bytes }))
     }
 
-    /// Pushes a manifest under its digest or a tag.
+    /// Pushes a manifest under its digest or a tag, which then calls it by that digest where the registry is one of ours.
     pub async fn put_manifest(
         &self,
         repository: &RepositoryName,
@@ -216,6 +219,9 @@ impl Remote {
                 self.http.put(url.clone()).header(CONTENT_TYPE, &manifest.media_type).body(manifest.bytes.clone());
             if let Some(stamp) = stamp {
                 request = request.header(STAMP, stamp.to_text());
+            }
+            if tag.is_some() && manifest.digest.algorithm() != Algorithm::Sha256 {
+                request = request.header(TAG_DIGEST, manifest.digest.to_string());
             }
             match condition {
                 PutCondition::Always => request,

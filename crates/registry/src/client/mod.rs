@@ -32,7 +32,7 @@ pub use auth::{Credentials, Password};
 pub use download::BlobStream;
 pub use error::{ClientError, Result, Trouble};
 pub use lists::{Most, Snapshot};
-pub use manifests::{Head, PutCondition, RawManifest, STAMP, Stamp, TagState};
+pub use manifests::{Head, PutCondition, RawManifest, STAMP, Stamp, TAG_DIGEST, TagState};
 pub use retry::Retries;
 pub use throttle::Throttle;
 pub use upload::{Pushed, Source};

@@ -331,11 +331,14 @@ impl Marker<'_> {
                 Ok(digest) if digest.algorithm() == Algorithm::Sha256 => {
                     self.revisions.push(Revision { key: Key::blob(&digest), repository, by_the_way: true });
                 }
-                // It leads to what its link as a manifest leads to, which was read before.
-                Ok(digest) => {
-                    let meant = self.meant.get(&Key::blob(&digest)).into_iter().flatten();
-                    self.revisions.extend(meant.map(|key| Revision { key: *key, repository, by_the_way: true }));
-                }
+                // It leads to what its link as a manifest leads to, which was read before, unless it has just been pushed.
+                Ok(digest) => match self.meant.get(&Key::blob(&digest)) {
+                    Some(meant) => {
+                        let found = meant.iter().map(|key| Revision { key: *key, repository, by_the_way: true });
+                        self.revisions.extend(found);
+                    }
+                    None => torn.push((repository, path, format!("nothing says what {digest} is"))),
+                },
                 Err(why) => torn.push((repository, path, why)),
             }
         }

@@ -14,6 +14,11 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: Refere
     // Of what is known to be refused nothing is written down.
     store.check_delete(name, &reference, &condition).await?;
     let known = replication.deleting(name, &reference, stamp.as_ref()).await?;
+    // Other regions hear of it under the digest that all of them sort it by.
+    let told = match &reference {
+        Reference::Digest(digest) => store.linked_manifest(name, digest).await?.map(Reference::Digest),
+        Reference::Tag(_) => None,
+    };
     let tags = match &reference {
         Reference::Tag(tag) => {
             store.delete_tag(name, tag, &condition).await?;
@@ -26,6 +31,6 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: Refere
             tags
         }
     };
-    replication.deleted(name, &reference, &tags, &known, stamp).await;
+    replication.deleted(name, told.as_ref().unwrap_or(&reference), &tags, &known, stamp).await;
     Ok(reply::empty(StatusCode::ACCEPTED))
 }

@@ -52,6 +52,11 @@ async fn find(call: &Call, name: &RepositoryName, reference: &Reference) -> Resu
         Reference::Tag(tag) if call.parts.method == Method::HEAD && !call.parts.headers.contains_key(STAMP) => {
             store.outline(name, tag).await.map(|(digest, outline)| Found::Outline(digest, outline))
         }
+        // Regions compare what tags point to by the digest that all of them sort it by.
+        Reference::Tag(_) if call.parts.headers.contains_key(STAMP) => {
+            let view = store.find_manifest(name, reference).await?;
+            Ok(Found::Manifest(ManifestView { digest: view.stored.canonical.clone(), ..view }))
+        }
         _ => store.find_manifest(name, reference).await.map(Found::Manifest),
     }
 }

@@ -77,8 +77,11 @@ async fn look(blobs: &SharedBlobs, problem: &Problem) -> Result<bool> {
             if !tag_leads_to(blobs, repository, tag, manifest).await? {
                 return Ok(false);
             }
-            let linked = matches!(read_link(blobs, &layout::revision(repository, manifest)).await?, Link::To(_));
-            Ok(!linked || size(blobs, manifest).await?.unwrap_or(0) == 0)
+            match read_link(blobs, &layout::revision(repository, manifest)).await? {
+                // One of another digest leads to the bytes.
+                Link::To(found) => Ok(size(blobs, &found).await?.unwrap_or(0) == 0),
+                _ => Ok(true),
+            }
         }
         Problem::TagNotWhole { repository, tag, manifest, .. } => is_had(blobs, repository, Some(tag), manifest).await,
         Problem::ManifestNotWhole { repository, manifest, .. } => is_had(blobs, repository, None, manifest).await,

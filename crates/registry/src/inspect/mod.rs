@@ -29,6 +29,8 @@ pub struct InspectOptions<'a> {
     pub verify_percent: u8,
     /// Repositories that are caches of other registries, whoever filled them.
     pub caches: &'a [Prefix],
+    /// Whether an image may name blobs that its repository never had: then nobody gives them to it.
+    pub sparse_images: bool,
 }
 
 /// What is in a store, and what is wrong with it.

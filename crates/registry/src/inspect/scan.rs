@@ -55,6 +55,8 @@ pub(crate) struct Scan {
     pub(crate) problems: BTreeSet<Problem>,
     /// What is meant by other digests than the store's own.
     aliases: HashMap<Digest, Digest>,
+    /// What manifests are meant by other digests that nothing leads from.
+    pub(crate) called: HashMap<Digest, Digest>,
     referenced: BTreeSet<Digest>,
     manifests: HashMap<Digest, std::result::Result<Manifest, String>>,
     /// Blobs of another size than a manifest says that were read, and whether their bytes are those of their digests.
@@ -257,10 +259,13 @@ impl Scan {
     async fn read_manifests(&mut self, blobs: &SharedBlobs) -> Result<()> {
         let canonical = |digest: &&Digest| digest.algorithm() == Algorithm::Sha256;
         let mut pending: BTreeSet<Digest> = BTreeSet::new();
+        let mut nameless: BTreeSet<Digest> = BTreeSet::new();
         for held in self.repositories.values() {
+            let others = held.torn.iter().chain(held.targets.values()).filter(|digest| !canonical(digest));
+            nameless.extend(others.cloned());
             // What a torn link leads to belongs to its repository as soon as it is mended.
             pending.extend(held.revisions.keys().chain(&held.torn).filter(canonical).cloned());
-            pending.extend(held.targets.values().cloned());
+            pending.extend(held.targets.values().filter(canonical).cloned());
         }
         while !pending.is_empty() {
             let mut read = stream::iter(std::mem::take(&mut pending))
@@ -274,6 +279,12 @@ impl Scan {
                 let manifest = match of_one(blobs, bytes).await? {
                     Ok(bytes) => {
                         let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { continue };
+                        if !nameless.is_empty() {
+                            let other = Digest::of(Algorithm::Sha512, &bytes);
+                            if nameless.contains(&other) {
+                                self.called.insert(other, digest.clone());
+                            }
+                        }
                         Manifest::stored(&bytes).map_err(|why| why.to_string())
                     }
                     Err(why) => Err(why),
@@ -344,7 +355,7 @@ impl Scan {
             let tagged: BTreeSet<&Digest> = held.targets.values().collect();
             for (tag, manifest) in &held.targets {
                 let (repository, tag, manifest) = (name.clone(), tag.clone(), manifest.clone());
-                let bytes_are_there = self.manifests.contains_key(&manifest);
+                let bytes_are_there = self.manifests.contains_key(&manifest) || self.called.contains_key(&manifest);
                 if !held.revisions.contains_key(&manifest) || !bytes_are_there {
                     found.push(Problem::TagWithoutManifest { repository, tag, manifest, bytes_are_there });
                 } else if let Some(flaw) = self.flaw(&manifest) {

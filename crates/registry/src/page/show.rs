@@ -68,7 +68,8 @@ pub(super) async fn manifest(
 ) -> Result<String, No> {
     let_in(shared, parts, name).await?;
     let found = shared.store.find_manifest(name, reference).await?;
-    let referrers = shared.store.referrers_after(name, &found.digest, None).await?;
+    let about = if matches!(reference, Reference::Tag(_)) { &found.stored.canonical } else { &found.digest };
+    let referrers = shared.store.referrers_after(name, about, None).await?;
     let referrers: Vec<_> = referrers.take(LINES).map_ok(|one| view::Part::of_referrer(&one)).try_collect().await?;
     let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("registry");
     let host = parts.uri.authority().map_or(host, http::uri::Authority::as_str);

@@ -83,7 +83,7 @@ async fn move_tag(
     ours: &TagState,
     theirs: &TagState,
 ) -> Result<Became> {
-    let Some(raw) = copy(shared, target, repository, digest).await? else {
+    let Some(mut raw) = copy(shared, target, repository, digest).await? else {
         // It was removed meanwhile; that is a change of its own.
         return Ok(Became::Elsewhere);
     };
@@ -91,6 +91,13 @@ async fn move_tag(
         None => PutCondition::Absent,
         Some(digest) => PutCondition::PointsTo(digest.clone()),
     };
+    // What the tag calls it here it is called there, unless it has been moved meanwhile.
+    let store = shared.local.store();
+    if let Some(name) = store.tag_name(repository, tag).await?
+        && store.sorted_by(repository, &name).await?.as_ref() == Some(digest)
+    {
+        raw.digest = name;
+    }
     target.remote.put_manifest(repository, Some(tag), &raw, &condition, ours.stamp.as_ref()).await?;
     Ok(Became::There)
 }

@@ -295,7 +295,7 @@ impl Replication {
             return Ok(Vec::new());
         }
         let tags = match reference {
-            Reference::Tag(tag) => store.tag_target(repository, tag).await?.map(|_| tag.clone()).into_iter().collect(),
+            Reference::Tag(tag) => store.tag_name(repository, tag).await?.map(|_| tag.clone()).into_iter().collect(),
             Reference::Digest(digest) => store.tags_of(repository, digest).await?,
         };
         shared.removing(repository, &tags, stamp).await?;

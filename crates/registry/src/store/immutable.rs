@@ -22,10 +22,15 @@ impl Store {
         repository: &RepositoryName,
         tags: &[Tag],
         canonical: &Digest,
+        bytes: &[u8],
     ) -> Result<()> {
         for tag in tags.iter().filter(|tag| self.is_immutable(repository, tag)) {
             let Some(target) = self.read_tag(repository, tag).await? else { continue };
-            if self.sorted_by(repository, &target).await?.as_ref() != Some(canonical) {
+            let found = self.sorted_by(repository, &target).await?;
+            // Where the link from its other digest is gone, or what it leads to, these bytes bring it back.
+            let is_same =
+                found.map_or_else(|| Digest::of(target.algorithm(), bytes) == target, |found| found == *canonical);
+            if !is_same {
                 return Err(StoreError::Immutable(tag.clone()));
             }
         }
@@ -40,7 +45,8 @@ impl Store {
         let mut candidates = self.tag_candidates(repository, canonical).await?;
         candidates.retain(|tag, _| self.is_immutable(repository, tag));
         for tag in candidates.into_keys() {
-            if self.read_tag_sorted(repository, &tag).await?.as_ref() == Some(canonical) {
+            let Some(target) = self.read_tag(repository, &tag).await? else { continue };
+            if self.is_same(repository, &target, canonical).await? {
                 return Err(StoreError::Immutable(tag));
             }
         }
@@ -62,7 +68,11 @@ impl Store {
         }
         match self.read_tag(repository, tag).await? {
             // What was written ahead of it waits for something.
-            Some(there) if self.sorted_by(repository, &there).await?.as_ref() == Some(canonical) => {
+            Some(there) if self.is_same(repository, &there, canonical).await? => {
+                if there != *canonical {
+                    // It leads from what the tag says to the bytes, and may be gone.
+                    self.write_fixed_link(layout::revision(repository, &there), canonical).await?;
+                }
                 self.write_fixed_link(layout::tag_once(repository, tag, canonical), canonical).await?;
                 Ok(there)
             }

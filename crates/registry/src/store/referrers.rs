@@ -382,8 +382,7 @@ impl Store {
         };
         for tag in tags.iter().filter(|tag| referrers::fallback_subject(tag).is_some()) {
             let Some(target) = self.tag_target(repository, tag).await? else { continue };
-            let Some(canonical) = self.sorted_by(repository, &target).await? else { continue };
-            let stored = match self.load_manifest(&canonical).await {
+            let stored = match self.load_manifest(&target).await {
                 Ok(stored) => stored,
                 Err(StoreError::Damaged { .. }) => continue,
                 Err(error) => return Err(error),

@@ -82,12 +82,18 @@ impl Store {
         self.read_link(&layout::tag_current(repository, tag), Freshness::Newest).await
     }
 
-    /// The same, by the digest that the store sorts it by.
-    pub(super) async fn read_tag_sorted(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
-        match self.read_tag(repository, tag).await? {
-            Some(target) => self.sorted_by(repository, &target).await,
-            None => Ok(None),
+    /// Whether what a tag points to is this manifest. Where the link from its other digest is gone, the bytes tell.
+    pub(super) async fn is_same(
+        &self,
+        repository: &RepositoryName,
+        target: &Digest,
+        canonical: &Digest,
+    ) -> Result<bool> {
+        if let Some(found) = self.sorted_by(repository, target).await? {
+            return Ok(found == *canonical);
         }
+        let stored = self.readable_manifest(canonical).await?;
+        Ok(stored.is_some_and(|stored| Digest::of(target.algorithm(), &stored.bytes) == *target))
     }
 
     /// Makes a tag point to a manifest under this digest, of which something may be noted.
@@ -152,8 +158,11 @@ impl Store {
         candidates: BTreeMap<Tag, Vec<String>>,
     ) -> Result<Vec<(Tag, Vec<String>)>> {
         let looked = stream::iter(candidates).map(|(tag, below)| async move {
-            let target = self.read_tag_sorted(repository, &tag).await?;
-            Ok::<_, StoreError>(target.is_none_or(|target| target == *canonical).then_some((tag, below)))
+            let goes = match self.read_tag(repository, &tag).await? {
+                Some(target) => self.is_same(repository, &target, canonical).await?,
+                None => true,
+            };
+            Ok::<_, StoreError>(goes.then_some((tag, below)))
         });
         let looked: Vec<_> = looked.buffered(AT_ONCE).try_collect().await?;
         Ok(looked.into_iter().flatten().collect())

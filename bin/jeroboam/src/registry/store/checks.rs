@@ -22,7 +22,8 @@ use crate::registry::say;
 pub(super) async fn inspect(args: InspectArgs) -> Result<bool> {
     let opened = Opened::open(&args.config).await?;
     let caches = around::caches(&opened.config);
-    let options = InspectOptions { verify_percent: args.verify, caches: &caches };
+    let sparse_images = opened.config.ours.sparse_image;
+    let options = InspectOptions { verify_percent: args.verify, caches: &caches, sparse_images };
     let found = opened.follow(inspect::inspect(&opened.blobs, options, opened.clock.now())).await?;
     report(&found, args.report)?;
     if !found.is_fine() {
@@ -34,7 +35,8 @@ pub(super) async fn inspect(args: InspectArgs) -> Result<bool> {
 pub(super) async fn repair(args: RepairArgs) -> Result<bool> {
     let opened = Opened::open(&args.config).await?;
     let caches = around::caches(&opened.config);
-    let options = InspectOptions { verify_percent: args.verify, caches: &caches };
+    let sparse_images = opened.config.ours.sparse_image;
+    let options = InspectOptions { verify_percent: args.verify, caches: &caches, sparse_images };
     if args.really.yes {
         opened.may_write()?;
     }

@@ -70,6 +70,8 @@ async fn what_a_manifest_names_has_to_be_there() {
     let bed = Bed::with(sparse, HttpConfig::default()).await;
     bed.put_manifest("a", "image", IMAGE, &manifest).await.is(201);
     assert_eq!(bed.get("/v2/a/manifests/image").await.is(200).body, manifest);
+    bed.push("a", b"layer").await;
+    bed.put_manifest("a", "image", IMAGE, wrong_size.as_bytes()).await.is(400);
     assert_eq!(bed.get("/v2/_catalog").await.json()["repositories"], serde_json::json!(["a"]));
     assert_eq!(bed.put_manifest("a", "sparse", INDEX, &part).await.is(400).code(), "MANIFEST_BLOB_UNKNOWN");
 }

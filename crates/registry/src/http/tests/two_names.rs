@@ -1,8 +1,10 @@
 //! Manifests that have a digest of each algorithm: a tag keeps the one that its manifest was pushed under.
 
-use jeroboam_oci::{Algorithm, Digest};
+use jeroboam_blobs::Blobs as _;
+use jeroboam_oci::{Algorithm, Digest, layout};
 
 use super::bed::{Bed, IMAGE, everything_allowed, image};
+use crate::client::{STAMP, TAG_DIGEST};
 use crate::config::{ImmutableRule, Prefix};
 use crate::http::HttpConfig;
 use crate::store::StoreConfig;
@@ -71,6 +73,9 @@ async fn whoever_sets_a_condition_may_use_either_name() {
         assert_eq!(put(tagged(&next_long), "if-match", format!("\"{name}\""), &next).await, status, "{name}");
     }
     assert_eq!(put("v2".to_owned(), "if-match", format!("\"{short}\""), &next).await, 201);
+    assert_eq!(put("v2".to_owned(), "if-match", format!("\"{long}\""), &next).await, 412);
+    assert_eq!(put("v2".to_owned(), "if-match", format!("\"{next_long}\""), &next).await, 201);
+    assert_eq!(put(next_long.to_string(), "if-match", format!("\"{next_long}\""), &next).await, 201);
     let delete = async |value: String| {
         bed.send("DELETE", "/v2/a/manifests/v1", &[("if-match", &value)], "").await.status.as_u16()
     };
@@ -93,4 +98,42 @@ async fn a_tag_that_is_never_moved_keeps_its_name() {
     for digest in [&short, &long] {
         bed.delete(&format!("/v2/a/manifests/{digest}")).await.is(403);
     }
+    // Where the link from its digest is lost, the same bytes bring it back, whatever they are pushed under.
+    let alias = layout::revision(&"a".parse().unwrap(), &long);
+    for reference in ["v1".to_owned(), format!("{short}?tag=v1"), format!("{long}?tag=v1")] {
+        bed.blobs.delete(std::slice::from_ref(&alias)).await.unwrap();
+        let bed = bed.another().await;
+        bed.get("/v2/a/manifests/v1").await.is(404);
+        bed.put_manifest("a", "v1", IMAGE, &other).await.is(403);
+        bed.delete(&format!("/v2/a/manifests/{short}")).await.is(403);
+        bed.put_manifest("a", &reference, IMAGE, &manifest).await.is(201);
+        is_called(&bed, "v1", &long).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_was_moved_on_stays_although_nothing_leads_from_it() {
+    let bed = Bed::memory().await;
+    let (first, _) = bed.push_image("a", "v1", b"first").await;
+    let (manifest, _, long) = parts(&bed, "a", b"layer").await;
+    bed.put_manifest("a", &format!("{long}?tag=v1"), IMAGE, &manifest).await.is(201);
+    bed.blobs.delete(&[layout::revision(&"a".parse().unwrap(), &long)]).await.unwrap();
+    let next = bed.another().await;
+    next.delete(&format!("/v2/a/manifests/{first}")).await.is(202);
+    next.put_manifest("a", &long.to_string(), IMAGE, &manifest).await.is(201);
+    is_called(&next, "v1", &long).await;
+}
+
+#[tokio::test]
+async fn another_region_says_what_a_tag_is_called_and_hears_what_all_call_it() {
+    let bed = Bed::memory().await;
+    let (manifest, short, long) = parts(&bed, "a", b"layer").await;
+    let (name, wrong) = (TAG_DIGEST, Digest::of(Algorithm::Sha512, b"other"));
+    for (value, status) in [(wrong.to_string(), 400), ("sha512:x".to_owned(), 400), (long.to_string(), 201)] {
+        let headers = [("content-type", IMAGE), (name.as_str(), value.as_str())];
+        bed.send("PUT", "/v2/a/manifests/v1", &headers, manifest.clone()).await.is(status);
+    }
+    is_called(&bed, "v1", &long).await;
+    let head = bed.send("HEAD", "/v2/a/manifests/v1", &[(STAMP.as_str(), "?")], "").await.is(200);
+    assert_eq!(head.header("docker-content-digest"), short.to_string());
 }

@@ -209,7 +209,7 @@ impl Store {
     }
 
     /// The manifest that the store sorts by this digest, unless it is damaged: what cannot be read can still be let go of.
-    async fn readable_manifest(&self, canonical: &Digest) -> Result<Option<Arc<StoredManifest>>> {
+    pub(in crate::store) async fn readable_manifest(&self, canonical: &Digest) -> Result<Option<Arc<StoredManifest>>> {
         match self.load_manifest(canonical).await {
             Err(StoreError::Damaged { .. }) => Ok(None),
             loaded => loaded,

@@ -46,7 +46,7 @@ impl Store {
         let unknown = || StoreError::ManifestUnknown(reference.clone());
         let (digest, canonical) = match reference {
             Reference::Tag(tag) => {
-                let target = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
+                let target = self.tag_name(repository, tag).await?.ok_or_else(unknown)?;
                 let canonical = self.sorted_by(repository, &target).await?.ok_or_else(unknown)?;
                 (target, canonical)
             }
@@ -78,8 +78,16 @@ impl Store {
         }
     }
 
-    /// What a tag points to, under the digest that it was pushed with; `None` where there is no such tag.
+    /// What a tag points to, by the digest that the store sorts it by; `None` where there is no such tag.
     pub async fn tag_target(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
+        match self.tag_name(repository, tag).await? {
+            Some(name) => self.sorted_by(repository, &name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same by the digest that it was pushed under.
+    pub(crate) async fn tag_name(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<Digest>> {
         let path = layout::tag_current(repository, tag);
         if let Some(digest) = self.cache.tags.get(&path).await {
             return Ok(Some(digest));
@@ -95,7 +103,7 @@ impl Store {
 
     /// The manifest that a repository has under this digest. Old stores have some that are linked only as blobs are; what is larger than a manifest may be is
     /// none of them.
-    pub(super) async fn linked_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
+    pub(crate) async fn linked_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Digest>> {
         if let Some(canonical) = self.linked_revision(repository, digest).await? {
             return Ok(Some(canonical));
         }

@@ -41,7 +41,7 @@ impl Store {
     /// them, and then here, too.
     pub async fn outline(&self, repository: &RepositoryName, tag: &Tag) -> Result<(Digest, Outline)> {
         let unknown = || StoreError::ManifestUnknown(Reference::Tag(tag.clone()));
-        let target = self.tag_target(repository, tag).await?.ok_or_else(unknown)?;
+        let target = self.tag_name(repository, tag).await?.ok_or_else(unknown)?;
         let canonical = self.sorted_by(repository, &target).await?.ok_or_else(unknown)?;
         let outline = match self.cache.outlines.get(&target).filter(|_| !self.suspects.are_doubted(&canonical)) {
             Some(outline) => outline,

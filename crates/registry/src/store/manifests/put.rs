@@ -100,7 +100,7 @@ impl Store {
         let _revision = self.revision_turn(repository, &canonical).await?;
         let _turn = self.turns.of(&paths).await?;
         self.check_push(repository, &new.reference, &tags, &new.condition).await?;
-        self.check_tags_may_move(repository, &tags, &canonical).await?;
+        self.check_tags_may_move(repository, &tags, &canonical, &new.bytes).await?;
         let mut room = self.quotas.room(repository).await?;
         room.blob(&canonical, size).await?;
         for tag in &tags {
@@ -265,8 +265,13 @@ impl Store {
     ) -> Result<bool> {
         match (condition, target) {
             (TagCondition::PointsTo(digests), Some(target)) if !digests.contains(target) => {
-                let canonical = self.sorted_by(repository, target).await?;
-                Ok(condition.holds(canonical.as_ref()))
+                let Some(own) = self.sorted_by(repository, target).await? else { return Ok(false) };
+                for digest in digests {
+                    if self.sorted_by(repository, digest).await?.as_ref() == Some(&own) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
             _ => Ok(condition.holds(target)),
         }
@@ -295,8 +300,7 @@ impl Store {
             .collect();
         let looked = stream::iter(wanted).map(|(digest, size, is_manifest)| async move {
             let there = self.has(repository, &digest, size, is_manifest).await?;
-            let may_be_missing = !is_manifest && self.config().sparse_images;
-            Ok::<_, StoreError>((!there && !may_be_missing).then_some(digest))
+            Ok::<_, StoreError>((!there).then_some(digest))
         });
         let looked: Vec<Option<Digest>> = looked.buffered(AT_ONCE).try_collect().await?;
         let mut missing: Vec<Digest> = looked.into_iter().flatten().collect();
@@ -304,13 +308,14 @@ impl Store {
         if missing.is_empty() { Ok(()) } else { Err(StoreError::ReferencesUnknown(missing)) }
     }
 
-    /// Whether the repository has something, and of this size; then it stays for the grace time.
+    /// Whether the repository has something, and of this size; then it stays for the grace time. What an image may lack counts as there.
     async fn has(&self, repository: &RepositoryName, digest: &Digest, size: u64, is_manifest: bool) -> Result<bool> {
         let found = if is_manifest {
             self.promised_manifest(repository, digest).await?
         } else {
             self.promised_blob(repository, digest).await?
         };
-        Ok(found.is_some_and(|(_, there)| there == size))
+        let may_be_missing = !is_manifest && self.config().sparse_images;
+        Ok(found.map_or(may_be_missing, |(_, there)| there == size))
     }
 }
