@@ -86,10 +86,9 @@ pub(crate) enum Outcome {
 impl ObjectStore {
     /// The answer, and at which attempt it came. Attempts end where they have taken as long as one may: whoever waits has others to ask.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<(Response, u32), Error> {
-        let mut entry = self.shared.access.enter(&self.shared.clock).await?;
         let mut begun = None;
         let mut attempt = 0;
-        let mut entered_again = false;
+        let mut refused: Option<Entry> = None;
         loop {
             attempt += 1;
             let limit = if call.long { self.limits().long_answer } else { self.limits().answer };
@@ -104,22 +103,38 @@ impl ObjectStore {
             }
             // An empty body is said with its length, which Swift wants to have.
             let body = call.body.clone().filter(|body| !body.is_empty()).map(Body::from);
-            let trouble = match self.once(call, &entry, body, limit, turn).await? {
-                Outcome::Answer(response) => return Ok((response, attempt)),
-                Outcome::Unauthorized if entered_again => return Err(self.unauthorized(call)),
-                Outcome::Unauthorized => {
-                    debug!("the object store no longer accepts the token, logging in again");
-                    entry = self.shared.access.enter_again(&self.shared.clock, &entry).await?;
-                    entered_again = true;
-                    continue;
-                }
-                Outcome::Passing(trouble) => trouble,
+            let trouble = match self.entry(refused.as_ref()).await {
+                Ok(entry) => match self.once(call, &entry, body, limit, turn).await? {
+                    Outcome::Answer(response) => return Ok((response, attempt)),
+                    // A store that many ask at once does not find tokens that are good.
+                    Outcome::Unauthorized if refused.is_some() => self.unauthorized(call),
+                    Outcome::Unauthorized => {
+                        debug!("the object store no longer accepts the token, logging in again");
+                        refused = Some(entry);
+                        attempt -= 1;
+                        continue;
+                    }
+                    Outcome::Passing(trouble) => trouble,
+                },
+                // Nor does it let anybody log in for a moment.
+                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) => error,
+                Err(error) => return Err(error),
             };
             let is_resting = self.shared.breaker.rests(Instant::now());
             if attempt >= self.retry().attempts || is_resting || begun.elapsed() >= limit {
                 return Err(trouble);
             }
-            self.pause(attempt, &trouble).await;
+            // It needs longer to come to itself than a lost connection does.
+            let is_busy = refused.is_some();
+            self.pause(attempt + u32::from(is_busy), &trouble).await;
+        }
+    }
+
+    /// A token and where it is good, another one than one that was refused.
+    async fn entry(&self, refused: Option<&Entry>) -> Result<Entry, Error> {
+        match refused {
+            Some(entry) => self.shared.access.enter_again(&self.shared.clock, entry).await,
+            None => self.shared.access.enter(&self.shared.clock).await,
         }
     }
 

@@ -93,6 +93,25 @@ async fn many_whose_token_is_refused_log_in_once() {
     assert_eq!(cloud.count("GET /auth/v1.0"), 2);
 }
 
+/// So a Swift does that is asked by more than it can attend to: it cannot look tokens up, and gives none.
+#[tokio::test]
+async fn who_is_refused_by_a_store_that_is_busy_and_cannot_log_in_there_asks_again() {
+    let logins = AtomicUsize::new(0);
+    let cloud = Fake::start(move |seen| {
+        if seen.path == "/auth/v1.0" {
+            return match logins.fetch_add(1, Ordering::SeqCst) {
+                1..=11 => Reply::Json(503, json!({})),
+                _ => v1("t", seen),
+            };
+        }
+        if logins.load(Ordering::SeqCst) <= 12 { Reply::Json(401, json!({})) } else { listing() }
+    })
+    .await;
+    let store = ObjectStore::new(StoreAccess::Legacy(legacy(&cloud)), config(), clock());
+    let all = futures::future::join_all((0..20).map(|_| names(&store))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+}
+
 #[tokio::test]
 async fn no_more_than_so_many_requests_wait_for_answers_at_once() {
     let cloud = Fake::start(|seen| if seen.path == "/auth/v1.0" { v1("t", seen) } else { Reply::Slow }).await;
