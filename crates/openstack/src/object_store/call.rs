@@ -13,10 +13,10 @@ use tracing::debug;
 use super::access::Entry;
 use super::head::http_date;
 use super::{ObjectStore, SERVICE, quoted};
+use crate::Error;
 use crate::error::message_in;
 use crate::session::token_header;
 use crate::transport::{broken, retry_after};
-use crate::{Error, error::Kind};
 
 /// A request that is to be made.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl ObjectStore {
                     Outcome::Passing(trouble) => trouble,
                 },
                 // Nor does it let anybody log in for a moment.
-                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) => error,
+                Err(error) if error.is_temporary() => error,
                 Err(error) => return Err(error),
             };
             let is_resting = self.shared.breaker.rests(Instant::now());
@@ -260,9 +260,7 @@ impl ObjectStore {
             let status = response.status();
             match self.short_body(response).await {
                 Ok(body) => return Ok((status, body)),
-                Err(error)
-                    if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) && attempt < self.retry().attempts =>
-                {
+                Err(error) if error.is_temporary() && attempt < self.retry().attempts => {
                     self.pause(attempt, &error).await;
                 }
                 Err(error) => return Err(error),

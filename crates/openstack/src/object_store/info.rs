@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ObjectStore, SERVICE};
+use crate::Error;
 use crate::transport::broken;
-use crate::{Error, error::Kind};
 
 /// What we want to know of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl ObjectStore {
     /// Whether the error says that the store is away, rather than that it does not want.
     #[must_use]
     pub fn is_away(error: &Error) -> bool {
-        matches!(error.kind(), Kind::Unavailable | Kind::Timeout)
+        error.is_temporary()
     }
 }
 

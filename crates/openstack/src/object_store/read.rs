@@ -10,8 +10,8 @@ use reqwest::Response;
 
 use super::call::{Call, Target};
 use super::{ObjectHead, ObjectStore, SERVICE};
+use crate::Error;
 use crate::transport::broken;
-use crate::{Error, error::Kind};
 
 /// Which of an object's replicas may answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Flow {
                 }
                 // It ended too early.
                 Ok(None) => self.response = None,
-                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) && self.tries > 1 => {
+                Err(error) if error.is_temporary() && self.tries > 1 => {
                     self.tries -= 1;
                     self.response = None;
                     self.store.pause(1, &error).await;

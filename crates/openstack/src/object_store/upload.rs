@@ -21,7 +21,6 @@ use tokio::time::Instant;
 use super::call::{Call, Outcome, Target};
 use super::{ObjectHead, ObjectStore, SERVICE};
 use crate::Error;
-use crate::error::Kind;
 
 /// So many pieces wait between writer and connection.
 const QUEUE: usize = 4;
@@ -361,8 +360,5 @@ async fn run(
 }
 
 fn in_time(error: Error) -> Trouble {
-    match error.kind() {
-        Kind::Unavailable | Kind::Timeout => Trouble::Passing(error),
-        _ => Trouble::Final(error),
-    }
+    if error.is_temporary() { Trouble::Passing(error) } else { Trouble::Final(error) }
 }
